@@ -1,0 +1,85 @@
+"""File lists from the .core files, the only place that has them, by way of FuseSoC's EDAM."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from filelock import FileLock
+
+from verif.lib.paths import BUILD, ROOT, tool_environment
+
+FUSESOC = ROOT / "fusesoc"
+
+
+class UnknownCore(Exception):
+    """CORE names no .core file."""
+
+
+@dataclass(frozen=True)
+class CoreFiles:
+    """What FuseSoC resolved for one target of one core: absolute paths in compile order."""
+
+    core: str
+    toplevel: str
+    sources: tuple[Path, ...]  # SystemVerilog
+    waivers: tuple[Path, ...]  # Verilator control files
+    own_sources: tuple[Path, ...]  # the sources that this core itself lists, without its dependencies
+
+
+def cores() -> list[str]:
+    """Names of all cores of the library, sorted."""
+    return sorted(path.stem for path in FUSESOC.glob("*.core"))
+
+
+def require_core(core: str) -> str:
+    if core not in cores():
+        raise UnknownCore(f"CORE={core} is not a core of this library; allowed: {', '.join(cores())}")
+    return core
+
+
+def _fingerprint(core: str, target: str) -> str:
+    text = b"".join(path.read_bytes() for path in sorted(FUSESOC.glob("*.core")))
+    return hashlib.sha256(text + f"{core}/{target}".encode()).hexdigest()[:12]
+
+
+@functools.cache
+def core_files(core: str, target: str = "lint") -> CoreFiles:
+    """Resolve `core` with FuseSoC.
+
+    Raises:
+        UnknownCore: no such core.
+        RuntimeError: FuseSoC could not resolve it; its output is in the message.
+    """
+    require_core(core)
+    work = BUILD / "edam" / f"{core}-{target}-{_fingerprint(core, target)}"
+    work.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{work}.lock"):
+        if not list(work.glob("*.eda.yml")):
+            run = subprocess.run(
+                [str(Path(sys.executable).parent / "fusesoc"), "--cores-root", str(FUSESOC), "run", "--no-export"]
+                + ["--setup", f"--target={target}", "--work-root", str(work), f"lutloom:ip:{core}"],
+                cwd=ROOT,
+                env={**os.environ, **tool_environment()},
+                capture_output=True,
+                text=True,
+            )
+            if run.returncode:
+                raise RuntimeError(f"FuseSoC cannot resolve {core}, target {target}:\n{run.stdout}{run.stderr}")
+    edam = yaml.safe_load(next(work.glob("*.eda.yml")).read_text())
+    sources, waivers, own = [], [], []
+    for entry in edam["files"]:
+        path = (work / entry["name"]).resolve()
+        if entry["file_type"].startswith("systemVerilogSource"):
+            sources.append(path)
+            if entry["core"].split(":")[2] == core:
+                own.append(path)
+        elif entry["file_type"] == "vlt":
+            waivers.append(path)
+    return CoreFiles(core, edam["toplevel"], tuple(sources), tuple(waivers), tuple(own))
