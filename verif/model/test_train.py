@@ -1,0 +1,122 @@
+"""Corpus and training: the split, the tokenizer, the data order, and resuming."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lutloom import corpus
+from lutloom.errors import UserError
+from lutloom.qwen3 import Qwen3Config
+
+TINY = Qwen3Config(
+    hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    head_dim=8, vocab_size=300, max_position_embeddings=64,
+)  # fmt: skip
+TOKENS = np.random.default_rng(0).integers(300, size=2000).astype(np.uint16)
+
+
+def test_clean():
+    assert corpus.clean("\r\n A \r\n\n\n\n\tB\n\n") == "A\n\n    B\n"
+
+
+def test_split_is_by_play():
+    works = {name: f"{name}\n" for name in ("hamlet", *corpus.VALIDATION_PLAYS, "othello")}
+    train, validation = corpus.split_works(works)
+    assert train == ["hamlet\n", "othello\n"]
+    assert validation == [f"{name}\n" for name in corpus.VALIDATION_PLAYS]
+
+
+def test_tokenizer_knows_every_byte():
+    tokenizer = corpus.train_tokenizer(["To be, or not to be, that is the question\n"], 300)
+    text = "Zounds! \u00e9\u4e16 ~\t\n  x"
+    assert tokenizer.decode(tokenizer.encode(text).ids) == text
+    assert tokenizer.token_to_id(corpus.END_OF_TEXT) == 0
+    ids = corpus.validation_slice(tokenizer, ["a" * 90 + " be" * 9, "be " * 40, "c d " * 30], 61)
+    assert ids.dtype == np.uint16
+    assert [int(i) for i in np.flatnonzero(ids == 0)] == [0, 21, 41]
+    with pytest.raises(UserError, match="tokens found, 100000 needed"):
+        corpus.validation_slice(tokenizer, ["a", "b", "c"], 100000)
+
+
+def settings(**changes):
+    from lutloom.train import TrainSettings
+
+    return replace(TrainSettings(steps=12, batch=4, context=16, warmup=3, seed=7), **changes)
+
+
+@pytest.mark.torch
+def test_an_epoch_visits_every_context_once():
+    pytest.importorskip("torch")
+    from lutloom.train import batch_at
+
+    tokens = np.arange(2000, dtype=np.uint16)
+    recipe = settings()
+    per_epoch = (2000 - 17) // 16 // 4
+    first = np.concatenate([batch_at(tokens, recipe, s)[:, 0].numpy() for s in range(per_epoch)])
+    offset = first.min()
+    assert 0 <= offset < 16
+    np.testing.assert_array_equal(np.sort(first), offset + 16 * np.arange(per_epoch * 4))
+    assert (batch_at(tokens, recipe, 0) != batch_at(tokens, recipe, per_epoch)).any()
+    with pytest.raises(UserError, match="too short"):
+        batch_at(tokens[:50], recipe, 0)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("bf16", [False, True])
+def test_resumed_run_equals_uninterrupted(tmp_path, bf16):
+    torch = pytest.importorskip("torch")
+    from lutloom.train import Trainer, read_state
+
+    recipe = settings(bf16=bf16)
+    whole = Trainer(TINY, recipe, TOKENS)
+    expected = run_exact(whole, 12)
+    broken = Trainer(TINY, recipe, TOKENS)
+    found = run_exact(broken, 5)
+    broken.save_state(tmp_path / "state.pt", "{}")
+    torch.manual_seed(99)  # nothing outside the file may matter
+    state = read_state(tmp_path / "state.pt")
+    assert state["tokenizer"] == "{}"
+    resumed = Trainer.from_state(state, TOKENS)
+    assert (resumed.step, resumed.settings) == (5, recipe)
+    found += run_exact(resumed, 12)
+    assert found == expected
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[name]), name
+
+
+def run_exact(trainer, until: int) -> list[float]:
+    """Train up to step `until` without touching the schedule; returns the losses."""
+    losses = []
+    while trainer.step < until:
+        losses.append(trainer.train_step())
+    return losses
+
+
+@pytest.mark.torch
+def test_training_learns():
+    """A repeating text is learned: the loss falls far below that of a uniform guess."""
+    pytest.importorskip("torch")
+    from lutloom.train import Trainer, fit, validation_loss
+
+    tokens = np.tile(np.arange(40, dtype=np.uint16), 50)
+    trainer, saved = Trainer(TINY, settings(steps=60, warmup=5), tokens), []
+    fit(trainer, lambda step, loss: None, lambda: saved.append(trainer.step), save_every=25)
+    assert saved == [25, 50, 60]
+    assert validation_loss(trainer.model, tokens[:200], context=16) < 0.5 * np.log(300)
+
+
+@pytest.mark.torch
+def test_bad_state_files(tmp_path):
+    torch = pytest.importorskip("torch")
+    from lutloom.train import read_state
+
+    path = tmp_path / "state.pt"
+    with pytest.raises(UserError, match="training state not found"):
+        read_state(path)
+    path.write_bytes(b"not a state")
+    with pytest.raises(UserError, match="not a complete training state"):
+        read_state(path)
+    torch.save({"step": 1}, path)
+    with pytest.raises(UserError, match="fields"):
+        read_state(path)
