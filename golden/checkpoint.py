@@ -215,5 +215,5 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         raise UserError(f"{path}: file not found; allowed: a tokenizer.json of the tokenizers library")
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 - the library raises plain Exception
+    except Exception as error:  # the library raises plain Exception
         raise UserError(f"{path}: not a usable tokenizer ({str(error).splitlines()[0]})") from None

@@ -1,6 +1,7 @@
-"""The command line `lutloom`. Every command imports what it needs when it runs; torch only in `train` and `quantize`."""
+"""The command line `lutloom`. Commands import what they need when they run; torch only in `train` and `quantize`."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
 ) -> None:
     """Train the small Qwen3 on Shakespeare's works (about 25 minutes on two cores)."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
     from lutloom.train import run_training
 
     state = state or Path("build/train") / f"{out.resolve().name}.pt"

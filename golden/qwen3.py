@@ -75,8 +75,8 @@ class Qwen3:
     def forward(self, tokens: np.ndarray, cache: KVCache | None = None) -> np.ndarray:
         """Logits of every position: tokens int [T] or [B, T] -> float32 [T, vocab] or [B, T, vocab].
 
-        With a cache the tokens continue the sequences in it, and it grows by T. Raises UserError for a token outside the
-        vocabulary, no tokens at all, or more positions than max_position_embeddings.
+        With a cache the tokens continue the sequences in it, and it grows by T. Raises UserError for a token outside
+        the vocabulary, no tokens at all, or more positions than max_position_embeddings.
         """
         tokens = np.asarray(tokens)
         self.check(tokens, cache)

@@ -227,9 +227,10 @@ def start_training(
     if saved is not None:
         return Trainer.from_state(saved, tokens), tokenizer, validation
     settings = TrainSettings(steps=steps or TrainSettings.steps, lr=lr or TrainSettings.lr)
+    settings = replace(settings, warmup=min(settings.warmup, settings.steps // 10))
     if init_from is not None:
         cfg, weights = checkpoint.load(init_from)
-        trainer = Trainer(cfg, replace(settings, warmup=min(settings.warmup, settings.steps // 20)), tokens)
+        trainer = Trainer(cfg, settings, tokens)
         trainer.model.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
     else:
         trainer = Trainer(Qwen3Config(vocab_size=tokenizer.get_vocab_size()), settings, tokens)
@@ -257,7 +258,7 @@ def run_training(
             "--resume with --init-from, --minutes, --steps or --lr; allowed: --resume alone, it keeps the recipe"
         )
     torch.set_num_threads(threads)
-    console = Console()
+    console = Console(soft_wrap=True)
     trainer, tokenizer, validation = start_training(state, minutes, steps, resume, init_from, lr)
     per_step = trainer.settings.batch * trainer.settings.context
     parameters = sum(p.numel() for p in trainer.model.parameters())
