@@ -22,6 +22,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from lutloom.centroid_search import centroid_search
+
 GROUP = 512  # outputs that share a weight codebook
 ACT_CENTROIDS = 64
 WEIGHT_CENTROIDS = 16
@@ -29,7 +31,6 @@ BLOCK = 2  # consecutive positions that share an exponent
 MAX_EXP = 7
 A_EXP_MIN, A_EXP_MAX = -32, 31
 ACC_BITS = 28
-METRICS = ("chebyshev", "l1", "l2")
 
 
 def quantize_activation(x: np.ndarray, a_exp: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -43,42 +44,6 @@ def quantize_activation(x: np.ndarray, a_exp: np.ndarray, pairs: np.ndarray) -> 
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = np.rint(x.astype(np.float32, copy=False)[:, pairs] * scale[:, None])  # [T, P, 2]
     return np.clip(np.nan_to_num(scaled, nan=0.0), -128, 127).astype(np.int8)
-
-
-def centroid_search(x_int: np.ndarray, a_cent: np.ndarray, metric: str = "chebyshev") -> np.ndarray:
-    """Nearest activation centroid of every token and position; ties go to the lowest index.
-
-    x_int int8 [T, P, 2]; a_cent int8 [P, C, 2], C <= 64; metric "chebyshev", "l1" or "l2" (squared, same order)
-    -> uint8 [T, P]. Integer distances, hence exact.
-    """
-    if metric not in METRICS:
-        raise ValueError(f"metric: found '{metric}', allowed {', '.join(METRICS)}")
-    tokens, positions, _ = x_int.shape
-    count = a_cent.shape[1]
-    if count > ACT_CENTROIDS:
-        raise ValueError(f"a_cent: found {count} centroids, allowed 1..{ACT_CENTROIDS}")
-    # distance * 64 + index in one integer: the minimum is the nearest, then the lowest index.
-    kind = np.int16 if metric == "chebyshev" else np.int32
-    shift = 0 if metric == "l2" else 6
-    x_cols = np.ascontiguousarray(x_int.transpose(1, 2, 0))  # [P, 2, T]
-    out = np.empty((positions, tokens), np.uint8)
-    first, second, best = (np.empty(tokens, kind) for _ in range(3))
-    for p in range(positions):
-        x0, x1 = x_cols[p].astype(kind) << shift  # [T] each
-        best.fill(np.iinfo(kind).max)
-        for c, (a0, a1) in enumerate(a_cent[p].astype(kind) << shift):
-            np.abs(np.subtract(x0, a0, out=first), out=first)
-            np.abs(np.subtract(x1, a1, out=second), out=second)
-            if metric == "chebyshev":
-                np.maximum(first, second, out=first)
-            elif metric == "l1":
-                np.add(first, second, out=first)
-            else:
-                np.add(np.square(first, out=first), np.square(second, out=second), out=first)
-                np.left_shift(first, 6, out=first)
-            np.minimum(best, np.bitwise_or(first, kind(c), out=first), out=best)
-        out[p] = best & 63
-    return np.ascontiguousarray(out.T)
 
 
 def build_table(
@@ -149,9 +114,7 @@ def exponent_runs(exp: np.ndarray, longest: int = 255) -> list[tuple[int, int]]:
     """Half-open ranges of consecutive positions with one exponent, at most `longest` positions each."""
     edges = [0, *(np.flatnonzero(np.diff(exp.astype(np.int16))) + 1).tolist(), len(exp)]
     return [
-        (first, min(first + longest, last))
-        for start, last in pairwise(edges)
-        for first in range(start, last, longest)
+        (first, min(first + longest, last)) for start, last in pairwise(edges) for first in range(start, last, longest)
     ]
 
 
@@ -211,7 +174,7 @@ class CovqLinear:
             raise ValueError(f"exp: found {self.exp.max()}, allowed 0..{MAX_EXP}")
         whole = len(self.exp) // BLOCK * BLOCK
         if (self.exp[0:whole:BLOCK] != self.exp[1:whole:BLOCK]).any():
-            raise ValueError(f"exp: positions of a block of {BLOCK} differ, allowed one exponent per block and group")
+            raise ValueError(f"exp: found two in a block of {BLOCK} positions, allowed one per block and group")
         for name in ("w_cent", "lsb", "out_scale"):
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name}: found NaN or infinity, allowed finite numbers")

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from lutloom.covq import (
-    ACT_CENTROIDS,
     A_EXP_MAX,
     A_EXP_MIN,
+    ACT_CENTROIDS,
     GROUP,
     MAX_EXP,
     WEIGHT_CENTROIDS,
@@ -114,7 +114,9 @@ def correct_target(weight: Tensor, x: Tensor, xq: Tensor, damping: float = 0.05)
     return weight + weight @ torch.linalg.solve(gram, xq.T @ (x - xq)).T
 
 
-def weight_codebook(weight: Tensor, xq: Tensor, steps: int = 15, damping: float = 0.01) -> tuple[Tensor, Tensor, Tensor]:
+def weight_codebook(
+    weight: Tensor, xq: Tensor, steps: int = 15, damping: float = 0.01
+) -> tuple[Tensor, Tensor, Tensor]:
     """GPTVQ: quantise position after position, feed each one's error to the positions not done yet.
 
     weight [N, 2P], xq [S, 2P], in position order -> w_cent [P, Gn, 16, 2], idx int64 [P, N], and the weights that
@@ -153,6 +155,16 @@ def gather_weights(w_cent: Tensor, idx: Tensor) -> Tensor:
     flat = w_cent.reshape(positions, groups * count, 2)
     value = flat.gather(1, (idx + group * count)[..., None].expand(-1, -1, 2))  # [P, N, 2]
     return value.transpose(0, 1).reshape(idx.shape[1], -1)
+
+
+def loudness_order(book: ActivationCodebook, w_cents: list[Tensor]) -> Tensor:
+    """An order of the positions in which neighbours have tables of similar size: int64 [P], loudest first.
+
+    A position counts as loud as its largest product, relative to the largest of the same linear and group.
+    """
+    act = (book.cent.abs() * torch.exp2(book.a_exp)[:, None, None])[:, None, :, None]  # [P, 1, 64, 1, 2]
+    peaks = [(act * w.abs()[:, :, None]).sum(-1).amax((2, 3)) for w in w_cents]  # [P, Gn]
+    return torch.cat([p / p.amax(0) for p in peaks], dim=1).mean(1).argsort(descending=True)
 
 
 def choose_exponents(act: np.ndarray, w_cent: np.ndarray, run: int = RUN) -> tuple[np.ndarray, np.ndarray]:

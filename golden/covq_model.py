@@ -174,7 +174,8 @@ def _read_config(path: Path) -> dict:
 def _read_tensors(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
         with safe_open(file, framework="numpy") as handle:
-            return {key: handle.get_tensor(key) for key in handle.keys()}, handle.metadata() or {}
+            names = handle.keys()
+            return {name: handle.get_tensor(name) for name in names}, handle.metadata() or {}
     except FileNotFoundError:
         raise UserError(f"{file}: file: found nothing, allowed a safetensors file") from None
     except (SafetensorError, OSError) as error:
