@@ -32,7 +32,7 @@ module fifo_block #(
     input  logic              m_ready_i,
     output logic [LevelW-1:0] level_o
 );
-  localparam int unsigned PtrW = $clog2(Depth);
+  localparam int unsigned PtrW = Depth > 1 ? $clog2(Depth) : 1;
 
   if (Width < 1) $error("%m: Width is %0d, allowed: >= 1", Width);
   if (Depth < 4) $error("%m: Depth is %0d, allowed: >= 4", Depth);

@@ -15,20 +15,20 @@ QUEUES = [
 ]
 
 
-@pytest.mark.parametrize("toplevel,parameters", QUEUES, ids=lambda v: v if isinstance(v, str) else str(list(v.values())))
+@pytest.mark.parametrize(
+    "toplevel,parameters", QUEUES, ids=lambda v: v if isinstance(v, str) else str(list(v.values()))
+)
 def test_queue(toplevel, parameters):
     name = f"{toplevel}-" + "-".join(map(str, parameters.values()))
     for seed in (base_seed(), base_seed() + 1):
-        outcome = simulate(
-            "common", "verif.common.tb_queue", name=name, toplevel=toplevel, parameters=parameters, seed=seed
-        )
+        outcome = simulate("common", "verif.common.tb", name=name, toplevel=toplevel, parameters=parameters, seed=seed)
         assert outcome.tests == 6
 
 
 def test_broken_fifo_is_caught():
     swap = Mutation("rtl/common/fifo.sv", "if (push) mem[wr_q]", "if (push && wr_q != 3) mem[wr_q]")
     with pytest.raises(SimulationFailed, match="Mismatch"):
-        simulate("common", "verif.common.tb_queue", name="broken", toplevel="fifo", mutation=swap)
+        simulate("common", "verif.common.tb", name="broken", toplevel="fifo", mutation=swap)
 
 
 def test_adder_tree():

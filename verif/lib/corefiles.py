@@ -62,9 +62,10 @@ def core_files(core: str, target: str = "lint") -> CoreFiles:
     work.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{work}.lock"):
         if not list(work.glob("*.eda.yml")):
+            fusesoc = str(Path(sys.executable).parent / "fusesoc")
+            options = ["--no-export", "--setup", f"--target={target}", "--work-root", str(work)]
             run = subprocess.run(
-                [str(Path(sys.executable).parent / "fusesoc"), "--cores-root", str(FUSESOC), "run", "--no-export"]
-                + ["--setup", f"--target={target}", "--work-root", str(work), f"lutloom:ip:{core}"],
+                [fusesoc, "--cores-root", str(FUSESOC), "run", *options, f"lutloom:ip:{core}"],
                 cwd=ROOT,
                 env={**os.environ, **tool_environment()},
                 capture_output=True,

@@ -35,15 +35,3 @@ def tool_environment() -> dict[str, str]:
         "GPI_USERS": f"{find_libpython.find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
     }
-
-
-def main() -> None:
-    """`python -m verif.lib.paths`: print the environment as shell exports (what `make env` gives)."""
-    import shlex
-
-    for name, value in tool_environment().items():
-        print(f"export {name}={shlex.quote(value)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -32,6 +32,10 @@ class SimulationFailed(AssertionError):
     """A build failed, a test failed, or no test ran."""
 
 
+class ElaborationRefused(SimulationFailed):
+    """The RTL's own parameter check refused the build; the message is the RTL's."""
+
+
 @dataclass(frozen=True)
 class Mutation:
     """A deliberate fault: in `file` (relative to the repository) the one occurrence of `old` becomes `new`."""
@@ -110,7 +114,7 @@ def build(
     parameters = parameters or {}
     sources = [*files.sources, *((ROOT / extra).resolve() for extra in extra_sources)]
     digest = hashlib.sha256()
-    for path in [*files.waivers, *sources]:
+    for path in [Path(__file__), *files.waivers, *sources]:
         digest.update(path.read_bytes())
     digest.update(repr((toplevel, sorted(parameters.items()), mutation, waves, optimise)).encode())
     folder = BUILD / "sim" / core / f"{toplevel}-{digest.hexdigest()[:12]}"
@@ -126,9 +130,10 @@ def build(
         public.write_text(f'`verilator_config\npublic_flat_rw -module "{toplevel}" -var "*"\n')
         libs = cocotb_tools.config.libs_dir
         command = [
-            *("verilator", "--cc", "--exe", "--build", "-j", "2", "--vpi", "--assert", "--prefix", "Vtop"),
+            *("verilator", "--cc", "--exe", "--vpi", "--assert", "--prefix", "Vtop"),
             *("-Mdir", str(folder / "obj"), "-o", str(exe), "--top-module", toplevel),
             *("--x-initial", "unique", "--timescale", "1ns/1ps", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
+            *("-Werror-USERERROR", "-Werror-USERFATAL"),  # the RTL's own parameter checks
             *("-CFLAGS", optimise, "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
             *(["--trace-vcd", "--trace-structs"] if waves else []),
             *(f"-G{name}={value}" for name, value in parameters.items()),
@@ -136,15 +141,19 @@ def build(
             *(str(path) for path in [public, *files.waivers, *sources]),
         ]
         runtime = _runtime_objects(waves, optimise)
-        if runtime.exists():
-            shutil.copytree(runtime, folder / "obj", dirs_exist_ok=True, copy_function=shutil.copyfile)
         log = folder / "build.log"
         with log.open("w") as out:
-            done = subprocess.run(
-                command, env={**os.environ, **tool_environment()}, stdout=out, stderr=subprocess.STDOUT, cwd=folder
-            )
-        if done.returncode:
+            tool = dict(env={**os.environ, **tool_environment()}, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
+            failed = subprocess.run(command, **tool).returncode
+            if not failed:
+                if runtime.exists():  # after Verilator: the objects must be newer than the makefile
+                    shutil.copytree(runtime, folder / "obj", dirs_exist_ok=True, copy_function=shutil.copyfile)
+                failed = subprocess.run(["make", "-j", "2", "-C", "obj", "-f", "Vtop.mk"], **tool).returncode
+        if failed:
             lines = log.read_text().splitlines()
+            refused = [line for line in lines if "allowed:" in line and "%Error" in line]
+            if refused:
+                raise ElaborationRefused(re.sub(r"^%Error[^:]*: [^:]*:\d+:(\d+:)? *", "", refused[0]))
             first = [line for line in lines if "%Error" in line] or lines[-5:]
             raise SimulationFailed(f"{core}: build failed ({log}):\n" + "\n".join(first[:10]))
         if not runtime.exists():
@@ -168,7 +177,13 @@ def _execute(exe: Path, run_dir: Path, toplevel: str, module: str, seed: int, ex
         "NO_COLOR": "1",
         **extra_env,
     }
-    command = [str(exe), *(["--trace"] if waves else []), "+verilator+rand+reset+2", f"+verilator+seed+{seed}", *plusargs]
+    command = [
+        str(exe),
+        *(["--trace"] if waves else []),
+        "+verilator+rand+reset+2",
+        f"+verilator+seed+{seed}",
+        *plusargs,
+    ]
     with (run_dir / "sim.log").open("w") as out:
         subprocess.run(command, cwd=run_dir, env=env, stdout=out, stderr=subprocess.STDOUT)
 

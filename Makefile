@@ -1,0 +1,65 @@
+# lutloom: every command sets up what it needs (a .venv) and needs no licence.  `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.stamp
+CORE ?=
+PARAMS ?=
+SEED ?= 1
+export LUTLOOM_SEED := $(SEED)
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+# Two stamps: simulation, lint and synthesis need no torch; training and the comparison with transformers do.
+
+.PHONY: setup setup-train
+setup: $(STAMP)-sim ## create .venv with all that simulation, lint and synthesis need
+setup-train: $(STAMP)-train ## the same plus torch and transformers (training, quantising, model tests)
+
+$(STAMP)-sim: pyproject.toml
+	@missing=""; for tool in $(PYTHON) g++ make perl git; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then echo "error: missing:$$missing. On Debian: apt-get install python3.11 python3-venv libpython3.11 g++ make perl git" >&2; exit 2; fi
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	{ echo "error: $(PYTHON) has no venv module. On Debian: apt-get install python3-venv" >&2; exit 2; }
+	@echo "setting up $(VENV) (once) ..." >&2
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install -qq --disable-pip-version-check -e '.[sim]' >&2
+	@touch $@
+
+$(STAMP)-train: $(STAMP)-sim pyproject.toml
+	@echo "adding torch and transformers to $(VENV) (once) ..." >&2
+	@$(PY) -m pip install -qq --disable-pip-version-check -e '.[sim,train]' >&2
+	@touch $@
+
+.PHONY: env
+env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by hand: eval "$$(make -s env)"
+	@$(PY) -m verif.lib.env
+
+# --- use --------------------------------------------------------------------------------------------------------------
+.PHONY: demo sim synth lint test readme clean help
+
+demo: $(STAMP)-sim ## a decoder layer of the trained model through the RTL, against the golden model [PROMPT="..."]
+	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
+
+sim: $(STAMP)-sim ## run one core's testbench: CORE=<core> [PARAMS="Name=value ..."] [SEED=n]
+	@$(PY) -m verif.lib.sim "$(CORE)" $(PARAMS)
+
+synth: $(STAMP)-sim ## area and path of one core in Yosys: CORE=<core> [PARAMS="Name=value ..."]
+	@$(PY) -m verif.lib.synth "$(CORE)" $(PARAMS)
+
+lint: $(STAMP)-sim ## ruff, Verilator -Wall and slang over everything
+	@$(PY) -m verif.lib.lint
+
+test: $(STAMP)-train ## the whole regression: lint, every core, the models, the flows
+	@$(PY) -m verif.lib.regression
+
+readme: $(STAMP)-sim ## regenerate the README's tables from build/results
+	@$(PY) -m verif.lib.readme
+
+clean: ## remove build/ (the .venv stays)
+	rm -rf build
+
+help:
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
