@@ -7,7 +7,7 @@
 //           A codebook of c centroids is c*2*ActW/BeatW beats, tlast on the last. s_axis_vec_tlast marks the last vector that
 //           uses the codebook, which is then released: tlast on every vector = streaming (decode), many vectors = held (prefill).
 // Latency:  from a taken vector to its m_axis_idx_tvalid, output queue empty:
-//               max(1, c/Units) + ChainLen + $clog2(Units/ChainLen) + 4 (+1 for L2) cycles;
+//               max(1, c/Units) + ChainLen + $clog2(Units/ChainLen) + 5 cycles;
 //           a vector can be taken 1 + max(1, PerBeat/Units) cycles after the last beat of its codebook, PerBeat = BeatW/(2*ActW).
 // Rate:     held, one vector per max(1, c/Units) cycles. Streaming, one codebook and vector per T = max(c/PerBeat, c/Units, 1)
 //           cycles, i.e. one codebook beat a cycle when PerBeat <= Units, provided the ring hides the pipeline:
@@ -67,7 +67,7 @@ module centroid_search
   localparam int unsigned PartC = (PerBeat < Units) ? PerBeat : Units;
   localparam int unsigned Parts = Units / PartC;
   // issue register -> distances of place 0 -> end of the chains -> root of the tree
-  localparam int unsigned RootDelay = 2 + ((Metric == L2) ? 1 : 0) + ChainLen + $clog2(Chains);
+  localparam int unsigned RootDelay = 3 + ChainLen + $clog2(Chains);
   localparam int unsigned Credits = RootDelay + 4;  // the latency of a one-row vector, plus one
   localparam int unsigned CreditW = $clog2(Credits + 1);
 
@@ -89,8 +89,8 @@ module centroid_search
   logic [RowW-1:0] wr_row;
   logic [PartC*PointW-1:0] wr_data;
   logic wr_last, release_row;
-  logic [Depth-1:0] row_ends_q;  // this row is the last of its codebook
-  logic [RowW:0] ready_q;  // complete codebooks whose last vector has not been taken
+  (* ram_style = "distributed" *) logic row_ends[Depth];  // this row is the last of its codebook
+  logic [RowW:0] books_q;  // complete codebooks whose last vector has not been taken
 
   centroid_search_load #(
       .Centroids(Centroids), .Units(Units), .BeatW(BeatW), .ActW(ActW), .Depth(Depth)
@@ -101,45 +101,59 @@ module centroid_search
       .release_i(release_row)
   );
 
-  always_ff @(posedge clk_i) if (|wr_part) row_ends_q[wr_row] <= wr_last;
+  always_ff @(posedge clk_i) if (|wr_part) row_ends[wr_row] <= wr_last;
 
   // ---- issue: one row a cycle; a vector walks the rows of its codebook ----
-  logic issue_q, tlast_q;
+  logic issue_q, last_row_q, tlast_q;
   logic [PointW-1:0] x_q;
   logic [RowW-1:0] row_q, base_q;  // row being read; first row of the codebook
   logic [KW-1:0] k_q;
   logic [CreditW-1:0] credits_q;
+  logic have_book_q, have_credit_q;  // books_q != 0, credits_q != 0: registered, tready is on the longest path
 
-  wire last_row = row_ends_q[row_q];
   wire take = s_axis_vec_tvalid && s_axis_vec_tready;
   wire pop = m_axis_idx_tvalid && m_axis_idx_tready;
-  wire [RowW-1:0] next_base = (issue_q && last_row && tlast_q) ? row_q + RowW'(1) : base_q;
+  wire drop_book = take && s_axis_vec_tlast;
+  wire [RowW-1:0] next_row = row_q + RowW'(1);
+  wire [RowW-1:0] next_base = (issue_q && last_row_q && tlast_q) ? next_row : base_q;
 
-  assign s_axis_vec_tready = ready_q != 0 && credits_q != 0 && (!issue_q || last_row);
+  assign s_axis_vec_tready = have_book_q && have_credit_q && (!issue_q || last_row_q);
 
   always_ff @(posedge clk_i) begin
+    row_q      <= take ? next_base : next_row;
+    k_q        <= take ? '0 : k_q + KW'(1);
+    last_row_q <= take ? row_ends[next_base] : row_ends[next_row];
     if (take) begin
       x_q     <= s_axis_vec_tdata;
       tlast_q <= s_axis_vec_tlast;
-      row_q   <= next_base;
-      k_q     <= '0;
-    end else begin
-      row_q <= row_q + RowW'(1);
-      k_q   <= k_q + KW'(1);
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      issue_q   <= 1'b0;
-      base_q    <= '0;
-      ready_q   <= '0;
-      credits_q <= CreditW'(Credits);
+      issue_q       <= 1'b0;
+      base_q        <= '0;
+      books_q       <= '0;
+      have_book_q   <= 1'b0;
+      credits_q     <= CreditW'(Credits);
+      have_credit_q <= 1'b1;
     end else begin
-      issue_q   <= take || (issue_q && !last_row);
-      base_q    <= next_base;
-      ready_q   <= ready_q + (RowW + 1)'(wr_last) - (RowW + 1)'(take && s_axis_vec_tlast);
-      credits_q <= credits_q + CreditW'(pop) - CreditW'(take);
+      issue_q <= take || (issue_q && !last_row_q);
+      base_q  <= next_base;
+      if (wr_last && !drop_book) begin
+        books_q     <= books_q + (RowW + 1)'(1);
+        have_book_q <= 1'b1;
+      end else if (drop_book && !wr_last) begin
+        books_q     <= books_q - (RowW + 1)'(1);
+        have_book_q <= books_q != (RowW + 1)'(1);
+      end
+      if (pop && !take) begin
+        credits_q     <= credits_q + CreditW'(1);
+        have_credit_q <= 1'b1;
+      end else if (take && !pop) begin
+        credits_q     <= credits_q - CreditW'(1);
+        have_credit_q <= credits_q != CreditW'(1);
+      end
     end
   end
 
@@ -157,7 +171,7 @@ module centroid_search
       row_pipe_q[i] <= row_pipe_q[i-1];
       x_pipe_q[i]   <= x_pipe_q[i-1];
     end
-    meta_pipe_q[0] <= {k_q, last_row, tlast_q};
+    meta_pipe_q[0] <= {k_q, last_row_q, tlast_q};
     row_pipe_q[0]  <= row_q;
     x_pipe_q[0]    <= x_q;
   end
@@ -236,7 +250,7 @@ module centroid_search
   logic [RootDelay+1:0] alone_pipe_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) alone_pipe_q <= '0;
-    else alone_pipe_q <= {alone_pipe_q[RootDelay:0], issue_q && last_row && credits_q == CreditW'(Credits - 1)};
+    else alone_pipe_q <= {alone_pipe_q[RootDelay:0], issue_q && last_row_q && credits_q == CreditW'(Credits - 1)};
   end
   a_latency :
   assert property (@(posedge clk_i) disable iff (!rst_ni) alone_pipe_q[RootDelay+1] |-> m_axis_idx_tvalid);
@@ -246,5 +260,7 @@ module centroid_search
   a_issue :
   assert property (@(posedge clk_i) disable iff (!rst_ni) take |=> issue_q);
   a_ring :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) ready_q <= (RowW + 1)'(Depth) && !(ready_q == 0 && take));
+  assert property (@(posedge clk_i) disable iff (!rst_ni) books_q <= (RowW + 1)'(Depth));
+  a_flags :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) have_book_q == (books_q != 0) && have_credit_q == (credits_q != 0));
 endmodule

@@ -43,9 +43,11 @@ module centroid_search_load #(
   localparam int unsigned Pieces = PerBeat / PartC;
   localparam int unsigned PieceW = (Pieces > 1) ? $clog2(Pieces) : 1;
   localparam int unsigned LevelW = $clog2(Depth + 1);
+  localparam int unsigned BookW = $clog2(Centroids / PerBeat);
+  localparam int unsigned BeatCntW = (BookW > 0) ? BookW : 1;
 
-  logic [CountW-1:0] beat_q;  // beats of this codebook taken so far
-  logic [CountW-1:0] last_beat_q;  // beats of this codebook - 1: all ones below a power of two, so also a mask
+  logic [BeatCntW-1:0] beat_q;  // beats of this codebook taken so far
+  logic [BeatCntW-1:0] last_beat_q;  // beats of this codebook - 1: all ones below a power of two, so also a mask
   logic [BeatW-1:0] data_q;
   logic [Parts-1:0] part_q;
   logic valid_q, row_done_q, last_q;
@@ -54,10 +56,14 @@ module centroid_search_load #(
   logic [LevelW-1:0] level_q;  // rows taken, from the beat that opens a row to its release
 
   // The count of a codebook is sampled with its first beat, so it may change from one codebook to the next.
-  wire [CountW-1:0] count_last = (centroids_i >> $clog2(PerBeat)) - CountW'(1);
-  wire [CountW-1:0] last_beat = (beat_q == 0) ? count_last : last_beat_q;
-  wire [CountW-1:0] part_mask = last_beat & CountW'(Parts - 1);
-  wire opens_row = (beat_q & last_beat_q & CountW'(Parts - 1)) == 0;  // beat 0 does, whatever the old mask says
+  wire [CountW-1:0] beats = centroids_i >> $clog2(PerBeat);
+  logic [BeatCntW-1:0] beats_less_one;  // of a power of two: ones below it
+  always_comb begin
+    for (int unsigned b = 0; b < BeatCntW; b++) beats_less_one[b] = (beats >> (b + 1)) != 0;
+  end
+  wire [BeatCntW-1:0] last_beat = (beat_q == 0) ? beats_less_one : last_beat_q;
+  wire [BeatCntW-1:0] part_mask = last_beat & BeatCntW'(Parts - 1);
+  wire opens_row = (beat_q & last_beat_q & BeatCntW'(Parts - 1)) == 0;  // beat 0 does, whatever the old mask says
   wire last_piece = piece_q == PieceW'(Pieces - 1);
   wire take = s_axis_cb_tvalid && s_axis_cb_tready;
 
@@ -73,7 +79,7 @@ module centroid_search_load #(
       last_beat_q <= last_beat;
       row_done_q  <= (beat_q & part_mask) == part_mask;
       last_q      <= beat_q == last_beat;
-      for (int unsigned p = 0; p < Parts; p++) part_q[p] <= ((beat_q ^ CountW'(p)) & part_mask) == 0;
+      for (int unsigned p = 0; p < Parts; p++) part_q[p] <= ((beat_q ^ BeatCntW'(p)) & part_mask) == 0;
     end else if (Pieces > 1) begin
       data_q <= data_q >> PartW;
     end
@@ -87,7 +93,7 @@ module centroid_search_load #(
       row_q   <= '0;
       level_q <= '0;
     end else begin
-      if (take) beat_q <= (beat_q == last_beat) ? '0 : beat_q + CountW'(1);
+      if (take) beat_q <= (beat_q == last_beat) ? '0 : beat_q + BeatCntW'(1);
       valid_q <= take || (valid_q && !last_piece);
       if (valid_q) begin
         piece_q <= last_piece ? '0 : piece_q + PieceW'(1);

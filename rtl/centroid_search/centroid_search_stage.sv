@@ -3,13 +3,14 @@
 // One unit per chain; unit u = chain * ChainLen + Place. All units of a stage share one memory with one read address.
 //   cycle 0  row_i        -> read the centroids
 //   cycle 1  x_i          -> differences d = x - c, exact, ActW + 1 bits
-//   cycle 2               -> distance; L2 squares here and adds in one cycle more
-//   next     dist/place_i -> keep the nearer; equal keeps the earlier place, which is the lower index
+//   cycle 2               -> Chebyshev: the larger difference, complemented if negative; L1: sum or difference; L2: squares
+//   cycle 3               -> distance
+//   cycle 4  prev_*_i     -> keep the nearer; equal keeps the earlier place, which is the lower index
 // Place 0 has nobody before it and gives its distance at once.
 //
-// Latency:    row_i to best 3 cycles (L2: 4) for place 0, one more for the others. Throughput: one row a cycle, no stall.
+// Latency:    row_i to best 4 cycles for place 0, 5 for the others. Throughput: one row a cycle, no stall.
 // Parameters: Units, ChainLen, ActW, Metric as in centroid_search; Depth rows of memory; Place 0 .. ChainLen-1.
-// Ports:      unit in the chain is carried in the low bits of *_unit_*, the rest is zero.
+// Ports:      *_unit_* carries the place in its low bits, the rest is zero.
 module centroid_search_stage
   import centroid_search_pkg::*;
 #(
@@ -46,36 +47,23 @@ module centroid_search_stage
     return {1'b0, ~x[ActW-1], x[ActW-2:0]} - {1'b0, ~c[ActW-1], c[ActW-2:0]};
   endfunction
 
-  // |d| <= 2**ActW - 1, so the low bits of the negated value are all of it.
-  function automatic logic [ActW-1:0] magnitude(input logic [ActW:0] d);
-    return (d[ActW-1:0] ^ {ActW{d[ActW]}}) + ActW'(d[ActW]);
+  // a + b or a - b, the low ActW + 1 bits
+  function automatic logic [ActW:0] add_if(input logic [ActW:0] a, input logic [ActW:0] b, input logic add);
+    return a + (b ^ {ActW + 1{!add}}) + (ActW + 1)'(!add);
   endfunction
 
-  // Signed as it is: a DSP block takes it without the magnitude.
+  // {sign, ones' complement magnitude} of the one with the larger magnitude
+  function automatic logic [ActW:0] larger(input logic [ActW:0] a, input logic [ActW:0] b);
+    logic [ActW:0] w, d;
+    w = add_if(a, b, a[ActW] != b[ActW]);
+    d = (w[ActW] == a[ActW]) ? a : b;
+    return {d[ActW], d[ActW-1:0] ^ {ActW{d[ActW]}}};
+  endfunction
+
   function automatic logic [PointW-1:0] square(input logic [ActW:0] d);
     logic signed [PointW-1:0] wide;
     wide = PointW'($signed(d));
     return wide * wide;
-  endfunction
-
-  // max(|a|, |b|) in two carry chains instead of four: the sign of a -+ b (minus when the signs agree) tells which is larger,
-  // and choosing, complementing and the + 1 of the negation share one LUT per bit.
-  function automatic logic [ActW-1:0] chebyshev(input logic [ActW:0] a, input logic [ActW:0] b);
-    logic same;
-    logic [ActW:0] w, larger;
-    same   = a[ActW] == b[ActW];
-    w      = a + (b ^ {ActW + 1{same}}) + (ActW + 1)'(same);
-    larger = (w[ActW] == a[ActW]) ? a : b;
-    return magnitude(larger);
-  endfunction
-
-  // |a| + |b| = |a +- b|, minus when the signs differ; the result has the sign of a and its magnitude fits ActW + 1 bits.
-  function automatic logic [ActW:0] l1(input logic [ActW:0] a, input logic [ActW:0] b);
-    logic differ;
-    logic [ActW:0] w;
-    differ = a[ActW] != b[ActW];
-    w      = a + (b ^ {ActW + 1{differ}}) + (ActW + 1)'(differ);
-    return (w ^ {ActW + 1{a[ActW]}}) + (ActW + 1)'(a[ActW]);
   endfunction
 
   always_ff @(posedge clk_i) begin
@@ -91,6 +79,7 @@ module centroid_search_stage
   end
 
   if (Metric == L2) begin : gen_l2
+    // Squared with the sign: a DSP block takes that as it is.
     logic [Chains-1:0][PointW-1:0] s0_q, s1_q;
     always_ff @(posedge clk_i) begin
       for (int unsigned n = 0; n < Chains; n++) begin
@@ -100,12 +89,26 @@ module centroid_search_stage
       end
     end
   end else if (Metric == L1) begin : gen_l1
+    // |a| + |b| = |a +- b|, minus when the signs differ; the result has the sign of a and its magnitude fits ActW + 1 bits.
+    logic [Chains-1:0][ActW:0] w_q;
+    logic [Chains-1:0] negative_q;
     always_ff @(posedge clk_i) begin
-      for (int unsigned n = 0; n < Chains; n++) dist_q[n] <= l1(d0_q[n], d1_q[n]);
+      for (int unsigned n = 0; n < Chains; n++) begin
+        w_q[n]        <= add_if(d0_q[n], d1_q[n], d0_q[n][ActW] == d1_q[n][ActW]);
+        negative_q[n] <= d0_q[n][ActW];
+        dist_q[n]     <= (w_q[n] ^ {DistW{negative_q[n]}}) + DistW'(negative_q[n]);
+      end
     end
   end else begin : gen_chebyshev
+    // max(|a|, |b|) in two carry chains instead of four: the sign of a -+ b (minus when the signs agree) tells which is larger;
+    // choosing it and complementing it share a LUT, the + 1 of the negation follows. |d| < 2**ActW, so ActW bits hold it.
+    logic [Chains-1:0][ActW-1:0] ones_q;
+    logic [Chains-1:0] negative_q;
     always_ff @(posedge clk_i) begin
-      for (int unsigned n = 0; n < Chains; n++) dist_q[n] <= chebyshev(d0_q[n], d1_q[n]);
+      for (int unsigned n = 0; n < Chains; n++) begin
+        {negative_q[n], ones_q[n]} <= larger(d0_q[n], d1_q[n]);
+        dist_q[n] <= ones_q[n] + DistW'(negative_q[n]);
+      end
     end
   end
 

@@ -47,7 +47,7 @@ class Shape:
 
     def latency(self, count: int) -> int:
         levels = (self.Units // self.ChainLen).bit_length() - 1
-        return self.rows(count) + self.ChainLen + levels + 4 + (self.metric == "l2")
+        return self.rows(count) + self.ChainLen + levels + 5
 
     def load_latency(self) -> int:
         return 1 + max(1, self.per_beat // self.Units)
