@@ -137,14 +137,14 @@ def test_command_train_resume_and_init_from(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "validation_loss", lambda *args, **options: 1.0)
     monkeypatch.setattr(train, "Qwen3Config", lambda **fields: replace(TINY, **fields))  # smaller than the real one
     first, state = tmp_path / "first", tmp_path / "state.pt"
-    train.run_training(first, state, steps=2)
+    train.run_training(first, state, steps=2, threads=1)
     cfg, weights = checkpoint.load(first)
     assert len(evaluate.load_validation(first)) == corpus.STORED_TOKENS
     assert cfg.vocab_size == checkpoint.load_tokenizer(first).get_vocab_size()
-    train.run_training(tmp_path / "again", state, resume=True)
+    train.run_training(tmp_path / "again", state, resume=True, threads=1)
     for file in first.iterdir():
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
-    train.run_training(tmp_path / "more", tmp_path / "more.pt", steps=1, init_from=first, lr=1e-8)
+    train.run_training(tmp_path / "more", tmp_path / "more.pt", steps=1, init_from=first, lr=1e-8, threads=1)
     for name, w in checkpoint.load(tmp_path / "more")[1].items():
         np.testing.assert_allclose(w, weights[name], rtol=2**-7, atol=1e-6)
 
