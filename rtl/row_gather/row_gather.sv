@@ -14,8 +14,8 @@
 //              l*EntryW; tlast on the last beat of a block.
 // Order:       jobs, positions and rows in order. A job's reads may overtake the rows of the jobs before it (4 plans are held).
 //
-// Latency:       index to read: 4 cycles; job to its first read: 3 more cycles, the judging of the job.
-//                last lane's beat to the first beat of its block: LaneBeats + 2 cycles (3 if LaneBeats > 3).
+// Latency:       index to read: 4 cycles; job to its first read: 7 cycles, the judging of the job included.
+//                last lane's beat to the first beat of its block: LaneBeats + 1 cycles (2 if LaneBeats > 3).
 // Throughput:    m_desc: one read a cycle. Row stream: one beat a cycle as long as answers come in time; beats are taken one a cycle
 //                from lane to lane, and every second cycle inside a lane.
 // Back-pressure: readies depend only on registers. Waiting rows hold s_axis_beat: whoever shares its memory port with others
@@ -51,7 +51,7 @@ module row_gather
     parameter int unsigned StrideW = 16,
     parameter int unsigned PosW = 16,
     parameter int unsigned RowsW = 8,
-    parameter bit [TagW-1:0] Tag = '0,
+    parameter int unsigned Tag = 0,
     localparam int unsigned CidxW = $clog2(ActCentroids)
 ) (
     input  logic                    clk_i,
@@ -89,7 +89,6 @@ module row_gather
 );
   localparam int unsigned StartW = $clog2(BeatW / EntryW);
   localparam int unsigned PlanW = StartW + PosW + RowsW + 2;
-  localparam int unsigned LaneW = (Lanes > 1) ? $clog2(Lanes) : 1;
 
   if (!(Lanes inside {1, 2, 4, 8})) $error("%m: Lanes is %0d, allowed: 1, 2, 4, 8", Lanes);
   if (!(Centroids inside {16, 32, 64})) $error("%m: Centroids is %0d, allowed: 16, 32, 64", Centroids);
@@ -127,7 +126,7 @@ module row_gather
       .m_plan_rows_o(plan_in[2+:RowsW]), .m_plan_k_code_o(plan_in[1:0]), .m_plan_valid_o(plan_in_valid),
       .m_plan_ready_i(plan_in_ready), .busy_o(addr_busy), .cause_o
   );
-  assign m_desc_tag = Tag;
+  assign m_desc_tag = TagW'(Tag);
   assign error_o    = cause_o != CauseNone;
 
   // The plans of the jobs whose rows are still on their way.
@@ -138,36 +137,17 @@ module row_gather
       .m_valid_o(plan_out_valid), .m_ready_i(plan_out_ready), .level_o(unused_level)
   );
 
-  // Answers to lanes: each read belongs to the next lane --------------------------------------------------------------
-  logic [LaneW-1:0] lane_q;
-  logic [Lanes-1:0] lane_in_ready, lane_valid;
+  // Answers to rows ---------------------------------------------------------------------------------------------------
   logic [Lanes*BeatW-1:0] lane_beat;
+  logic [Lanes-1:0] lane_valid;
   logic lane_pop;
 
-  assign s_axis_beat_tready = lane_in_ready[lane_q];
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) lane_q <= '0;
-    else if (s_axis_beat_tvalid && s_axis_beat_tready && s_axis_beat_tlast)
-      lane_q <= (lane_q == LaneW'(Lanes - 1)) ? '0 : lane_q + LaneW'(1);
-  end
-
-  for (genvar l = 0; l < Lanes; l++) begin : g_lane
-    row_gather_lane #(
-        .Width(BeatW),
-        .Depth(LaneBeats)
-    ) i_lane (
-        .clk_i,
-        .rst_ni,
-        .clear_i,
-        .s_data_i (s_axis_beat_tdata),
-        .s_valid_i(s_axis_beat_tvalid && lane_q == LaneW'(l)),
-        .s_ready_o(lane_in_ready[l]),
-        .m_data_o (lane_beat[l*BeatW+:BeatW]),
-        .m_valid_o(lane_valid[l]),
-        .m_ready_i(lane_pop)
-    );
-  end
+  row_gather_lanes #(
+      .Lanes(Lanes), .BeatW(BeatW), .LaneBeats(LaneBeats)
+  ) i_lanes (
+      .clk_i, .rst_ni, .clear_i, .s_axis_beat_tdata, .s_axis_beat_tvalid, .s_axis_beat_tready, .s_axis_beat_tlast,
+      .m_beat_o(lane_beat), .m_valid_o(lane_valid), .m_pop_i(lane_pop)
+  );
 
   row_gather_serialise #(
       .Lanes(Lanes), .Centroids(Centroids), .EntryW(EntryW), .BeatW(BeatW), .PosW(PosW), .RowsW(RowsW)
@@ -180,7 +160,7 @@ module row_gather
   assign busy_o = addr_busy || plan_out_valid || serialise_busy;
 
   a_tag :
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) s_axis_beat_tvalid |-> s_axis_beat_tuser == Tag);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) s_axis_beat_tvalid |-> s_axis_beat_tuser == TagW'(Tag));
   a_row_stable :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
       m_axis_row_tvalid && !m_axis_row_tready |=> m_axis_row_tvalid && $stable({m_axis_row_tdata, m_axis_row_tlast}));
