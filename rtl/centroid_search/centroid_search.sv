@@ -13,8 +13,8 @@
 //           cycles, i.e. one codebook beat a cycle when PerBeat <= Units, provided the ring hides the pipeline:
 //               Banks*Centroids/Units >= max(1, c/Units) * (1 + ceil((c/PerBeat + ChainLen + 3) / T)).
 // Stalls:   the pipeline never stalls. A vector is taken only when the output queue has room for its result (credits), so no ready
-//           depends on m_axis_idx_tready within a cycle. Codebooks run ahead until the ring of Banks full codebooks is full
-//           (Banks*Centroids/c codebooks of c centroids). Results keep the order of the vectors.
+//           depends on m_axis_idx_tready within a cycle. Codebooks run ahead of the vectors until the ring is full: it holds
+//           Banks*Centroids/max(c, Units) codebooks of c centroids. Results keep the order of the vectors.
 //
 // Parameters:
 //   Centroids  largest codebook, power of two, 2..256
@@ -23,7 +23,7 @@
 //   BeatW      codebook beat, a power of two of centroids, at most Centroids
 //   ActW       bits of a coordinate, 2..16
 //   Banks      codebooks of Centroids held, power of two; the default fills a 32-deep distributed RAM
-//   Metric     Chebyshev, L1 or L2 (squared)
+//   Metric     Chebyshev, L1 or L2 (squared) of centroid_search_pkg = 0, 1, 2; an integer, so any command line can set it
 // Ports:
 //   centroids_i  c, power of two, PerBeat <= c <= Centroids; sampled with the first beat of each codebook, stable while it waits
 module centroid_search
@@ -35,7 +35,7 @@ module centroid_search
     parameter int unsigned BeatW = 256,
     parameter int unsigned ActW = 8,
     parameter int unsigned Banks = (Units * 16 > Centroids) ? Units * 32 / Centroids : 2,
-    parameter metric_e Metric = Chebyshev,
+    parameter int unsigned Metric = Chebyshev,
     localparam int unsigned CountW = $clog2(Centroids + 1),
     localparam int unsigned PointW = 2 * ActW,
     localparam int unsigned IndexW = $clog2(Centroids)
@@ -62,14 +62,14 @@ module centroid_search
   localparam int unsigned RowW = $clog2(Depth);
   localparam int unsigned KW = (Rows > 1) ? $clog2(Rows) : 1;
   localparam int unsigned UnitW = $clog2(Units);
-  localparam int unsigned DistW = dist_width(Metric, ActW);
+  localparam metric_e MetricE = metric_e'(Metric);
+  localparam int unsigned DistW = dist_width(MetricE, ActW);
   localparam int unsigned PerBeat = BeatW / PointW;
   localparam int unsigned PartC = (PerBeat < Units) ? PerBeat : Units;
   localparam int unsigned Parts = Units / PartC;
   // issue register -> distances of place 0 -> end of the chains -> root of the tree
   localparam int unsigned RootDelay = 3 + ChainLen + $clog2(Chains);
   localparam int unsigned Credits = RootDelay + 4;  // the latency of a one-row vector, plus one
-  localparam int unsigned CreditW = $clog2(Credits + 1);
 
   if (Centroids != 2 ** $clog2(Centroids) || Centroids < 2 || Centroids > 256)
     $error("%m: Centroids is %0d, allowed: powers of two 2..256", Centroids);
@@ -82,15 +82,12 @@ module centroid_search
     $error("%m: BeatW is %0d, allowed: 2*ActW times a power of two up to Centroids", BeatW);
   if (Banks != 2 ** $clog2(Banks) || Banks < 1 || Depth < 2)
     $error("%m: Banks is %0d, allowed: powers of two, Banks*Centroids/Units >= 2", Banks);
-  if (Metric != Chebyshev && Metric != L1 && Metric != L2) $error("%m: Metric is %0d, allowed: 0..2", Metric);
+  if (Metric > L2) $error("%m: Metric is %0d, allowed: 0..2", Metric);
 
-  // ---- codebook ring ----
   logic [Parts-1:0] wr_part;
   logic [RowW-1:0] wr_row;
   logic [PartC*PointW-1:0] wr_data;
   logic wr_last, release_row;
-  (* ram_style = "distributed" *) logic row_ends[Depth];  // this row is the last of its codebook
-  logic [RowW:0] books_q;  // complete codebooks whose last vector has not been taken
 
   centroid_search_load #(
       .Centroids(Centroids), .Units(Units), .BeatW(BeatW), .ActW(ActW), .Depth(Depth)
@@ -101,79 +98,30 @@ module centroid_search
       .release_i(release_row)
   );
 
-  always_ff @(posedge clk_i) if (|wr_part) row_ends[wr_row] <= wr_last;
-
-  // ---- issue: one row a cycle; a vector walks the rows of its codebook ----
-  logic issue_q, last_row_q, tlast_q;
+  logic issue_q, last_row_q, tlast_q, alone;
   logic [PointW-1:0] x_q;
-  logic [RowW-1:0] row_q, base_q;  // row being read; first row of the codebook
+  logic [RowW-1:0] row_q;
   logic [KW-1:0] k_q;
-  logic [CreditW-1:0] credits_q;
-  logic have_book_q, have_credit_q;  // books_q != 0, credits_q != 0: registered, tready is on the longest path
 
-  wire take = s_axis_vec_tvalid && s_axis_vec_tready;
-  wire pop = m_axis_idx_tvalid && m_axis_idx_tready;
-  wire drop_book = take && s_axis_vec_tlast;
-  wire [RowW-1:0] next_row = row_q + RowW'(1);
-  wire [RowW-1:0] next_base = (issue_q && last_row_q && tlast_q) ? next_row : base_q;
+  centroid_search_issue #(
+      .Depth(Depth), .KW(KW), .ActW(ActW), .Credits(Credits)
+  ) u_issue (
+      .clk_i, .rst_ni,
+      .wr_i(|wr_part), .wr_row_i(wr_row), .wr_last_i(wr_last),
+      .s_axis_vec_tdata, .s_axis_vec_tvalid, .s_axis_vec_tready, .s_axis_vec_tlast,
+      .pop_i(m_axis_idx_tvalid && m_axis_idx_tready),
+      .issue_o(issue_q), .row_o(row_q), .x_o(x_q), .k_o(k_q), .last_o(last_row_q), .tlast_o(tlast_q), .alone_o(alone)
+  );
 
-  assign s_axis_vec_tready = have_book_q && have_credit_q && (!issue_q || last_row_q);
-
-  always_ff @(posedge clk_i) begin
-    row_q      <= take ? next_base : next_row;
-    k_q        <= take ? '0 : k_q + KW'(1);
-    last_row_q <= take ? row_ends[next_base] : row_ends[next_row];
-    if (take) begin
-      x_q     <= s_axis_vec_tdata;
-      tlast_q <= s_axis_vec_tlast;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      issue_q       <= 1'b0;
-      base_q        <= '0;
-      books_q       <= '0;
-      have_book_q   <= 1'b0;
-      credits_q     <= CreditW'(Credits);
-      have_credit_q <= 1'b1;
-    end else begin
-      issue_q <= take || (issue_q && !last_row_q);
-      base_q  <= next_base;
-      if (wr_last && !drop_book) begin
-        books_q     <= books_q + (RowW + 1)'(1);
-        have_book_q <= 1'b1;
-      end else if (drop_book && !wr_last) begin
-        books_q     <= books_q - (RowW + 1)'(1);
-        have_book_q <= books_q != (RowW + 1)'(1);
-      end
-      if (pop && !take) begin
-        credits_q     <= credits_q + CreditW'(1);
-        have_credit_q <= 1'b1;
-      end else if (take && !pop) begin
-        credits_q     <= credits_q - CreditW'(1);
-        have_credit_q <= credits_q != CreditW'(1);
-      end
-    end
-  end
-
-  // ---- what travels beside the distances: [0] is the issue register delayed by one ----
+  // What travels beside the distances; [0] is the issue register delayed by one.
   logic [RootDelay-1:0] valid_pipe_q;
   logic [KW+1:0] meta_pipe_q[RootDelay];  // {k, last row, tlast}
-  logic [RowW-1:0] row_pipe_q[ChainLen];
-  logic [PointW-1:0] x_pipe_q[ChainLen];
   logic [ChainLen-1:0] release_pipe_q;
   wire read_last_time = issue_q && tlast_q;
 
   always_ff @(posedge clk_i) begin
     for (int unsigned i = 1; i < RootDelay; i++) meta_pipe_q[i] <= meta_pipe_q[i-1];
-    for (int unsigned i = 1; i < ChainLen; i++) begin
-      row_pipe_q[i] <= row_pipe_q[i-1];
-      x_pipe_q[i]   <= x_pipe_q[i-1];
-    end
     meta_pipe_q[0] <= {k_q, last_row_q, tlast_q};
-    row_pipe_q[0]  <= row_q;
-    x_pipe_q[0]    <= x_q;
   end
 
   always_ff @(posedge clk_i) begin
@@ -190,34 +138,17 @@ module centroid_search
   // two cycles later at the earliest, so the release may come ChainLen-4 cycles after the issue register.
   assign release_row = (ChainLen > 4) ? release_pipe_q[(ChainLen > 4) ? ChainLen-5 : 0] : read_last_time;
 
-  // ---- chains ----
-  logic [Chains-1:0][DistW-1:0] chain_dist[ChainLen+1];
-  logic [Chains-1:0][UnitW-1:0] chain_unit[ChainLen+1];
-  assign chain_dist[0] = '1;
-  assign chain_unit[0] = '0;
+  logic [Chains-1:0][DistW-1:0] dists;
+  logic [Chains-1:0][UnitW-1:0] units;
 
-  for (genvar j = 0; j < ChainLen; j++) begin : gen_place
-    logic [Chains-1:0] en;
-    logic [Chains-1:0][PointW-1:0] data;
-    always_comb begin
-      for (int unsigned n = 0; n < Chains; n++) begin
-        en[n]   = wr_part[(n*ChainLen+j)/PartC];
-        data[n] = wr_data[((n*ChainLen+j)%PartC)*PointW+:PointW];
-      end
-    end
-    centroid_search_stage #(
-        .Units(Units), .ChainLen(ChainLen), .Place(j), .ActW(ActW), .Depth(Depth), .Metric(Metric)
-    ) u_stage (
-        .clk_i,
-        .wr_en_i(en), .wr_row_i(wr_row), .wr_data_i(data),
-        .row_i((j < 2) ? row_q : row_pipe_q[(j < 2) ? 0 : j-2]),
-        .x_i(x_pipe_q[(j < 2) ? 0 : j-1]),
-        .prev_dist_i(chain_dist[j]), .prev_unit_i(chain_unit[j]),
-        .best_dist_o(chain_dist[j+1]), .best_unit_o(chain_unit[j+1])
-    );
-  end
+  centroid_search_chains #(
+      .Units(Units), .ChainLen(ChainLen), .PartC(PartC), .ActW(ActW), .Depth(Depth), .Metric(MetricE)
+  ) u_chains (
+      .clk_i,
+      .wr_part_i(wr_part), .wr_row_i(wr_row), .wr_data_i(wr_data),
+      .row_i(row_q), .x_i(x_q), .dist_o(dists), .unit_o(units)
+  );
 
-  // ---- nearest of all ----
   logic found;
   logic [IndexW-1:0] index;
   logic index_tlast;
@@ -226,14 +157,14 @@ module centroid_search
       .Units(Units), .ChainLen(ChainLen), .Rows(Rows), .DistW(DistW)
   ) u_reduce (
       .clk_i, .rst_ni,
-      .dist_i(chain_dist[ChainLen]), .unit_i(chain_unit[ChainLen]),
+      .dist_i(dists), .unit_i(units),
       .valid_i(valid_pipe_q[RootDelay-1]), .k_i(meta_pipe_q[RootDelay-1][KW+1:2]),
       .last_i(meta_pipe_q[RootDelay-1][1]), .tlast_i(meta_pipe_q[RootDelay-1][0]),
       .valid_o(found), .index_o(index), .tlast_o(index_tlast)
   );
 
   logic queue_ready;
-  logic [CreditW-1:0] queue_level;
+  logic [$clog2(Credits+1)-1:0] queue_level;
   fifo #(.Width(IndexW + 1), .Depth(Credits)) u_queue (
       .clk_i, .rst_ni, .clear_i(1'b0),
       .s_data_i({index_tlast, index}), .s_valid_i(found), .s_ready_o(queue_ready),
@@ -243,24 +174,19 @@ module centroid_search
 
   // Implementation: what the header promises.
   a_credits :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) !(found && !queue_ready) && queue_level <= CreditW'(Credits) - credits_q);
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      found |-> queue_ready && queue_level < ($clog2(Credits+1))'(Credits));
 `ifndef SYNTHESIS
   // The last row of a vector that is alone in the core, on its way: with the queue empty its result waits for the consumer
   // RootDelay + 2 cycles later, that is max(1, c/Units) + RootDelay + 2 cycles after the vector was taken.
   logic [RootDelay+1:0] alone_pipe_q;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) alone_pipe_q <= '0;
-    else alone_pipe_q <= {alone_pipe_q[RootDelay:0], issue_q && last_row_q && credits_q == CreditW'(Credits - 1)};
+    else alone_pipe_q <= {alone_pipe_q[RootDelay:0], issue_q && last_row_q && alone};
   end
   a_latency :
   assert property (@(posedge clk_i) disable iff (!rst_ni) alone_pipe_q[RootDelay+1] |-> m_axis_idx_tvalid);
   a_no_sooner :
   assert property (@(posedge clk_i) disable iff (!rst_ni) alone_pipe_q[RootDelay] |-> !m_axis_idx_tvalid);
 `endif
-  a_issue :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) take |=> issue_q);
-  a_ring :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) books_q <= (RowW + 1)'(Depth));
-  a_flags :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) have_book_q == (books_q != 0) && have_credit_q == (credits_q != 0));
 endmodule
