@@ -11,7 +11,8 @@
 //              the last beat of a block. A job gives passes * positions / Lanes blocks.
 // Order:       jobs, passes, blocks in order. A block starts when its table has arrived; its words are freed by the last pass.
 //
-// Latency:       R = Tokens*Lanes <= 16: last index of the first block to its first beat: R + 23 cycles, if the table is there.
+// Latency:       R = Tokens*Lanes; last index of the first block to its first beat: R + 22 cycles, if the table is there.
+//                Last table beat of the first block to its first beat: R + 24 cycles, if the indices are there.
 // Throughput:    K * ceil(R / 16) cycles a block, without gaps between blocks, as long as one index a cycle and the table come in
 //                time: so max(K, R) for K = 16 or R <= 16. Table: one beat a cycle while there is room.
 // Back-pressure: readies depend only on registers.
