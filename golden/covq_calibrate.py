@@ -36,16 +36,12 @@ class ActivationCodebook:
 def choose_pairs(x: Tensor, weight: Tensor) -> Tensor:
     """Pair the inputs and order the pairs: x [S, K], weight [N, K] (all outputs that read x) -> int64 [P, 2].
 
-    An input's energy is its mean square times its weight column's square sum. The input with the most energy is
-    paired with the one that has the least, and so on: a codebook of 64 then spends its entries where they count, and
-    all positions come out about equally loud. Positions are sorted by the square root of the pair's energy, so that
-    neighbours have similar tables and share an exponent.
+    An input's energy is its mean square times its weight column's square sum. Inputs are sorted by it, loudest first,
+    and neighbours paired: both inputs of a position then fill the int8 range and deserve the same precision, and
+    neighbouring positions have tables of similar size, so that they can share an exponent.
     """
     energy = x.square().mean(0) * weight.square().sum(0)  # [K]
-    order = energy.argsort(descending=True)
-    half = len(order) // 2
-    pairs = torch.stack([order[:half], order[half:].flip(0)], dim=1)
-    return pairs[energy[pairs].sum(1).argsort(descending=True)]
+    return energy.argsort(descending=True).view(-1, 2)
 
 
 def kmeans(points: Tensor, count: int, steps: int, generator: torch.Generator) -> Tensor:

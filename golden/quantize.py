@@ -1,4 +1,4 @@
-"""The command `quantize`: float model -> calibrated, trained, bit-exact quantised model. torch is loaded when it runs."""
+"""The command `quantize`: from the float model to the trained, bit-exact quantised one. torch is loaded on demand."""
 
 import json
 from pathlib import Path
