@@ -17,9 +17,11 @@ def uniform(rng, shape, count, vectors):
 
 
 def crowded(rng, shape, count, vectors):
-    """Values within +-3 of a random point: ties nearly always."""
-    centre = rng.integers(shape.low + 3, shape.high - 3, 2)
-    return centre + rng.integers(-3, 4, (count, 2)), centre + rng.integers(-3, 4, (vectors, 2))
+    """Values within +-3 of a random point (+-1 in narrow formats): ties nearly always."""
+    reach = min(3, (shape.high - shape.low) // 4 + 1)
+    centre = rng.integers(shape.low + reach, max(shape.high - reach, shape.low + reach) + 1, 2)
+    near = [centre + rng.integers(-reach, reach + 1, (n, 2)) for n in (count, vectors)]
+    return tuple(np.clip(points, shape.low, shape.high) for points in near)
 
 
 def extreme(rng, shape, count, vectors):
@@ -50,15 +52,16 @@ def corners(rng, shape):
             book[i] = (-1, 1)
             jobs.append((book, np.array([[shape.low, 0]] if i % 2 else [[-1, 1]])))
         # two equally near centroids on opposite sides
+        step = 1 if shape.ActW < 4 else 2
         pairs = list(itertools.combinations(range(count), 2))
         if len(pairs) > 150:
             pairs = [pairs[n] for n in rng.choice(len(pairs), 150, replace=False)]
             pairs += [(0, count - 1), (0, shape.Units % count), (count - 2, count - 1)]
         for i, j in pairs:
             book = np.tile(far, (count, 1))
-            book[i], book[j] = (-3, 2), (1, 2)
-            jobs.append((book, np.array([[-1, 2]])))
-    return [(book, points) for book, points in jobs if len(points)]
+            book[i], book[j] = (-1 - step, 0), (-1 + step, 0)
+            jobs.append((book, np.array([[-1, 0]])))
+    return jobs
 
 
 def distances(codebook, points, metric):

@@ -5,6 +5,7 @@ import pytest
 from lutloom.centroid_search import METRICS, centroid_search
 
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
+from verif.lib.runner import ElaborationRefused
 
 TB = "verif.centroid_search.tb"
 CHEBYSHEV, L1, L2 = range(3)
@@ -35,6 +36,20 @@ def test_wrong_tie_is_caught():
     later = Mutation(file, "node_dist[1] < best_dist_q", "node_dist[1] <= best_dist_q")
     with pytest.raises(SimulationFailed, match="Mismatch"):
         simulate("centroid_search", TB, name="broken", mutation=later)
+
+
+@pytest.mark.parametrize(
+    "parameters,message",
+    [
+        ({"Units": 12}, "Units is 12, allowed: powers of two"),
+        ({"ChainLen": 32}, "ChainLen is 32, allowed: powers of two 1..Units"),
+        ({"BeatW": 200}, "BeatW is 200, allowed: 2.ActW times a power of two"),
+        ({"Metric": 3}, "Metric is 3, allowed: 0..2"),
+    ],
+)
+def test_illegal_parameters_are_refused(parameters, message):
+    with pytest.raises(ElaborationRefused, match=message):
+        simulate("centroid_search", TB, name="refused", parameters=parameters)
 
 
 @pytest.mark.parametrize("metric", METRICS)
