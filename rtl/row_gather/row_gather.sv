@@ -14,7 +14,7 @@
 //              l*EntryW; tlast on the last beat of a block.
 // Order:       jobs, positions and rows in order. A job's reads may overtake the rows of the jobs before it (4 plans are held).
 //
-// Latency:       index to read: 4 cycles; job to its first read: 7 cycles, the judging of the job included.
+// Latency:       index to read: 4 cycles; job to its first read: 8 cycles, the judging of the job included.
 //                last lane's beat to the first beat of its block: LaneBeats + 1 cycles (2 if LaneBeats > 3).
 // Throughput:    m_desc: one read a cycle. Row stream: one beat a cycle as long as answers come in time; beats are taken one a cycle
 //                from lane to lane, and every second cycle inside a lane.

@@ -6,7 +6,7 @@
 // No wide multiplication: positions run in order, so their part is a running base; cidx * row_stride is a small product
 // with a pipeline stage of its own.
 //
-// Latency:       3 cycles from s_axis_cidx to m_desc (index, product, address); a job is judged for 3 cycles first.
+// Latency:       3 cycles from s_axis_cidx to m_desc (index, product, address); a job is judged for 4 cycles first.
 // Throughput:    one read a cycle.
 // Back-pressure: a stalled m_desc stops the pipeline; s_axis_cidx_tready follows combinationally (row_gather spills it).
 //
@@ -65,14 +65,7 @@ module row_gather_addr
   localparam int unsigned EndW = ((SpanW > StrideW) ? SpanW : StrideW) + 1;
   localparam int unsigned StepW = StrideW + CidxW;  // bytes of one position; also of cidx * row_stride
 
-  typedef enum logic [2:0] {
-    StIdle,
-    StMeasure,
-    StJudge,
-    StPlan,
-    StRun,
-    StError
-  } state_e;
+  typedef enum logic [2:0] {StIdle, StSize, StMeasure, StJudge, StPlan, StRun, StError} state_e;
   state_e state_q;
   cause_e cause_q, verdict;
 
@@ -82,21 +75,20 @@ module row_gather_addr
   logic [PosW-1:0] left_q;
   logic [RowsW-1:0] rows_q;
   logic [1:0] k_code_q, c_code_q;
-  logic align_q, beyond_q;
-  logic [SpanW-1:0] span_q;
+  logic [RowB+2:0] row_mask_q;  // address bits inside a row
+  logic align_q;
+  logic [SpanW-1:0] fetch_q, span_q;  // bytes of a fetch; from the start of its first beat, rounded up below
+  logic [EndW-1:0] end_q;  // of the fetch inside the row set
   logic [BytesW-1:0] bytes_q;
 
   // Job -----------------------------------------------------------------------------------------------------------
-  wire [SpanW-1:0] fetch_bytes = SpanW'(rows_q) << (3'(RowB) + 3'(k_code_q));
-  wire [RowB+2:0] row_mask = ~({RowB + 3{1'b1}} << (3'(RowB) + 3'(k_code_q)));
-  wire [EndW-1:0] fetch_end = EndW'(offset_q) + EndW'(fetch_bytes);
   wire [SpanW-1:0] beats = span_q >> BeatB;
 
   always_comb begin
     if (k_code_q > 2'($clog2(Centroids / 16)) || c_code_q > 2'($clog2(ActCentroids / 16))) verdict = CauseCode;
     else if (left_q == 0 || (left_q & PosW'(Lanes - 1)) != 0) verdict = CausePositions;
     else if (align_q) verdict = CauseAlign;
-    else if (rows_q == 0 || beyond_q || beats > SpanW'(LaneBeats)) verdict = CauseFetch;
+    else if (rows_q == 0 || end_q > EndW'(stride_q) || beats > SpanW'(LaneBeats)) verdict = CauseFetch;
     else verdict = CauseNone;
   end
 
@@ -147,10 +139,14 @@ module row_gather_addr
       k_code_q <= s_job_k_code;
       c_code_q <= s_job_c_code;
     end
+    if (state_q == StSize) begin
+      fetch_q    <= SpanW'(rows_q) << (3'(RowB) + 3'(k_code_q));
+      row_mask_q <= ~({RowB + 3{1'b1}} << (3'(RowB) + 3'(k_code_q)));
+    end
     if (state_q == StMeasure) begin
-      span_q   <= SpanW'(offset_q[BeatB-1:0]) + fetch_bytes + SpanW'(BeatBytes - 1);
-      beyond_q <= fetch_end > EndW'(stride_q);
-      align_q  <= base_q[BeatB-1:0] != 0 || stride_q[BeatB-1:0] != 0 || (offset_q & StrideW'(row_mask)) != 0;
+      span_q  <= SpanW'(offset_q[BeatB-1:0]) + fetch_q + SpanW'(BeatBytes - 1);
+      end_q   <= EndW'(offset_q) + EndW'(fetch_q);
+      align_q <= base_q[BeatB-1:0] != 0 || stride_q[BeatB-1:0] != 0 || (offset_q & StrideW'(row_mask_q)) != 0;
     end
     if (state_q == StJudge) begin
       bytes_q <= BytesW'(beats) << BeatB;
@@ -166,7 +162,8 @@ module row_gather_addr
       cause_q <= CauseNone;
     end else begin
       unique case (state_q)
-        StIdle: if (take_job) state_q <= StMeasure;
+        StIdle: if (take_job) state_q <= StSize;
+        StSize: state_q <= StMeasure;
         StMeasure: state_q <= StJudge;
         StJudge: begin
           state_q <= (verdict == CauseNone) ? StPlan : StError;

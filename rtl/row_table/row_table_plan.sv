@@ -42,14 +42,7 @@ module row_table_plan
   localparam int unsigned LaneB = $clog2(Lanes);
   localparam int unsigned NeedW = PosW + 9;
 
-  typedef enum logic [2:0] {
-    StIdle,
-    StMeasure,
-    StJudge,
-    StDistance,
-    StOffer,
-    StError
-  } state_e;
+  typedef enum logic [2:0] {StIdle, StMeasure, StJudge, StDistance, StOffer, StError} state_e;
   state_e state_q;
   cause_e cause_q, verdict;
 

@@ -179,7 +179,9 @@ class GatherEnv(uvm_env):
         self.job = make_agent(self, "job", job, "source", pick(self.stall_in, seed))
         cidx = StreamBus.axis(dut, "s_axis_cidx")
         self.cidx = make_agent(self, "cidx", cidx, "source", pick(self.stall_in, seed + 1))
-        self.row = make_agent(self, "row", StreamBus.axis(dut, "m_axis_row", "data last"), "sink", pick(self.stall_out, seed))
+        self.row = make_agent(
+            self, "row", StreamBus.axis(dut, "m_axis_row", "data last"), "sink", pick(self.stall_out, seed)
+        )
         self.rows = Scoreboard("rows", self)
         self.responder = None
         if hasattr(dut, "m_desc_tvalid"):  # the plain core: the memory is Python

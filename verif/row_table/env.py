@@ -128,7 +128,9 @@ class TableEnv(uvm_env):
         self.table = make_agent(self, "table", table, "source", pick(self.stall_in, seed + 1))
         cidx = StreamBus.axis(dut, "s_axis_cidx")
         self.cidx = make_agent(self, "cidx", cidx, "source", pick(self.stall_in, seed + 2))
-        self.row = make_agent(self, "row", StreamBus.axis(dut, "m_axis_row", "data last"), "sink", pick(self.stall_out, seed))
+        self.row = make_agent(
+            self, "row", StreamBus.axis(dut, "m_axis_row", "data last"), "sink", pick(self.stall_out, seed)
+        )
         self.rows = Scoreboard("rows", self)
 
     def connect_phase(self):
