@@ -5,8 +5,8 @@ import random
 import cocotb
 import numpy as np
 from cocotb.triggers import Timer
-from lutloom.common import adder_tree
 
+from lutloom.common import adder_tree
 from verif.lib.tb import parameters
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from lutloom.common import adder_tree
 
+from lutloom.common import adder_tree
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 
 QUEUES = [

@@ -153,7 +153,9 @@ def build(
             lines = log.read_text().splitlines()
             refused = [line for line in lines if "allowed:" in line and "%Error" in line]
             if refused:
-                raise ElaborationRefused(re.sub(r"^%Error[^:]*: [^:]*:\d+:(\d+:)? *", "", refused[0]))
+                raise ElaborationRefused(
+                    re.sub(r"^%Error[^:]*: [^:]*:\d+:(\d+:)? *", "", refused[0]).replace("%m", toplevel)
+                )
             first = [line for line in lines if "%Error" in line] or lines[-5:]
             raise SimulationFailed(f"{core}: build failed ({log}):\n" + "\n".join(first[:10]))
         if not runtime.exists():

@@ -131,8 +131,10 @@ class StreamDriver(uvm_driver, _OnBus):
         bus = self.bus
         clock = RisingEdge(bus.clk)
         bus.valid.value = 0
+        self.busy = self.aborting = False
         while True:
             item = await self.seq_item_port.get_next_item()
+            self.busy = True
             for word in item.words:
                 word = word if isinstance(word, tuple) else (word,)
                 while self.stall():
@@ -141,12 +143,17 @@ class StreamDriver(uvm_driver, _OnBus):
                 bus.drive(word)
                 bus.valid.value = 1
                 await clock
-                while bus.rst_n.value == 1 and bus.ready.value != 1:
+                while bus.rst_n.value == 1 and bus.ready.value != 1 and not self.aborting:
                     await clock
-                if bus.rst_n.value != 1:
+                if bus.rst_n.value != 1 or self.aborting:
                     break
             bus.valid.value = 0
+            self.busy = self.aborting = False
             self.seq_item_port.item_done()
+
+    def abort(self) -> None:
+        """Drop the rest of the item at the next edge (before a clear or reset: a waiting word is withdrawn)."""
+        self.aborting = self.busy
 
 
 class StreamSink(_OnBus):
@@ -221,6 +228,10 @@ class StreamAgent(uvm_agent):
     async def send(self, words: Iterable) -> None:
         """Run a StreamSequence of `words`; returns when the last was taken (or dropped by a reset)."""
         await StreamSequence(words).start(self.sequencer)
+
+    def abort(self) -> None:
+        """Make a running `send` give up at the next edge."""
+        self.driver.abort()
 
 
 def make_agent(parent: uvm_component, name: str, bus: StreamBus, role: str, stall: Stall | None = None) -> StreamAgent:
