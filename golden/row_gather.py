@@ -125,7 +125,7 @@ def row_gather_cause(
     beat_bytes: int = 32,
     lane_beats: int = 2,
 ) -> Cause:
-    """What the core says to a job: the first broken rule in the order of `Cause`, or NONE. Keywords are its parameters."""
+    """What the core says to a job: the first broken rule in the order of `Cause`, or NONE; keywords: its parameters."""
     if k_code > COUNTS.index(k_max) or c_code > COUNTS.index(c_max):
         return Cause.CODE
     row_bytes = COUNTS[k_code] * entry_bits // 8

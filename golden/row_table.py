@@ -66,7 +66,8 @@ def row_table_indices(cidx: np.ndarray, tokens: int, lanes: int) -> np.ndarray:
 def row_table_stream(table: np.ndarray, cidx: np.ndarray, tokens: int, lanes: int) -> np.ndarray:
     """Row stream of a job: int [passes * P / lanes * K, tokens * lanes], one line a beat.
 
-    Block (pass, b): K beats; column t * lanes + l of beat k is entry k of token pass * tokens + t, position b * lanes + l.
+    Block (pass, b): K beats; column t * lanes + l of beat k is entry k of token pass * tokens + t,
+    position b * lanes + l.
     """
     rows = row_table(table, _whole_passes(cidx, tokens))
     total, positions, k = rows.shape
@@ -90,7 +91,7 @@ def row_table_cause(
     c_max: int = 64,
     table_positions: int = 1024,
 ) -> Cause:
-    """What the core says to a job: the first broken rule in the order of `Cause`, or NONE. Keywords are its parameters."""
+    """What the core says to a job: the first broken rule in the order of `Cause`, or NONE; keywords: its parameters."""
     if k_code > COUNTS.index(k_max) or c_code > COUNTS.index(c_max):
         return Cause.CODE
     if positions == 0 or positions % lanes:

@@ -14,7 +14,7 @@
 //              l*EntryW; tlast on the last beat of a block.
 // Order:       jobs, positions and rows in order. A job's reads may overtake the rows of the jobs before it (4 plans are held).
 //
-// Latency:       index to read: 4 cycles; job to its first read: 8 cycles, the judging of the job included.
+// Latency:       index to read: 5 cycles; job to its first read: 9 cycles, the judging of the job included.
 //                last lane's beat to the first beat of its block: LaneBeats + 1 cycles (2 if LaneBeats > 3).
 // Throughput:    m_desc: one read a cycle. Row stream: one beat a cycle as long as answers come in time; beats are taken one a cycle
 //                from lane to lane, and every second cycle inside a lane.
@@ -97,8 +97,8 @@ module row_gather
   if (!(BeatW inside {128, 256, 512})) $error("%m: BeatW is %0d, allowed: 128, 256, 512", BeatW);
   if (LaneBeats < 2 || LaneBeats * BeatW < Centroids * EntryW)
     $error("%m: LaneBeats is %0d, allowed: >= 2 and >= the beats of a row", LaneBeats);
-  if (StrideW <= $clog2(BeatW / 8) || AddrW < StrideW + CidxW || BytesW < $clog2(LaneBeats * BeatW / 8 + 1))
-    $error("%m: StrideW, AddrW or BytesW is too small for a job");
+  if (StrideW <= $clog2(BeatW / 8) || StrideW + CidxW > 32 || AddrW <= 32 || BytesW < $clog2(LaneBeats * BeatW / 8 + 1))
+    $error("%m: StrideW, AddrW or BytesW does not fit a job");
 
   // Indices to reads -----------------------------------------------------------------------------------------------
   logic [CidxW-1:0] cidx;

@@ -3,10 +3,9 @@
 //   fetch(p) = base + (p * C + cidx[p]) * row_stride + offset     bytes; C = 16 << c_code
 //   addr = fetch rounded down to a beat, bytes = up to the end of the beat that holds the last row
 //
-// No wide multiplication: positions run in order, so their part is a running base; cidx * row_stride is a small product
-// with a pipeline stage of its own.
+// Positions run in order, so their part of the address is a running sum; row_gather_reads adds the centroid's.
 //
-// Latency:       3 cycles from s_axis_cidx to m_desc (index, product, address); a job is judged for 4 cycles first.
+// Latency:       4 cycles from s_axis_cidx to m_desc (row_gather_reads); a job is judged for 4 cycles first.
 // Throughput:    one read a cycle.
 // Back-pressure: a stalled m_desc stops the pipeline; s_axis_cidx_tready follows combinationally (row_gather spills it).
 //
@@ -64,13 +63,15 @@ module row_gather_addr
   localparam int unsigned SpanW = RowsW + RowB + 3;  // bytes of a fetch, its start inside a beat added
   localparam int unsigned EndW = ((SpanW > StrideW) ? SpanW : StrideW) + 1;
   localparam int unsigned StepW = StrideW + CidxW;  // bytes of one position; also of cidx * row_stride
+  localparam int unsigned RelW = (StepW + PosW > 33) ? StepW + PosW : 33;  // bytes from base to a position
 
   typedef enum logic [2:0] {StIdle, StSize, StMeasure, StJudge, StPlan, StRun, StError} state_e;
   state_e state_q;
   cause_e cause_q, verdict;
 
-  logic [AddrW-1:0] base_q;  // of the position to come, offset included
-  logic [StepW-1:0] add_q;  // what base_q grows by next: first the offset, then one position
+  logic [AddrW-1:0] base_q;
+  logic [RelW-1:0] rel_q;  // from base to the first fetched beat of the position to come, were its index 0
+  logic [StepW-1:0] step_q;  // bytes of a position
   logic [StrideW-1:0] stride_q, offset_q;
   logic [PosW-1:0] left_q;
   logic [RowsW-1:0] rows_q;
@@ -95,43 +96,21 @@ module row_gather_addr
   wire take_job = s_job_tvalid && s_job_tready;
   wire take_cidx = s_axis_cidx_tvalid && s_axis_cidx_tready;
 
-  // Pipeline: index and position base | product | address ------------------------------------------------------------
-  logic [2:0] valid_q;
-  logic [CidxW-1:0] cidx_q;
-  logic [AddrW-1:0] base0_q, base1_q, addr_q;
-  logic [StepW-1:0] product_q;
+  logic pipe_ready, pipe_busy;
 
-  wire move2 = !valid_q[2] || m_desc_tready;
-  wire move1 = !valid_q[1] || move2;
-  wire move0 = !valid_q[0] || move1;
-
-  always_ff @(posedge clk_i) begin
-    if (move0) begin
-      cidx_q  <= s_axis_cidx_tdata;
-      base0_q <= base_q;
-    end
-    if (move1) begin
-      product_q <= StepW'(cidx_q) * StepW'(stride_q);
-      base1_q   <= base0_q;
-    end
-    if (move2) addr_q <= base1_q + AddrW'(product_q);
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) begin
-      valid_q <= '0;
-    end else begin
-      if (move0) valid_q[0] <= take_cidx;
-      if (move1) valid_q[1] <= valid_q[0];
-      if (move2) valid_q[2] <= valid_q[1];
-    end
-  end
+  row_gather_reads #(
+      .CidxW(CidxW), .StrideW(StrideW), .RelW(RelW), .AddrW(AddrW)
+  ) i_reads (
+      .clk_i, .rst_ni, .clear_i, .base_i(base_q), .stride_i(stride_q), .s_cidx_i(s_axis_cidx_tdata), .s_rel_i(rel_q),
+      .s_valid_i(take_cidx), .s_ready_o(pipe_ready), .m_addr_o(m_desc_addr), .m_valid_o(m_desc_tvalid),
+      .m_ready_i(m_desc_tready), .busy_o(pipe_busy)
+  );
 
   // Registers of the job ---------------------------------------------------------------------------------------------
   always_ff @(posedge clk_i) begin
     if (take_job) begin
       base_q   <= s_job_base;
-      add_q    <= StepW'({s_job_offset[StrideW-1:BeatB], {BeatB{1'b0}}});
+      rel_q    <= RelW'({s_job_offset[StrideW-1:BeatB], {BeatB{1'b0}}});
       stride_q <= s_job_row_stride;
       offset_q <= s_job_offset;
       left_q   <= s_job_positions;
@@ -150,10 +129,12 @@ module row_gather_addr
     end
     if (state_q == StJudge) begin
       bytes_q <= BytesW'(beats) << BeatB;
-      add_q   <= StepW'(stride_q) << (3'd4 + 3'(c_code_q));
+      step_q  <= StepW'(stride_q) << (3'd4 + 3'(c_code_q));
     end
-    if (state_q == StJudge || take_cidx) base_q <= base_q + AddrW'(add_q);
-    if (take_cidx) left_q <= left_q - PosW'(1);
+    if (take_cidx) begin
+      rel_q  <= rel_q + RelW'(step_q);
+      left_q <= left_q - PosW'(1);
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -171,17 +152,15 @@ module row_gather_addr
         end
         StPlan: if (m_plan_ready_i) state_q <= StRun;
         // bytes_q and stride_q belong to the pipeline too: the next job waits until it has run dry
-        StRun: if (left_q == 0 && valid_q == 0) state_q <= StIdle;
+        StRun: if (left_q == 0 && !pipe_busy) state_q <= StIdle;
         default: ;  // StError: only clear_i leads out
       endcase
     end
   end
 
   assign s_job_tready       = state_q == StIdle;
-  assign s_axis_cidx_tready = state_q == StRun && left_q != 0 && move0;
-  assign m_desc_addr        = addr_q;
+  assign s_axis_cidx_tready = state_q == StRun && left_q != 0 && pipe_ready;
   assign m_desc_bytes       = bytes_q;
-  assign m_desc_tvalid      = valid_q[2];
   assign m_plan_start_o     = StartW'(offset_q[BeatB-1:EntryB]);
   assign m_plan_positions_o = left_q;
   assign m_plan_rows_o      = rows_q;

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
-from lutloom import row_gather as golden
 from pyuvm import uvm_env, uvm_subscriber
 
+from lutloom import row_gather as golden
 from verif.lib.tb import Coverage, Scoreboard, Stall, StreamBus, make_agent, parameters
 
 COUNTS = golden.COUNTS
@@ -53,7 +53,7 @@ class Shape:
     def word(self, entries) -> int:
         """One row beat: entry of lane l at bit l * EntryW."""
         mask = (1 << self.EntryW) - 1
-        return sum((int(e) & mask) << (l * self.EntryW) for l, e in enumerate(entries))
+        return sum((int(e) & mask) << (lane * self.EntryW) for lane, e in enumerate(entries))
 
     def most_rows(self, k: int) -> int:
         """Most rows per fetch that a lane holds, if the fetch begins a beat."""

@@ -3,8 +3,8 @@
 import cocotb
 import numpy as np
 import pyuvm
-from lutloom import row_gather as golden
 
+from lutloom import row_gather as golden
 from verif.lib.axi_read_mem import hash_bytes
 from verif.lib.tb import CoreTest, measure
 from verif.row_gather.env import COUNTS, GatherEnv, Job, Shape, coverage
@@ -15,15 +15,16 @@ LATENCY = 75  # cycles of the memory: 300 ns at 250 MHz
 
 class StreamerTest(CoreTest):
     stalls = (False, False)
-    knobs = dict(latency_i=LATENCY, ar_stall_i=0, r_gap_i=0)
+    knobs = (LATENCY, 0, 0)  # latency, address stalls, gaps between beats
 
     def build_phase(self):
         super().build_phase()
         self.shape = Shape()
         GatherEnv.stall_in, GatherEnv.stall_out = self.stalls
         GatherEnv.seed = self.seed
-        for name, value in (self.knobs | {"seed_i": self.seed}).items():
+        for name, value in zip(("latency_i", "ar_stall_i", "r_gap_i"), self.knobs, strict=True):
             getattr(self.dut, name).value = value
+        self.dut.seed_i.value = self.seed
         self.env = GatherEnv("env", self)
         self.np_rng = np.random.default_rng(self.rng.getrandbits(32))
 
@@ -75,4 +76,4 @@ class FullRate(StreamerTest):
 @pyuvm.test(**US)
 class Stalls(StreamerTest):
     stalls = (True, True)
-    knobs = dict(latency_i=40, ar_stall_i=120, r_gap_i=120)
+    knobs = (40, 120, 120)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lutloom import row_gather as golden
 
+from lutloom import row_gather as golden
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.corefiles import core_files
 from verif.lib.paths import ROOT

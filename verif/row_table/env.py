@@ -1,4 +1,4 @@
-"""What the testbench of row_table is made of: the build's shape, jobs with their tables and indices, the environment."""
+"""What the testbench of row_table is made of: the build's shape, jobs, the environment."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import cocotb
 import numpy as np
-from lutloom import row_table as golden
-from lutloom.row_gather import COUNTS
 from pyuvm import uvm_env
 
+from lutloom import row_table as golden
+from lutloom.row_gather import COUNTS
 from verif.lib.tb import Coverage, Scoreboard, Stall, StreamBus, make_agent, parameters
 
 STALLS = ["none", "input", "output", "both"]

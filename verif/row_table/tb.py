@@ -3,9 +3,9 @@
 import cocotb
 import numpy as np
 import pyuvm
+
 from lutloom import row_table as golden
 from lutloom.row_gather import COUNTS
-
 from verif.lib.tb import CoreTest, measure
 from verif.row_table.env import STALLS, Job, Shape, TableEnv, coverage
 
@@ -139,7 +139,7 @@ class BothStall(TableTest):
 
 @pyuvm.test(**US)
 class Corners(TableTest):
-    """Every k and c, extreme indices, one block jobs, the next table during the last pass, the ring's end inside a table."""
+    """Every k and c, extreme indices, one-block jobs, a full ring and the next table behind it."""
 
     async def stimulus(self):
         shape, env = self.shape, self.env
