@@ -1,0 +1,300 @@
+// lut2d: the lookup slice. Lanes positions x Units outputs a cycle are looked up in rows, added, scaled and accumulated.
+//
+//   acc[t][n] = start[n] + sum over blocks b, lanes l of  row[t][b][l][ index[b][l][n] ] << exponent[b]
+//
+// Formats:    entries EntryW signed; exponent 0..7; start 32 bit signed, |start| <= 2^(StartW-1); acc AccW bits signed,
+//             sign-extended to 32. Exact integers, no rounding.
+// Streams (valid/ready; nothing depends on the order in which they arrive):
+//   s_job        blocks >= 1, slots 1..Slots, code 0/1/2 = 16/32/64 centroids (<= Centroids)
+//   s_axis_row   Tokens*Lanes entries, token t lane l at [(t*Lanes+l)*EntryW +: EntryW]; one beat for each of the job's
+//                centroids, tlast on a block's last. Rows of the next block or job may run ahead.
+//   s_axis_idx   the job's blocks in runs of consecutive blocks with one exponent. In front of a run its header beat:
+//                [2:0] exponent, [31:16] number of the job's blocks up to the end of the run. Then per block `slots`
+//                words of Lanes*Units fields of 4 + code bits, field l*Units+u, packed LSB first without gaps; every
+//                block begins a fresh beat.
+//   s_axis_start start values in output order, DrainW of 32 bits a beat, slots*Units values a job
+//   m_axis_acc   outputs n = slot*Units + unit in order, DrainW a beat: token t value d at [(t*DrainW+d)*32 +: 32];
+//                tlast on a job's last beat
+// Accumulation: in two levels. Beside the units run narrow sums of at most Window blocks with one exponent; then a
+//             slot's sums are shifted and added to AccW-bit sums in block RAM, DrainW a cycle (see lut2d_control).
+// Throughput: a block takes max(slots, centroids, its index beats) cycles; plus 3 per exponent beat, `slots` + 2
+//             per change of exponent and per job (the drain's stolen reads), 2 per block of fewer than 3 slots, and 3
+//             per slot once a job (16 more only if a job has more than Window blocks).
+//             A change of exponent waits until the drain of the change before is done: slots*(Units/DrainW + 3) cycles.
+// Latency:    from a job's last index word to its first output: 10 cycles; its last comes
+//             slots*(Units/DrainW + 3) - 3 cycles later without stalls.
+// Back-pressure: one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
+// Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
+//             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
+//
+// Parameters:
+//   Lanes      positions a cycle; Lanes*Units*4 must be BeatW
+//   Units      outputs a cycle
+//   Slots      outputs per unit: a job has up to Units*Slots outputs
+//   Centroids  largest row: 16, 32 or 64
+//   EntryW     bits of a row entry, 4..16
+//   Tokens     copies of rows, sums and outputs behind one index stream, >= 1
+//   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) >= Slots
+//   AccW       bits of an accumulator, <= 32
+//   DrainW     values drained a cycle; Units/DrainW a power of two >= 4
+//   StartW     bits of a start value
+//   MaxBlocks  blocks of a job at most
+//   BeatW      bits of an index beat
+//   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a token; 0: about 35 LUTs each instead
+module lut2d #(
+    parameter int unsigned Lanes = 2,
+    parameter int unsigned Units = 32,
+    parameter int unsigned Slots = 16,
+    parameter int unsigned Centroids = 16,
+    parameter int unsigned EntryW = 8,
+    parameter int unsigned Tokens = 1,
+    parameter int unsigned NarrowW = EntryW + $clog2(Lanes) + 5,
+    parameter int unsigned AccW = 28,
+    parameter int unsigned DrainW = 2,
+    parameter int unsigned StartW = AccW - 1,
+    parameter int unsigned MaxBlocks = 2048,
+    parameter int unsigned BeatW = 256,
+    parameter bit UseDsp = 1'b1,
+    localparam int unsigned BlocksW = $clog2(MaxBlocks + 1),
+    localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1
+) (
+    input  logic                           clk_i,
+    input  logic                           rst_ni,
+    input  logic [            BlocksW-1:0] s_job_blocks_i,
+    input  logic [                SlotW:0] s_job_slots_i,
+    input  logic [                    1:0] s_job_code_i,
+    input  logic                           s_job_valid_i,
+    output logic                           s_job_ready_o,
+    input  logic [Tokens*Lanes*EntryW-1:0] s_axis_row_tdata,
+    input  logic                           s_axis_row_tlast,
+    input  logic                           s_axis_row_tvalid,
+    output logic                           s_axis_row_tready,
+    input  logic [              BeatW-1:0] s_axis_idx_tdata,
+    input  logic                           s_axis_idx_tvalid,
+    output logic                           s_axis_idx_tready,
+    input  logic [          DrainW*32-1:0] s_axis_start_tdata,
+    input  logic                           s_axis_start_tvalid,
+    output logic                           s_axis_start_tready,
+    output logic [   Tokens*DrainW*32-1:0] m_axis_acc_tdata,
+    output logic                           m_axis_acc_tlast,
+    output logic                           m_axis_acc_tvalid,
+    input  logic                           m_axis_acc_tready
+);
+  localparam int unsigned IdxW = $clog2(Centroids);
+  localparam int unsigned Fields = Lanes * Units;
+  localparam int unsigned Window = 1 << (NarrowW - EntryW - $clog2(Lanes));
+  localparam int unsigned Steps = Units / DrainW;
+  localparam int unsigned StepW = $clog2(Steps);
+  localparam int unsigned AddrW = SlotW + StepW;
+
+  if (Centroids != 16 && Centroids != 32 && Centroids != 64)
+    $error("%m: Centroids is %0d, allowed: 16, 32, 64", Centroids);
+  if (Fields * 4 != BeatW) $error("%m: Lanes*Units*4 is %0d, allowed: BeatW = %0d", Fields * 4, BeatW);
+  if (2 ** $clog2(Fields) != Fields || Fields < 8)
+    $error("%m: Lanes*Units is %0d, allowed: powers of two >= 8", Fields);
+  if (Slots < 1 || Tokens < 1 || DrainW < 1) $error("%m: Slots, Tokens and DrainW must be >= 1");
+  if (EntryW < 4 || EntryW > 16) $error("%m: EntryW is %0d, allowed: 4..16", EntryW);
+  if (NarrowW < EntryW + $clog2(Lanes) + 1 || Window < Slots)
+    $error("%m: NarrowW is %0d: a window of %0d blocks is shorter than Slots", NarrowW, Window);
+  if (Units % DrainW != 0 || 2 ** StepW != Steps || Steps < 4)
+    $error("%m: Units/DrainW is %0d, allowed: powers of two >= 4", Steps);
+  if (AccW > 32 || AccW < NarrowW + 7) $error("%m: AccW is %0d, allowed: NarrowW+7..32", AccW);
+  if (64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
+    $error("%m: %0d blocks of %0d lanes can overflow AccW = %0d", MaxBlocks, Lanes, AccW);
+
+  // ---- rows: two halves, filled and released in turn --------------------------------------------------------------
+  logic wr_half_q, rd_half_q, half_q;
+  logic [1:0] full_q;
+  logic [IdxW-1:0] entry_q;
+  logic row_release;
+  wire row_take = s_axis_row_tvalid && s_axis_row_tready;
+  assign s_axis_row_tready = !full_q[wr_half_q];
+
+  always_ff @(posedge clk_i) begin
+    half_q <= rd_half_q;
+    if (!rst_ni) begin
+      wr_half_q <= 1'b0;
+      rd_half_q <= 1'b0;
+      full_q    <= '0;
+      entry_q   <= '0;
+    end else begin
+      if (row_take) entry_q <= s_axis_row_tlast ? '0 : entry_q + IdxW'(1);
+      if (row_take && s_axis_row_tlast) begin
+        full_q[wr_half_q] <= 1'b1;
+        wr_half_q         <= !wr_half_q;
+      end
+      if (row_release) begin
+        full_q[rd_half_q] <= 1'b0;
+        rd_half_q         <= !rd_half_q;
+      end
+    end
+  end
+
+  // ---- indices: exponent beats go to the control, the others through the gearbox ----------------------------------
+  logic beat_ready, word_valid, word_ready, word_last, gear_ready;
+  logic [1:0] code;
+  logic [Fields*IdxW-1:0] word, word_q;
+
+  assign s_axis_idx_tready = beat_ready || gear_ready;
+
+  gearbox #(
+      .Fields(Fields),
+      .OutW  (IdxW)
+  ) i_gearbox (
+      .clk_i,
+      .rst_ni,
+      .code_i   (code),
+      .last_i   (word_last),
+      .s_data_i (s_axis_idx_tdata),
+      .s_valid_i(s_axis_idx_tvalid && !beat_ready),
+      .s_ready_o(gear_ready),
+      .m_data_o (word),
+      .m_valid_o(word_valid),
+      .m_ready_i(word_ready)
+  );
+
+  always_ff @(posedge clk_i) if (word_ready) word_q <= word;
+
+  // ---- control ----------------------------------------------------------------------------------------------------
+  logic valid, gate, load;
+  logic [SlotW:0] addr;
+  logic drain_ready, drain_first, drain_last, drain_end;
+  logic [2:0] drain_exp;
+
+  lut2d_control #(
+      .Slots  (Slots),
+      .Window (Window),
+      .BlocksW(BlocksW)
+  ) i_control (
+      .clk_i,
+      .rst_ni,
+      .job_valid_i  (s_job_valid_i),
+      .job_ready_o  (s_job_ready_o),
+      .job_blocks_i (s_job_blocks_i),
+      .job_slots_i  (s_job_slots_i),
+      .job_code_i   (s_job_code_i),
+      .code_o       (code),
+      .beat_valid_i (s_axis_idx_tvalid),
+      .beat_ready_o (beat_ready),
+      .beat_i       (s_axis_idx_tdata[31:0]),
+      .word_valid_i (word_valid),
+      .word_ready_o (word_ready),
+      .word_last_o  (word_last),
+      .row_valid_i  (full_q[rd_half_q]),
+      .row_release_o(row_release),
+      .valid_o      (valid),
+      .gate_o       (gate),
+      .load_o       (load),
+      .addr_o       (addr),
+      .drain_ready_i(drain_ready),
+      .drain_exp_o  (drain_exp),
+      .drain_first_o(drain_first),
+      .drain_last_o (drain_last),
+      .drain_end_o  (drain_end)
+  );
+
+  logic en, sum_valid, sum_first, wide_we;
+  logic [StepW-1:0] sel;
+  logic [1:0] pick;
+  logic [2:0] shift;
+  logic [AddrW-1:0] wide_raddr, wide_waddr;
+
+  lut2d_sequencer #(
+      .Slots(Slots),
+      .Steps(Steps)
+  ) i_sequencer (
+      .clk_i,
+      .rst_ni,
+      .load_i       (load),
+      .slot_i       (addr[SlotW-1:0]),
+      .exp_i        (drain_exp),
+      .first_i      (drain_first),
+      .last_i       (drain_last),
+      .end_i        (drain_end),
+      .ready_o      (drain_ready),
+      .en_o         (en),
+      .sel_o        (sel),
+      .pick_o       (pick),
+      .exp_o        (shift),
+      .raddr_o      (wide_raddr),
+      .sum_valid_o  (sum_valid),
+      .sum_first_o  (sum_first),
+      .we_o         (wide_we),
+      .waddr_o      (wide_waddr),
+      .start_valid_i(s_axis_start_tvalid),
+      .start_ready_o(s_axis_start_tready),
+      .m_valid_o    (m_axis_acc_tvalid),
+      .m_last_o     (m_axis_acc_tlast),
+      .m_ready_i    (m_axis_acc_tready)
+  );
+
+  // ---- datapaths, one per token -----------------------------------------------------------------------------------
+  for (genvar t = 0; t < Tokens; t++) begin : gen_token
+    logic [DrainW*NarrowW-1:0] value;
+    logic [DrainW*AccW-1:0] acc;
+
+    lut2d_units #(
+        .Lanes    (Lanes),
+        .Units    (Units),
+        .Slots    (Slots),
+        .Centroids(Centroids),
+        .EntryW   (EntryW),
+        .NarrowW  (NarrowW),
+        .DrainW   (DrainW)
+    ) i_units (
+        .clk_i,
+        .rst_ni,
+        .row_we_i   (row_take),
+        .row_addr_i ({wr_half_q, entry_q}),
+        .row_data_i (s_axis_row_tdata[t*Lanes*EntryW+:Lanes*EntryW]),
+        .half_i     (half_q),
+        .index_i    (word_q),
+        .valid_i    (valid),
+        .gate_i     (gate),
+        .load_i     (load),
+        .addr_i     (addr),
+        .drain_sel_i(sel),
+        .drain_pick_i(pick),
+        .drain_en_i (en),
+        .value_o    (value)
+    );
+
+    lut2d_drain #(
+        .Depth  (2 ** AddrW),
+        .NarrowW(NarrowW),
+        .AccW   (AccW),
+        .DrainW (DrainW),
+        .UseDsp (UseDsp)
+    ) i_drain (
+        .clk_i,
+        .rst_ni,
+        .en_i       (en),
+        .value_i    (value),
+        .exp_i      (shift),
+        .raddr_i    (wide_raddr),
+        .first_i    (sum_first),
+        .sum_valid_i(sum_valid),
+        .start_i    (s_axis_start_tdata),
+        .we_i       (wide_we),
+        .waddr_i    (wide_waddr),
+        .acc_o      (acc)
+    );
+
+    always_comb begin
+      for (int unsigned d = 0; d < DrainW; d++) begin
+        m_axis_acc_tdata[(t*DrainW+d)*32+:32] = 32'($signed(acc[d*AccW+:AccW]));
+      end
+    end
+  end
+
+  // ---- what the header promises -----------------------------------------------------------------------------------
+  a_acc_stable :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      m_axis_acc_tvalid && !m_axis_acc_tready |=> m_axis_acc_tvalid && $stable(m_axis_acc_tdata));
+  a_code :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      s_job_valid_i |-> s_job_code_i <= 2'(IdxW - 4));
+  a_row_length :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      row_take && s_axis_row_tlast |-> entry_q inside {IdxW'(15), IdxW'(31), IdxW'(63)});
+endmodule

@@ -1,0 +1,117 @@
+// lut2d_sequencer: walks the drain register and keeps the drain pipeline of all tokens in step.
+//
+//   A load puts one slot's sums into the drain registers (two cycles after load_i); then Units/DrainW steps select
+//   DrainW of them each, in two stages; stage 3 shifts, 4 adds, 5 writes the wide memory or offers the result.
+//
+// Throughput:    one slot per Units/DrainW cycles: ready_o rises three steps before the end, so that the next load
+//                lands when the register is free; for first and last slots (they can stall), and if
+//                Units/DrainW < 8, only after the end (3 more cycles a slot).
+// Back-pressure: a result that is not taken, or a missing start value, stops all stages; one gate lies between
+//                m_ready_i and start_ready_o.
+//
+// Parameters: see lut2d.
+module lut2d_sequencer #(
+    parameter int unsigned Slots = 16,
+    parameter int unsigned Steps = 16,
+    localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1,
+    localparam int unsigned StepW = $clog2(Steps),
+    localparam int unsigned AddrW = SlotW + StepW
+) (
+    input  logic             clk_i,
+    input  logic             rst_ni,
+    // from the control, together with what is drained; the drain registers are new two cycles later
+    input  logic             load_i,
+    input  logic [SlotW-1:0] slot_i,
+    input  logic [      2:0] exp_i,
+    input  logic             first_i,
+    input  logic             last_i,
+    input  logic             end_i,
+    output logic             ready_o,
+    // to the datapaths
+    output logic             en_o,
+    output logic [StepW-1:0] sel_o,   // step at stage 1
+    output logic [      1:0] pick_o,  // its low bits, at stage 2
+    output logic [      2:0] exp_o,
+    output logic [AddrW-1:0] raddr_o,
+    output logic             sum_valid_o,
+    output logic             sum_first_o,
+    output logic             we_o,
+    output logic [AddrW-1:0] waddr_o,
+    // streams
+    input  logic             start_valid_i,
+    output logic             start_ready_o,
+    output logic             m_valid_o,
+    output logic             m_last_o,
+    input  logic             m_ready_i
+);
+  localparam bit Early = Steps >= 8;
+
+  localparam int unsigned MetaW = SlotW + 6;
+
+  logic load_q, active_q;
+  logic [StepW-1:0] sel_q;
+  logic [MetaW-1:0] next_q, meta_q;  // of the slot on its way, of the slot in the drain registers
+  logic [SlotW-1:0] slot;
+  logic [2:0] exp;
+  logic first, last, is_end;
+  assign {slot, exp, first, last, is_end} = meta_q;
+
+  // stages: 1 first selection, 2 second selection, 3 shifted, 4 added; the registers in front of them
+  logic v1_q, first1_q, last1_q, end1_q, v2_q, first2_q, last2_q, end2_q;
+  logic v3_q, first3_q, last3_q, end3_q, v4_q, last4_q, end4_q;
+  logic [2:0] exp1_q, exp2_q;
+  logic [AddrW-1:0] addr1_q, addr2_q, addr3_q, addr4_q;
+
+  wire out_ok = !(v4_q && last4_q) || m_ready_i;
+  wire need_start = v3_q && first3_q;
+  wire en = out_ok && (!need_start || start_valid_i);
+  wire top = sel_q == StepW'(Steps - 1);
+  wire near = Early && sel_q >= StepW'(Steps - 3) && !first && !last;
+
+  assign ready_o       = !load_i && !load_q && (!active_q || near);
+  assign en_o          = en;
+  assign sel_o         = sel_q;
+  assign pick_o        = addr1_q[1:0];
+  assign exp_o         = exp2_q;
+  assign raddr_o       = addr2_q;
+  assign sum_valid_o   = v3_q;
+  assign sum_first_o   = first3_q;
+  assign we_o          = v4_q;
+  assign waddr_o       = addr4_q;
+  assign start_ready_o = out_ok && need_start;
+  assign m_valid_o     = v4_q && last4_q;
+  assign m_last_o      = end4_q;
+
+  always_ff @(posedge clk_i) begin
+    if (load_i) next_q <= {slot_i, exp_i, first_i, last_i, end_i};
+    if (load_q) meta_q <= next_q;
+    if (en) begin
+      {addr1_q, exp1_q, first1_q, last1_q, end1_q} <= {slot, sel_q, exp, first, last, is_end && top};
+      {addr2_q, exp2_q, first2_q, last2_q, end2_q} <= {addr1_q, exp1_q, first1_q, last1_q, end1_q};
+      {addr3_q, first3_q, last3_q, end3_q}         <= {addr2_q, first2_q, last2_q, end2_q};
+      {addr4_q, last4_q, end4_q}                   <= {addr3_q, last3_q, end3_q};
+    end
+    if (!rst_ni) begin
+      load_q   <= 1'b0;
+      active_q <= 1'b0;
+      sel_q    <= '0;
+      v1_q     <= 1'b0;
+      v2_q     <= 1'b0;
+      v3_q     <= 1'b0;
+      v4_q     <= 1'b0;
+    end else begin
+      load_q <= load_i;
+      if (load_q) active_q <= 1'b1;
+      else if (en && top) active_q <= 1'b0;
+      if (en && active_q) sel_q <= sel_q + StepW'(1);
+      if (en) {v3_q, v2_q, v1_q} <= {v2_q, v1_q, active_q};
+      if (out_ok) v4_q <= en && v3_q;
+    end
+  end
+
+  a_load_when_free :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) load_q |-> !active_q || (en && top));
+  a_m_stable :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_last_o));
+endmodule
