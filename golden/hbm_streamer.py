@@ -101,11 +101,14 @@ def hbm_streamer(
     cause, error_addr, error_tag = Cause.NONE, 0, 0
 
     for desc in descriptors:
-        cause = descriptor_cause(desc, data_w=data_w, addr_w=addr_w)
-        if cause:
-            error_addr, error_tag = desc.addr, desc.tag
+        illegal = descriptor_cause(desc, data_w=data_w, addr_w=addr_w)
+        if illegal:
+            if not cause:
+                cause, error_addr, error_tag = illegal, desc.addr, desc.tag
             break
         bursts += split_bursts(desc.addr, desc.nbytes, data_w=data_w, max_burst_bytes=max_burst_bytes)
+        if cause:
+            continue  # after a memory error only addresses can still have been issued
         bad = {a: c for a, c in faults.items() if desc.addr <= a < desc.addr + desc.nbytes}
         if not callable(memory):
             if desc.addr < base or desc.addr >= base + memory.size:
@@ -122,7 +125,6 @@ def hbm_streamer(
         tag += [desc.tag] * good
         if bad:
             cause, error_addr, error_tag = bad[stop], stop, desc.tag
-            break
 
     return Stream(
         data=np.concatenate(data),

@@ -124,7 +124,4 @@ module hbm_streamer_answer
 
   a_table_has_room :
   assert property (@(posedge clk_i) disable iff (!rst_ni) s_valid_i |-> s_ready_o);
-  a_beat_in_burst :
-  assert property (@(posedge clk_i) disable iff (!rst_ni)
-      m_valid_o && m_cause_o == CauseNone |-> beat_q <= head_beats_q);
 endmodule

@@ -50,7 +50,7 @@ module hbm_streamer_split
   localparam int unsigned ChunkW = $clog2(MaxBurstBytes);
   // Beats of a descriptor, with room for ChunkBeats and a sign.
   localparam int unsigned LeftW = ((BytesW - SizeW > BeatsW) ? BytesW - SizeW : BeatsW) + 1;
-  localparam int unsigned EndW = ((AddrW > BytesW) ? AddrW : BytesW) + 1;
+  localparam int unsigned LowW = (AddrW > BytesW) ? BytesW : AddrW;  // address bits that the length can change
 
   // The descriptor as it arrived.
   logic [AddrW-1:0] desc_addr;
@@ -73,13 +73,14 @@ module hbm_streamer_split
       .m_ready_i(desc_ready)
   );
 
-  // Arithmetic on it, one step away from the burst so that neither 64-bit sum meets other logic in its cycle.
+  // Arithmetic on it, one step away from the burst so that no sum meets other logic in its cycle.
   logic [AddrW-1:0] job_addr_q;
   logic [TagW-1:0] job_tag_q;
   logic [BeatsW-1:0] room, job_room_q;  // beats to the end of the first chunk
   logic [LeftW-1:0] total, over, job_over_q;
   logic [BeatsW-1:0] job_total_q;  // of use only if it fits the first chunk
-  logic [EndW-1:0] job_past_q;  // one past the last byte
+  logic [BytesW:0] job_past_q;  // one past the last byte, without the address bits that the length cannot change ...
+  logic job_top_q;  // ... which matter only if they are all ones: then a carry into them leaves the address space
   logic job_odd_q, job_zero_q, job_valid_q, job_ready, load;
 
   assign room = BeatsW'(ChunkBeats) - BeatsW'((desc_addr >> SizeW) & AddrW'(ChunkBeats - 1));
@@ -95,7 +96,8 @@ module hbm_streamer_split
       job_room_q  <= room;
       job_total_q <= BeatsW'(total);
       job_over_q  <= over;
-      job_past_q  <= EndW'(desc_addr) + EndW'(desc_bytes);
+      job_past_q  <= (BytesW + 1)'(desc_addr[LowW-1:0]) + (BytesW + 1)'(desc_bytes);
+      job_top_q   <= &(desc_addr | AddrW'({LowW{1'b1}}));
       job_odd_q   <= desc_addr[SizeW-1:0] != '0 || desc_bytes[SizeW-1:0] != '0;
       job_zero_q  <= desc_bytes == '0;
     end
@@ -111,7 +113,7 @@ module hbm_streamer_split
     single = job_over_q[LeftW-1] || job_over_q == '0;
     if (job_odd_q) cause = CauseDescAlign;
     else if (job_zero_q) cause = CauseDescZero;
-    else if ((job_past_q >> AddrW) != '0 && job_past_q != EndW'(1) << AddrW) cause = CauseDescRange;
+    else if (job_top_q && (job_past_q >> LowW) != '0 && job_past_q != (BytesW + 1)'(1) << LowW) cause = CauseDescRange;
     else cause = CauseNone;
   end
 

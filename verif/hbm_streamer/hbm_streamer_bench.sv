@@ -1,7 +1,5 @@
 // hbm_streamer_bench: hbm_streamer on an axi_read_mem with hashed contents, both ends and all knobs as ports. For tb.py.
-module hbm_streamer_bench
-  import hbm_streamer_pkg::*;
-#(
+module hbm_streamer_bench #(
     parameter int unsigned DataW = 256,
     parameter int unsigned AddrW = 64,
     parameter int unsigned BytesW = 32,
@@ -51,7 +49,14 @@ module hbm_streamer_bench
     input  logic              dead_i,
     input  logic              load_i,
     input  logic              foreign_i,  // falsify RID
-    input  logic              spurious_i  // a beat nobody asked for
+    input  logic              spurious_i,  // a beat nobody asked for
+    // for the agents: while low the stream's rules are off (reset, clear, a descriptor withdrawn by abort_i)
+    input  logic              abort_i,
+    output logic              desc_live_o,
+    output logic              out_live_o,
+    // seen since reset
+    output logic              window_full_o,
+    output logic              buffer_full_o
 );
   logic [IdW-1:0] arid, rid;
   logic [2:0] arsize, arprot;
@@ -60,9 +65,26 @@ module hbm_streamer_bench
   logic [DataW-1:0] rdata;
   logic rlast, rvalid, rready;
   logic [31:0] ars, beats;
-  cause_e cause;
 
-  assign error_cause_o = cause;
+  logic clear_q;
+  logic [31:0] flight_q, reserved_q;  // beats asked for and not back; not delivered
+
+  always_ff @(posedge clk_i) begin
+    clear_q <= clear_i;
+    if (!rst_ni || clear_i) begin
+      flight_q <= 0;
+      reserved_q <= 0;
+    end else begin
+      flight_q <= flight_q + ((arvalid_o && arready_o) ? 32'(arlen_o) + 1 : 0) - (rvalid ? 1 : 0);
+      reserved_q <= reserved_q + ((arvalid_o && arready_o) ? 32'(arlen_o) + 1 : 0)
+                    - ((m_axis_tvalid && m_axis_tready) ? 1 : 0);
+    end
+    window_full_o <= rst_ni && (window_full_o || flight_q == WindowBytes / (DataW / 8));
+    buffer_full_o <= rst_ni && (buffer_full_o || reserved_q == BufferBeats);
+  end
+
+  assign desc_live_o = rst_ni && !abort_i;
+  assign out_live_o = rst_ni && !clear_i && !clear_q;
   assign rvalid_o = rvalid;
 
   hbm_streamer #(
@@ -107,7 +129,7 @@ module hbm_streamer_bench
       .busy_o,
       .idle_o,
       .error_o,
-      .error_cause_o(cause),
+      .error_cause_o(error_cause_o),
       .error_addr_o,
       .error_tag_o
   );

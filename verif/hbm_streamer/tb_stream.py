@@ -89,7 +89,11 @@ async def latency_bound(dut):
     size = sizes(dut)
     for mode, burst in ((0, dut.MaxBurstBytes.value.to_unsigned() // beat), (1, 1)):
         last_full = max((n for n in range(2, 4000) if promised_rate(n, burst, **size) == 1.0), default=2)
-        for where, latency in (("at", last_full), ("just beyond", last_full + 4), ("far beyond", 3 * size["window"] + 20)):
+        for where, latency in (
+            ("at", last_full),
+            ("just beyond", last_full + 4),
+            ("far beyond", 3 * size["window"] + 20),
+        ):
             beats = 16384
             await run(dut, mode, beats, latency=latency)
             rate = beats / (dut.cycles_o.value.to_unsigned() - latency - 8)
