@@ -139,10 +139,10 @@ class Corners(GatherTest):
     async def stimulus(self):
         shape = self.shape
         tiny = [self.job(positions=shape.Lanes) for _ in range(8)]
-        self.env.responder.latency = lambda: 150
+        self.env.responder.latency = lambda: 400
         await self.play(tiny)
         taken = self.env.job.monitor.cycles
-        if taken[7] - taken[6] > 100:  # plans of the first ones were still waiting for the memory
+        if max(np.diff(taken)) > 200:  # the plans of the jobs before all waited for the memory
             coverage.hit("job", "the next waits for a plan")
         self.env.responder.latency = lambda: 0
         jobs = []

@@ -9,6 +9,7 @@ from lutloom import row_gather as golden
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.corefiles import core_files
 from verif.lib.paths import ROOT
+from verif.lib.runner import ElaborationRefused
 
 TB = "verif.row_gather.tb"
 SETS = [
@@ -43,6 +44,19 @@ def test_with_hbm_streamer(parameters):
     name = f"streamer-{len(parameters)}"
     options = dict(toplevel="row_gather_bench", parameters=parameters, extra_sources=extra)
     assert simulate("row_gather", f"{TB}_streamer", name=name, **options).tests == 2
+
+
+@pytest.mark.parametrize(
+    "parameters,message",
+    [
+        ({"Lanes": 3}, "Lanes is 3, allowed: 1, 2, 4, 8"),
+        ({"EntryW": 12}, "EntryW is 12, allowed: 8, 16"),
+        ({"Centroids": 64, "EntryW": 16, "LaneBeats": 2}, "LaneBeats is 2, allowed: >= 2 and >= the beats of a row"),
+    ],
+)
+def test_illegal_parameters_are_refused(parameters, message):
+    with pytest.raises(ElaborationRefused, match=message):
+        simulate("row_gather", TB, name="refused", parameters=parameters)
 
 
 @settings(max_examples=40, deadline=None)

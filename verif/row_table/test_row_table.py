@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lutloom import row_table as golden
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
+from verif.lib.runner import ElaborationRefused
 
 TB = "verif.row_table.tb"
 SETS = [
@@ -32,6 +33,19 @@ def test_early_credit_is_caught():
     broken = Mutation(file, ".WriteLead(4)", ".WriteLead(5)")
     with pytest.raises(SimulationFailed, match=r"Mismatch|a_no_overwrite"):
         simulate("row_table", TB, name="broken", parameters=SETS[0], mutation=broken)
+
+
+@pytest.mark.parametrize(
+    "parameters,message",
+    [
+        ({"Tokens": 3}, "Tokens is 3, allowed: 1, 2, 4, 8, 16"),
+        ({"TablePositions": 24}, "TablePositions is 24, allowed: a power of two >= Lanes"),
+        ({"BeatW": 64}, "BeatW is 64, allowed: 128, 256, 512"),
+    ],
+)
+def test_illegal_parameters_are_refused(parameters, message):
+    with pytest.raises(ElaborationRefused, match=message):
+        simulate("row_table", TB, name="refused", parameters=parameters)
 
 
 @settings(max_examples=40, deadline=None)
