@@ -18,8 +18,8 @@
 //                last lane's beat to the first beat of its block: LaneBeats + 1 cycles (2 if LaneBeats > 3).
 // Throughput:    m_desc: one read a cycle. Row stream: one beat a cycle as long as answers come in time; beats are taken one a cycle
 //                from lane to lane, and every second cycle inside a lane.
-// Back-pressure: readies depend only on registers. Waiting rows hold s_axis_beat: whoever shares its memory port with others
-//                must reserve room for the answers before it asks (hbm_streamer does).
+// Back-pressure: readies depend only on registers. Waiting rows hold s_axis_beat, so it needs an hbm_streamer of its own:
+//                one shared with the consumer's other stream could deadlock, as it delivers in order.
 // Overflow:      none: nothing is computed on entries. Addresses are computed modulo 2^AddrW.
 // Errors:        an illegal job is refused: cause_o says why, error_o stays, no job is taken any more; jobs before it finish. clear_i
 //                (one cycle) empties the core and takes the error away. Answers to reads before a clear_i must not come after it:
