@@ -77,7 +77,7 @@ module hbm_streamer_answer
 
   fifo #(
       .Width(EntryW),
-      .Depth(FetchDescs)
+      .Depth((FetchDescs < 2) ? 2 : FetchDescs)  // below 2 the core itself refuses
   ) i_table (
       .clk_i,
       .rst_ni,

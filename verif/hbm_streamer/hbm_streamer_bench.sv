@@ -32,11 +32,11 @@ module hbm_streamer_bench #(
     output logic [ AddrW-1:0] error_addr_o,
     output logic [  TagW-1:0] error_tag_o,
     // observed
-    output logic [ AddrW-1:0] araddr_o,
-    output logic [       7:0] arlen_o,
-    output logic              arvalid_o,
-    output logic              arready_o,
-    output logic              rvalid_o,
+    output logic [ AddrW-1:0] m_axi_araddr,
+    output logic [       7:0] m_axi_arlen,
+    output logic              m_axi_arvalid,
+    output logic              m_axi_arready,
+    output logic              m_axi_rvalid,
     // memory
     input  logic [      15:0] latency_i,
     input  logic [       7:0] ar_stall_i,
@@ -50,10 +50,7 @@ module hbm_streamer_bench #(
     input  logic              load_i,
     input  logic              foreign_i,  // falsify RID
     input  logic              spurious_i,  // a beat nobody asked for
-    // for the agents: while low the stream's rules are off (reset, clear, a descriptor withdrawn by abort_i)
-    input  logic              abort_i,
-    output logic              desc_live_o,
-    output logic              out_live_o,
+    output logic              out_live_o,  // low while the output may be withdrawn (reset, clear)
     // seen since reset
     output logic              window_full_o,
     output logic              buffer_full_o
@@ -75,17 +72,16 @@ module hbm_streamer_bench #(
       flight_q <= 0;
       reserved_q <= 0;
     end else begin
-      flight_q <= flight_q + ((arvalid_o && arready_o) ? 32'(arlen_o) + 1 : 0) - (rvalid ? 1 : 0);
-      reserved_q <= reserved_q + ((arvalid_o && arready_o) ? 32'(arlen_o) + 1 : 0)
+      flight_q <= flight_q + ((m_axi_arvalid && m_axi_arready) ? 32'(m_axi_arlen) + 1 : 0) - (rvalid ? 1 : 0);
+      reserved_q <= reserved_q + ((m_axi_arvalid && m_axi_arready) ? 32'(m_axi_arlen) + 1 : 0)
                     - ((m_axis_tvalid && m_axis_tready) ? 1 : 0);
     end
     window_full_o <= rst_ni && (window_full_o || flight_q == WindowBytes / (DataW / 8));
     buffer_full_o <= rst_ni && (buffer_full_o || reserved_q == BufferBeats);
   end
 
-  assign desc_live_o = rst_ni && !abort_i;
   assign out_live_o = rst_ni && !clear_i && !clear_q;
-  assign rvalid_o = rvalid;
+  assign m_axi_rvalid = rvalid;
 
   hbm_streamer #(
       .DataW        (DataW),
@@ -111,14 +107,14 @@ module hbm_streamer_bench #(
       .m_axis_tvalid,
       .m_axis_tready,
       .m_axi_arid   (arid),
-      .m_axi_araddr (araddr_o),
-      .m_axi_arlen  (arlen_o),
+      .m_axi_araddr (m_axi_araddr),
+      .m_axi_arlen  (m_axi_arlen),
       .m_axi_arsize (arsize),
       .m_axi_arburst(arburst),
       .m_axi_arcache(arcache),
       .m_axi_arprot (arprot),
-      .m_axi_arvalid(arvalid_o),
-      .m_axi_arready(arready_o),
+      .m_axi_arvalid(m_axi_arvalid),
+      .m_axi_arready(m_axi_arready),
       .m_axi_rid    (rid ^ IdW'(foreign_i)),
       .m_axi_rdata  (rdata),
       .m_axi_rresp  (rresp),
@@ -146,12 +142,12 @@ module hbm_streamer_bench #(
       .clk_i,
       .rst_ni,
       .s_axi_arid   (arid),
-      .s_axi_araddr (araddr_o),
-      .s_axi_arlen  (arlen_o),
+      .s_axi_araddr (m_axi_araddr),
+      .s_axi_arlen  (m_axi_arlen),
       .s_axi_arsize (arsize),
       .s_axi_arburst(arburst),
-      .s_axi_arvalid(arvalid_o),
-      .s_axi_arready(arready_o),
+      .s_axi_arvalid(m_axi_arvalid),
+      .s_axi_arready(m_axi_arready),
       .s_axi_rid    (rid),
       .s_axi_rdata  (rdata),
       .s_axi_rresp  (rresp),

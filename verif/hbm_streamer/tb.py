@@ -5,22 +5,23 @@ reset and clear in mid-flight. Golden model: lutloom.hbm_streamer, which also sa
 """
 
 import os
+from collections import deque
 
 import cocotb
 import numpy as np
 import pyuvm
 from cocotb.handle import Immediate
-from lutloom.hbm_streamer import Cause, Descriptor, hbm_streamer
 from pyuvm import ConfigDB, uvm_env
 
+from lutloom.hbm_streamer import Cause, Descriptor, hbm_streamer
 from verif.lib.axi_read_mem import hash_bytes
 from verif.lib.tb import CoreTest, Coverage, Scoreboard, Stall, StreamBus, StreamMonitor, make_agent, measure
 
 BASE = 0x4000_0000  # of the bench's memory if its contents are not hashed
 LATENCY = 30  # of the bench's memory
-KNOBS = (
-    "latency_i ar_stall_i r_gap_i err_en_i err_addr_i err_resp_i err_last_i dead_i load_i foreign_i spurious_i abort_i"
-)
+# The toplevel: the bench, or the bare core when `make sim` is given PARAMS; then only BareCore runs.
+BENCH = os.environ.get("COCOTB_TOPLEVEL") != "hbm_streamer"
+KNOBS = "latency_i ar_stall_i r_gap_i err_en_i err_addr_i err_resp_i err_last_i dead_i load_i foreign_i spurious_i"
 
 coverage = Coverage(
     "hbm_streamer",
@@ -50,12 +51,12 @@ class StreamerEnv(uvm_env):
         desc = {"addr": "s_desc_addr", "nbytes": "s_desc_bytes", "tag": "s_desc_tag"}
         desc_bus = StreamBus(dut, "s_desc", "s_desc_tvalid", "s_desc_tready", desc)
         out_bus = StreamBus.axis(dut, "m_axis", "data last user")
-        desc_bus.rst_n, out_bus.rst_n = dut.desc_live_o, dut.out_live_o
+        if BENCH:
+            out_bus.rst_n = dut.out_live_o
         self.desc = make_agent(self, "desc", desc_bus, "source", self.stall_desc)
         self.out = make_agent(self, "out", out_bus, "sink", self.stall_out)
-        ar_bus = StreamBus(dut, "ar", "arvalid_o", "arready_o", {"addr": "araddr_o", "len": "arlen_o"})
-        for bus in (desc_bus, out_bus, ar_bus):
-            bus.clear = None  # the bench's live signals say it for two of them; AXI goes on during a clear
+        ar_bus = StreamBus(dut, "ar", "m_axi_arvalid", "m_axi_arready", {"addr": "m_axi_araddr", "len": "m_axi_arlen"})
+        ar_bus.clear = None  # AXI goes on during a clear
         ConfigDB().set(self, "ar", "BUS", ar_bus)
         ConfigDB().set(self, "ar", "STALL", Stall.none())
         self.ar = StreamMonitor("ar", self)
@@ -75,15 +76,16 @@ class StreamerTest(CoreTest):
     def build_phase(self):
         super().build_phase()
         dut = self.dut
-        for knob in KNOBS.split():
-            getattr(dut, knob).set(Immediate(0))
-        dut.seed_i.value = self.seed
+        if BENCH:
+            for knob in KNOBS.split():
+                getattr(dut, knob).set(Immediate(0))
+            dut.seed_i.value = self.seed
         self.data_w, self.addr_w, self.tag_w = self.param("DataW"), self.param("AddrW"), self.param("TagW")
         self.beat = self.data_w // 8
         self.max_burst = self.param("MaxBurstBytes")
         self.window = self.param("WindowBytes")
         self.buffer = self.param("BufferBeats")
-        self.hashed = bool(self.param("Hash"))
+        self.hashed = not BENCH or bool(self.param("Hash"))
         self.held = False  # the consumer takes nothing
         if "memory" in self.stalls:
             dut.ar_stall_i.value, dut.r_gap_i.value = 128, 80
@@ -188,9 +190,9 @@ class StreamerTest(CoreTest):
         await self.until(dut.error_o)
         if env.beats.expected:
             coverage.hit("stop with", "beats in the buffer")
-        if dut.arvalid_o.value == 1:
+        if dut.m_axi_arvalid.value == 1:
             coverage.hit("stop with", "an address waiting")
-        if dut.busy_o.value == 1 and dut.rvalid_o.value == 1:
+        if dut.busy_o.value == 1 and dut.m_axi_rvalid.value == 1:
             coverage.hit("stop with", "reads in flight")
         if len(want.data) == 0:
             coverage.hit("stop with", "nothing before")
@@ -202,7 +204,7 @@ class StreamerTest(CoreTest):
         assert got == wanted, f"Mismatch: stopped with cause, address, tag {got}, expected {wanted}"
         coverage.hit("cause", want.cause.name)
         await self.cycles(self.window // self.beat + 80)  # nothing more may come
-        assert dut.s_desc_tready.value == 0 and dut.m_axis_tvalid.value == 0 and dut.arvalid_o.value == 0
+        assert dut.s_desc_tready.value == 0 and dut.m_axis_tvalid.value == 0 and dut.m_axi_arvalid.value == 0
         if want.cause in (Cause.DESC_ALIGN, Cause.DESC_ZERO, Cause.DESC_RANGE):
             assert not env.bursts.expected, "not all legal descriptors before the illegal one were read"
         env.bursts.flush()
@@ -213,14 +215,14 @@ class StreamerTest(CoreTest):
     async def clear(self, cycles: int = 1) -> None:
         """Pulse clear_i (withdrawing what the driver offers) and wait until it is done."""
         dut = self.dut
-        dut.clear_i.value = dut.abort_i.value = 1
+        dut.clear_i.value = 1
+        self.env.desc.abort()
         await self.cycles(cycles)
         dut.clear_i.value = 0
         await self.cycles(1)
         await self.until(dut.idle_o)
-        dut.abort_i.value = 0
         await self.cycles(1)
-        assert dut.error_o.value == 0 and dut.m_axis_tvalid.value == 0 and dut.arvalid_o.value == 0
+        assert dut.error_o.value == 0 and dut.m_axis_tvalid.value == 0 and dut.m_axi_arvalid.value == 0
         self.env.beats.flush()
         self.env.bursts.flush()
 
@@ -242,7 +244,7 @@ class RandomTest(StreamerTest):
                 coverage.hit("full", what)
 
 
-@pyuvm.test(timeout_time=1, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=1, timeout_unit="ms")
 class NoStall(RandomTest):
     """Full rate, and the header's latencies from idle."""
 
@@ -256,27 +258,27 @@ class NoStall(RandomTest):
         measure("latency address to beat less the memory's", out - ar - LATENCY, 4)
 
 
-@pyuvm.test(timeout_time=1, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=1, timeout_unit="ms")
 class DescriptorStalls(RandomTest):
     stalls = ("descriptors",)
 
 
-@pyuvm.test(timeout_time=2, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=2, timeout_unit="ms")
 class OutputStalls(RandomTest):
     stalls = ("output",)
 
 
-@pyuvm.test(timeout_time=2, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=2, timeout_unit="ms")
 class MemoryStalls(RandomTest):
     stalls = ("memory",)
 
 
-@pyuvm.test(timeout_time=2, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=2, timeout_unit="ms")
 class AllStall(RandomTest):
     stalls = ("descriptors", "output", "memory")
 
 
-@pyuvm.test(timeout_time=2, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=2, timeout_unit="ms")
 class RunAhead(StreamerTest):
     """A consumer that never takes: reads go on until the buffer's room is promised, then all comes out."""
 
@@ -295,7 +297,7 @@ class RunAhead(StreamerTest):
         await self.env.beats.drain(dut.clk_i, 20_000)
 
 
-@pyuvm.test(timeout_time=2, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=2, timeout_unit="ms")
 class DeadMemory(StreamerTest):
     """A memory that pauses for long: nothing is lost, nothing is reported; the window is used up to its end."""
 
@@ -314,7 +316,7 @@ class DeadMemory(StreamerTest):
         coverage.hit("memory", "dead for a while")
 
 
-@pyuvm.test(timeout_time=10, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=10, timeout_unit="ms")
 class MemoryErrors(StreamerTest):
     """SLVERR, DECERR and every protocol error at the first, a middle or the last beat of a descriptor."""
 
@@ -346,7 +348,7 @@ class MemoryErrors(StreamerTest):
             await self.run_clean(self.descriptors(3))
 
 
-@pyuvm.test(timeout_time=5, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=5, timeout_unit="ms")
 class OddAnswers(StreamerTest):
     """A foreign RID; a beat that nobody asked for."""
 
@@ -368,7 +370,7 @@ class OddAnswers(StreamerTest):
         await self.run_clean(self.descriptors(3))
 
 
-@pyuvm.test(timeout_time=5, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=5, timeout_unit="ms")
 class IllegalDescriptors(StreamerTest):
     """Each rule broken, alone and behind legal descriptors; an error of the memory before it goes first."""
 
@@ -399,7 +401,7 @@ class IllegalDescriptors(StreamerTest):
         await self.run_clean(self.descriptors(3))
 
 
-@pyuvm.test(timeout_time=5, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=5, timeout_unit="ms")
 class ClearAnywhere(StreamerTest):
     """clear_i at any moment drops everything and the core works afterwards."""
 
@@ -416,12 +418,12 @@ class ClearAnywhere(StreamerTest):
             sender = cocotb.start_soon(self.env.desc.send(descs))
             await self.cycles(rng.randint(1, 120))
             if turn % 3 == 1:
-                await self.until(dut.arvalid_o)
-            in_flight = len(self.env.ar.cycles) > 0 and dut.busy_o.value == 1 and dut.rvalid_o.value == 1
+                await self.until(dut.m_axi_arvalid)
+            in_flight = len(self.env.ar.cycles) > 0 and dut.busy_o.value == 1 and dut.m_axi_rvalid.value == 1
             for hit, state in (
                 (in_flight, "reads in flight"),
                 (self.held and dut.m_axis_tvalid.value == 1, "beats in the buffer"),
-                (dut.arvalid_o.value == 1 and dut.arready_o.value == 0, "an address waiting"),
+                (dut.m_axi_arvalid.value == 1 and dut.m_axi_arready.value == 0, "an address waiting"),
                 (turn % 4 == 3, "held"),
             ):
                 if hit:
@@ -433,7 +435,7 @@ class ClearAnywhere(StreamerTest):
             await self.run_clean(self.descriptors(3))
 
 
-@pyuvm.test(timeout_time=5, timeout_unit="ms")
+@pyuvm.test(skip=not BENCH, timeout_time=5, timeout_unit="ms")
 class ResetAnywhere(StreamerTest):
     """Reset (of core and memory together) in mid-flight."""
 
@@ -443,7 +445,7 @@ class ResetAnywhere(StreamerTest):
             self.expect(descs)
             sender = cocotb.start_soon(self.env.desc.send(descs))
             await self.cycles(self.rng.randint(20, 120))
-            if self.dut.rvalid_o.value == 1:
+            if self.dut.m_axi_rvalid.value == 1:
                 coverage.hit("reset", "reads in flight")
             await self.reset()
             await sender
@@ -453,7 +455,7 @@ class ResetAnywhere(StreamerTest):
             await self.run_clean(self.descriptors(3))
 
 
-@pyuvm.test(timeout_time=2, timeout_unit="ms", skip="IMAGE" not in os.environ)
+@pyuvm.test(skip=not BENCH or "IMAGE" not in os.environ, timeout_time=2, timeout_unit="ms")
 class ImageMemory(StreamerTest):
     """Contents from a file, read anew on load_i; reads past its end answer DECERR."""
 
@@ -470,3 +472,42 @@ class ImageMemory(StreamerTest):
         await self.run_clean([Descriptor(BASE, 3000 // self.beat * self.beat, 1), *self.descriptors(10)])
         coverage.hit("memory", "image reloaded")
         await self.run_failing([Descriptor(end - 4 * self.beat, 6 * self.beat, 1)])
+
+
+@pyuvm.test(skip=BENCH, timeout_time=5, timeout_unit="ms")
+class BareCore(StreamerTest):
+    """The core by itself with the memory in Python, for any parameters: data, latencies, one error of each side."""
+
+    async def serve(self) -> None:
+        """AXI memory: LATENCY cycles, one beat a cycle; `self.failing` is the address that answers SLVERR."""
+        dut, waiting, now = self.dut, deque(), 0
+        while True:
+            await self.cycles(1)
+            now += 1
+            if dut.m_axi_arvalid.value == 1 and dut.m_axi_arready.value == 1:
+                addr, beats = dut.m_axi_araddr.value.to_unsigned(), dut.m_axi_arlen.value.to_unsigned() + 1
+                waiting += [(now + LATENCY, addr + i * self.beat, i == beats - 1) for i in range(beats)]
+            valid = bool(waiting) and waiting[0][0] <= now + 1
+            dut.m_axi_rvalid.value = int(valid)
+            if valid:
+                _, addr, last = waiting.popleft()
+                dut.m_axi_rdata.value = int.from_bytes(hash_bytes(addr, self.beat).tobytes(), "little")
+                dut.m_axi_rresp.value = 2 if addr == self.failing else 0
+                dut.m_axi_rlast.value = int(last)
+
+    async def stimulus(self):
+        dut, env = self.dut, self.env
+        self.failing = None
+        dut.m_axi_rvalid.value = dut.m_axi_rid.value = 0
+        dut.m_axi_arready.value = 1
+        cocotb.start_soon(self.serve())
+        await self.run_clean([self.descriptor("one beat")])
+        desc, ar, out = (m.cycles[0] for m in (env.desc.monitor, env.ar, env.out.monitor))
+        measure("latency descriptor to address", ar - desc, 4)
+        measure("latency address to beat less the memory's", out - ar - LATENCY, 4)
+        await self.run_clean(self.descriptors(30))
+        for descs in (self.descriptors(4), [*self.descriptors(3), Descriptor(0, 0, 1)]):
+            self.failing = descs[2].addr if descs[-1].nbytes else None
+            await self.run_failing(descs, {self.failing: Cause.SLVERR} if self.failing is not None else None)
+            self.failing = None
+            await self.run_clean(self.descriptors(3))

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lutloom.hbm_streamer import Cause, Descriptor, hbm_streamer, split_bursts
 
+from lutloom.hbm_streamer import Cause, Descriptor, hbm_streamer, split_bursts
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
+from verif.lib.runner import ElaborationRefused
 
 BENCH = ("verif/lib/axi_read_mem.sv", "verif/hbm_streamer/hbm_streamer_bench.sv")
 STREAM = ("verif/lib/axi_read_mem.sv", "verif/hbm_streamer/tb_stream.sv")
-TESTS = 13
+TESTS = 14
 
 SETS = {
     "default": {},
@@ -28,6 +29,11 @@ def bench(name, **more):
 def test_bench(name):
     for seed in (base_seed(), base_seed() + 1):
         assert bench(name, parameters=SETS[name], seed=seed, extra_sources=BENCH).tests == TESTS
+
+
+def test_bare_core():
+    """What `make sim CORE=hbm_streamer PARAMS=...` runs."""
+    simulate("hbm_streamer", "verif.hbm_streamer.tb", name="bare", parameters={"DataW": 128, "TagW": 4})
 
 
 def test_image(tmp_path):
@@ -89,6 +95,26 @@ def test_broken_streamer_is_caught(name):
     mutation, match = BROKEN[name]
     with pytest.raises(SimulationFailed, match=match):
         bench(f"broken-{name.replace(' ', '-')}", mutation=mutation, extra_sources=BENCH)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"DataW": 48},
+        {"MaxBurstBytes": 8},
+        {"MaxBurstBytes": 8192},
+        {"WindowBytes": 256},
+        {"BufferBeats": 64},
+        {"FetchDescs": 1},
+        {"TagW": 0},
+        {"AddrW": 12},
+        {"BytesW": 5},
+    ],
+    ids=str,
+)
+def test_illegal_parameters_are_refused(parameters):
+    with pytest.raises(ElaborationRefused, match=rf"{next(iter(parameters))} is .*allowed: "):
+        simulate("hbm_streamer", "verif.hbm_streamer.tb", name="illegal", parameters=parameters)
 
 
 @given(
