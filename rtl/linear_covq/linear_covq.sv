@@ -156,8 +156,8 @@ module linear_covq
   end
 
   // ---- commands: judged, then handed to all units in one cycle -------------------------------------------------------
-  command_t cmd_in, cmd;
-  logic cmd_valid, cmd_take, cmd_legal, cmd_refused_q, stop;
+  command_t cmd_in, cmd_raw, cmd;
+  logic cmd_in_ready, raw_valid, raw_ready, raw_legal, cmd_valid, cmd_take, cmd_legal, cmd_refused_q, stop;
   logic fetch_ready, rows_ready, search_ready, write_ready, read_ready, packet_ready, job_ready;
 
   assign cmd_in = '{
@@ -176,24 +176,25 @@ module linear_covq
           row_stride: s_cmd_row_stride,
           row_offset: s_cmd_row_offset
       };
-  assign cmd_legal = cmd.positions != '0 && cmd.positions <= 16'(MaxPositions) && cmd.positions % 16'(Lanes) == '0
-      && cmd.tokens != '0 && cmd.tokens <= 16'(MaxTokens) && (cmd.table_mode || cmd.tokens == 16'd1)
-      && cmd.slots != '0 && cmd.slots <= 8'(Slots) && (32'd16 << cmd.k_code) <= Centroids
-      && (32'd16 << cmd.c_code) <= ActCentroids && (!cmd.table_mode || cmd.positions <= 16'(TablePositions));
+  assign raw_legal = cmd_raw.positions != '0 && cmd_raw.positions <= 16'(MaxPositions)
+      && cmd_raw.positions % 16'(Lanes) == '0 && cmd_raw.tokens != '0 && cmd_raw.tokens <= 16'(MaxTokens)
+      && (cmd_raw.table_mode || cmd_raw.tokens == 16'd1) && cmd_raw.slots != '0 && cmd_raw.slots <= 8'(Slots)
+      && (32'd16 << cmd_raw.k_code) <= Centroids && (32'd16 << cmd_raw.c_code) <= ActCentroids
+      && (!cmd_raw.table_mode || cmd_raw.positions <= 16'(TablePositions));
 
   spill_register #(
       .Width($bits(command_t))
-  ) i_cmd (
-      .clk_i,
-      .rst_ni   (rst_ni && !clear),
-      .s_data_i (cmd_in),
-      .s_valid_i(s_cmd_tvalid && !stop),
-      .s_ready_o(cmd_in_ready),
-      .m_data_o (cmd),
-      .m_valid_o(cmd_valid),
-      .m_ready_i(cmd_take)
+  ) i_raw (
+      .clk_i, .rst_ni(rst_ni && !clear), .s_data_i(cmd_in), .s_valid_i(s_cmd_tvalid && !stop), .s_ready_o(cmd_in_ready),
+      .m_data_o(cmd_raw), .m_valid_o(raw_valid), .m_ready_i(raw_ready)
   );
-  logic cmd_in_ready;
+
+  spill_register #(
+      .Width($bits(command_t) + 1)
+  ) i_judged (
+      .clk_i, .rst_ni(rst_ni && !clear), .s_data_i({raw_legal, cmd_raw}), .s_valid_i(raw_valid), .s_ready_o(raw_ready),
+      .m_data_o({cmd_legal, cmd}), .m_valid_o(cmd_valid), .m_ready_i(cmd_take)
+  );
   assign s_cmd_tready = cmd_in_ready && !stop;
   assign cmd_take = cmd_valid && cmd_legal && !stop && fetch_ready && rows_ready && search_ready && write_ready
       && read_ready && packet_ready && job_ready;
@@ -416,7 +417,7 @@ module linear_covq
   end
 
   // ---- status --------------------------------------------------------------------------------------------------------
-  assign idle_o = !cmd_valid && !search_valid && !read_valid && !packet_valid && !lut_valid && !rows_busy
+  assign idle_o = !raw_valid && !cmd_valid && !search_valid && !read_valid && !packet_valid && !lut_valid && !rows_busy
       && results_q == '0 && port_busy == '0 && !clear;
   assign error_o = error_source_o != FromNone;
   assign stop = error_o || clear;

@@ -72,23 +72,28 @@ module linear_covq_indices #(
   logic rd_bank_q, rd_open_q, entered_q;  // entered: the command's bank is chosen
   logic [PosW-1:0] rd_block_q;            // first position of the block
   logic [LaneW-1:0] rd_lane_q;
-  logic [15:0] rd_tok_q, rd_pass_q, rd_base_q;  // token within the pass, pass, first token of the pass
+  logic [15:0] rd_tok_q, rd_base_q;       // token within the pass, first token of the pass
+  logic [15:0] blocks_q, passes_q;        // still to read in this pass, in this command, the current one included
+  // The positions of this block and of the next are complete: registered, so that a read waits for no comparison. What
+  // was seen of the next block holds for one that has not moved since (fresh).
+  logic there_q, there_next_q, fresh_q;
   logic read_q, read_table_q, read_fill_q;
   logic [CidxW-1:0] read_data_q;
   logic [$clog2(Credits+1)-1:0] credits_q, unused_level;
 
+  wire [PosW:0] complete = complete_q[rd_bank_q];
   wire [PosW-1:0] rd_pos = rd_block_q + PosW'(rd_lane_q);
   wire [15:0] rd_token = rd_base_q + rd_tok_q;
-  wire rd_there = (PosW + 1)'(rd_pos) < complete_q[rd_bank_q];
-  wire read = s_read_valid_i && entered_q && rd_there && credits_q != '0;
+  wire read = entered_q && there_q && credits_q != '0;
   wire last_tok = !s_read_table_i || rd_tok_q == 16'(Tokens - 1);
   wire last_lane = rd_lane_q == LaneW'(Lanes - 1);
-  wire last_block = 16'(rd_block_q) + 16'(Lanes) == s_read_positions_i;
-  wire last_pass = rd_pass_q + 16'd1 == s_read_passes_i;
+  wire last_block = blocks_q == 16'd1;
+  wire last_pass = passes_q == 16'd1;
+  wire advance = read && last_tok && last_lane;
   wire enter = s_read_valid_i && !entered_q;
   wire leave_bank = enter && s_read_search_i && rd_open_q;
 
-  assign s_read_ready_o = read && last_tok && last_lane && last_block && last_pass;
+  assign s_read_ready_o = advance && last_block && last_pass;
 
   always_ff @(posedge clk_i) begin
     if (read) begin
@@ -112,8 +117,9 @@ module linear_covq_indices #(
       rd_block_q <= '0;
       rd_lane_q  <= '0;
       rd_tok_q   <= '0;
-      rd_pass_q  <= '0;
       rd_base_q  <= '0;
+      there_q    <= 1'b0;
+      fresh_q    <= 1'b0;
       read_q     <= 1'b0;
       credits_q  <= ($clog2(Credits + 1))'(Credits);
     end else begin
@@ -135,6 +141,8 @@ module linear_covq_indices #(
 
       if (enter) begin
         entered_q <= 1'b1;
+        blocks_q  <= s_read_positions_i / 16'(Lanes);
+        passes_q  <= s_read_passes_i;
         if (s_read_search_i) begin
           rd_bank_q <= !rd_bank_q;
           rd_open_q <= 1'b1;
@@ -146,13 +154,22 @@ module linear_covq_indices #(
       end
       if (s_read_ready_o) entered_q <= 1'b0;
 
+      there_next_q <= 32'(complete) >= 32'(rd_block_q) + 2 * Lanes;
+      fresh_q      <= entered_q && !advance;
+      if (!entered_q || s_read_ready_o) there_q <= 1'b0;
+      else if (advance) there_q <= last_block || (fresh_q && there_next_q);  // a further pass: all is there
+      else there_q <= 32'(complete) >= 32'(rd_block_q) + Lanes;
+
       if (read) begin
         rd_tok_q <= last_tok ? '0 : rd_tok_q + 16'd1;
         if (last_tok) rd_lane_q <= last_lane ? '0 : rd_lane_q + LaneW'(1);
-        if (last_tok && last_lane) rd_block_q <= last_block ? '0 : rd_block_q + PosW'(Lanes);
-        if (last_tok && last_lane && last_block) begin
-          rd_pass_q <= last_pass ? '0 : rd_pass_q + 16'd1;
+      end
+      if (advance) begin
+        rd_block_q <= last_block ? '0 : rd_block_q + PosW'(Lanes);
+        blocks_q   <= last_block ? s_read_positions_i / 16'(Lanes) : blocks_q - 16'd1;
+        if (last_block) begin
           rd_base_q <= last_pass ? '0 : rd_base_q + 16'(Tokens);
+          passes_q  <= passes_q - 16'd1;
         end
       end
       read_q <= read;
@@ -161,6 +178,7 @@ module linear_covq_indices #(
     end
   end
 
+  logic out_ready;
   fifo #(
       .Width(CidxW + 1),
       .Depth(Credits)
@@ -176,7 +194,6 @@ module linear_covq_indices #(
       .m_ready_i(m_axis_cidx_tready),
       .level_o  (unused_level)
   );
-  logic out_ready;
 
   a_room :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) read_q |-> out_ready);

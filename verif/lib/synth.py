@@ -49,7 +49,7 @@ def synthesise(core: str, parameters: dict[str, str], toplevel: str | None = Non
     generics = " ".join(f"-G{name}={value}" for name, value in parameters.items())
     sources = " ".join(str(path) for path in files.sources)
     commands = [
-        f"read_slang --top {toplevel} {generics} -DSYNTHESIS --ignore-assertions --allow-use-before-declare {sources}",
+        f"read_slang --top {toplevel} {generics} -DSYNTHESIS --ignore-assertions {sources}",
         f"synth_xilinx -family xcup -noiopad -noclkbuf -flatten -abc9 -top {toplevel}",
         f"tee -q -o {stat} stat -tech xilinx -json",
     ]
