@@ -17,12 +17,13 @@
 //                tlast on a job's last beat
 // Accumulation: in two levels. Beside the units run narrow sums of at most Window blocks with one exponent; then a
 //             slot's sums are shifted and added to AccW-bit sums in block RAM, DrainW a cycle (see lut2d_control).
-// Throughput: a block takes max(slots, centroids, its index beats) cycles; plus 3 per exponent beat, `slots` + 2
-//             per change of exponent and per job (the drain's stolen reads), 2 per block of fewer than 3 slots, and 3
-//             per slot once a job (16 more only if a job has more than Window blocks).
-//             A change of exponent waits until the drain of the change before is done: slots*(Units/DrainW + 3) cycles.
-// Latency:    from a job's last index word to its first output: 10 cycles; its last comes
-//             slots*(Units/DrainW + 3) - 3 cycles later without stalls.
+// Throughput: a block takes max(slots, centroids, its index beats) cycles; plus `slots` + 2 per run (header, close, one
+//             stolen read a slot; hidden where a block has idle cycles) and 1 per job. A run's drain takes
+//             slots*Units/DrainW cycles and must be over before the next run ends: shorter runs wait for it,
+//             and so does a run's block Window-Slots, where its takes begin. With
+//             Units/DrainW < 8, and for the slots that take a start value or deliver, 3 cycles more a slot.
+// Latency:    9 cycles from a job's last index word to its first output (if the drain is idle); the last output comes
+//             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls.
 // Back-pressure: one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
 // Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
 //             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
@@ -34,7 +35,7 @@
 //   Centroids  largest row: 16, 32 or 64
 //   EntryW     bits of a row entry, 4..16
 //   Tokens     copies of rows, sums and outputs behind one index stream, >= 1
-//   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) >= Slots
+//   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) > Slots
 //   AccW       bits of an accumulator, <= 32
 //   DrainW     values drained a cycle; Units/DrainW a power of two >= 4
 //   StartW     bits of a start value
@@ -82,7 +83,8 @@ module lut2d #(
 );
   localparam int unsigned IdxW = $clog2(Centroids);
   localparam int unsigned Fields = Lanes * Units;
-  localparam int unsigned Window = 1 << (NarrowW - EntryW - $clog2(Lanes));
+  localparam int unsigned SumW = EntryW + $clog2(Lanes);  // of one block
+  localparam int unsigned Window = (NarrowW > SumW) ? 1 << (NarrowW - SumW) : 2;
   localparam int unsigned Steps = Units / DrainW;
   localparam int unsigned StepW = $clog2(Steps);
   localparam int unsigned AddrW = SlotW + StepW;
@@ -90,17 +92,19 @@ module lut2d #(
   if (Centroids != 16 && Centroids != 32 && Centroids != 64)
     $error("%m: Centroids is %0d, allowed: 16, 32, 64", Centroids);
   if (Fields * 4 != BeatW) $error("%m: Lanes*Units*4 is %0d, allowed: BeatW = %0d", Fields * 4, BeatW);
-  if (2 ** $clog2(Fields) != Fields || Fields < 8)
-    $error("%m: Lanes*Units is %0d, allowed: powers of two >= 8", Fields);
+  if (2 ** $clog2(Lanes) != Lanes) $error("%m: Lanes is %0d, allowed: powers of two", Lanes);
+  if (2 ** $clog2(Units) != Units || Fields < 8)
+    $error("%m: Units is %0d, allowed: powers of two, Lanes*Units >= 8", Units);
   if (Slots < 1 || Tokens < 1 || DrainW < 1) $error("%m: Slots, Tokens and DrainW must be >= 1");
   if (EntryW < 4 || EntryW > 16) $error("%m: EntryW is %0d, allowed: 4..16", EntryW);
-  if (NarrowW < EntryW + $clog2(Lanes) + 1 || Window < Slots)
-    $error("%m: NarrowW is %0d: a window of %0d blocks is shorter than Slots", NarrowW, Window);
+  if (NarrowW <= SumW || NarrowW > SumW + 16 || Window <= Slots)
+    $error("%m: NarrowW is %0d, allowed: windows of 2^(NarrowW-%0d) blocks, Slots+1..65536", NarrowW, SumW);
   if (Units % DrainW != 0 || 2 ** StepW != Steps || Steps < 4)
     $error("%m: Units/DrainW is %0d, allowed: powers of two >= 4", Steps);
   if (AccW > 32 || AccW < NarrowW + 7) $error("%m: AccW is %0d, allowed: NarrowW+7..32", AccW);
   if (64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
-    $error("%m: %0d blocks of %0d lanes can overflow AccW = %0d", MaxBlocks, Lanes, AccW);
+    $error("%m: MaxBlocks is %0d with %0d lanes, allowed: what AccW = %0d holds", MaxBlocks, Lanes, AccW);
+  if (MaxBlocks > 65535) $error("%m: MaxBlocks is %0d, allowed: 1..65535", MaxBlocks);
 
   // ---- rows: two halves, filled and released in turn --------------------------------------------------------------
   logic wr_half_q, rd_half_q, half_q;
@@ -130,12 +134,12 @@ module lut2d #(
     end
   end
 
-  // ---- indices: exponent beats go to the control, the others through the gearbox ----------------------------------
-  logic beat_ready, word_valid, word_ready, word_last, gear_ready;
+  // ---- indices: header beats go to the control, the others through the gearbox ----------------------------------
+  logic beat_ready, words, word_valid, word_ready, word_last, gear_ready;
   logic [1:0] code;
   logic [Fields*IdxW-1:0] word, word_q;
 
-  assign s_axis_idx_tready = beat_ready || gear_ready;
+  assign s_axis_idx_tready = beat_ready || (words && gear_ready);
 
   gearbox #(
       .Fields(Fields),
@@ -146,7 +150,7 @@ module lut2d #(
       .code_i   (code),
       .last_i   (word_last),
       .s_data_i (s_axis_idx_tdata),
-      .s_valid_i(s_axis_idx_tvalid && !beat_ready),
+      .s_valid_i(s_axis_idx_tvalid && words),
       .s_ready_o(gear_ready),
       .m_data_o (word),
       .m_valid_o(word_valid),
@@ -177,6 +181,7 @@ module lut2d #(
       .beat_valid_i (s_axis_idx_tvalid),
       .beat_ready_o (beat_ready),
       .beat_i       (s_axis_idx_tdata[31:0]),
+      .words_o      (words),
       .word_valid_i (word_valid),
       .word_ready_o (word_ready),
       .word_last_o  (word_last),

@@ -35,6 +35,7 @@ module lut2d_control #(
     input  logic                beat_valid_i,
     output logic                beat_ready_o,
     input  logic [        31:0] beat_i,
+    output logic                words_o,       // the next beat belongs to words
     input  logic                word_valid_i,
     output logic                word_ready_o,
     output logic                word_last_o,
@@ -90,6 +91,7 @@ module lut2d_control #(
   assign job_ready_o   = state_q == Idle;
   assign code_o        = code_q;
   assign beat_ready_o  = state_q == Head;
+  assign words_o       = state_q == Run;
   assign word_ready_o  = go;
   assign word_last_o   = at_top;
   assign row_release_o = fire && at_top;
