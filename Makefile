@@ -31,6 +31,8 @@ $(STAMP)-sim: pyproject.toml
 $(STAMP)-train: $(STAMP)-sim pyproject.toml
 	@echo "adding torch and transformers to $(VENV) (once) ..." >&2
 	@$(PY) -m pip install -qq --disable-pip-version-check -e '.[sim,train]' >&2
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps \
+	$$($(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['corpus'])") >&2
 	@touch $@
 
 .PHONY: env

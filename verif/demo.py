@@ -27,7 +27,6 @@ from lutloom.qwen3 import Qwen3
 from verif.demo_figure import draw
 from verif.lib.paths import BUILD, RESULTS, ROOT
 from verif.lib.runner import SimulationFailed, simulate
-from verif.linear_covq.test_linear_covq import EXTRA
 
 PROMPT = "ROMEO: But, soft! what light through yonder window breaks?"
 MODEL = ROOT / "models" / "shakespeare-qwen3"
@@ -54,7 +53,7 @@ def linear_inputs(model: Qwen3, tokens: np.ndarray, layer: int) -> dict[str, np.
 
 
 def prepare(prompt: str, layer: int) -> tuple[dict, np.ndarray]:
-    """Write image.bin, job.json and vectors.npz into build/demo; returns (the job, tokens)."""
+    """Write job.json and vectors.npz into build/demo; returns (the job, tokens)."""
     from tokenizers import Tokenizer
 
     cfg, weights = load(MODEL)
@@ -71,7 +70,6 @@ def prepare(prompt: str, layer: int) -> tuple[dict, np.ndarray]:
     linears = {name: quantised.linears[name] for name in inputs}
     image, placed = build_image(linears, quantised.inputs, units=UNITS, lanes=LANES)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "image.bin").write_bytes(image)
     vectors = {p.input: quantize_activation(inputs[p.name], p.linear.a_exp, p.linear.pairs) for p in placed}
     np.savez(FOLDER / "vectors.npz", **vectors)
     job = {"layer": layer, "quantised": str(QUANTISED), "linears": list(linears), "max_tokens": MAX_TOKENS}
@@ -128,10 +126,8 @@ def main(argv: list[str]) -> int:
                 "linear_covq",
                 "verif.linear_covq.demo_tb",
                 name="demo",
-                toplevel="tb_linear_covq",
+                target="sim",
                 parameters={"MemBytes": -(-job["image_bytes"] // 65536) * 65536, "MaxTokens": MAX_TOKENS},
-                extra_sources=EXTRA,
-                plusargs=(f"+axi_read_mem={FOLDER / 'image.bin'}",),
                 env={"DEMO": FOLDER},
             )
     except UserError as problem:

@@ -31,6 +31,7 @@ class CoreFiles:
     sources: tuple[Path, ...]  # SystemVerilog
     waivers: tuple[Path, ...]  # Verilator control files
     own_sources: tuple[Path, ...]  # the sources that this core itself lists, without its dependencies
+    run_options: tuple[str, ...]  # plusargs of the simulation
 
 
 def cores() -> list[str]:
@@ -83,4 +84,5 @@ def core_files(core: str, target: str = "lint") -> CoreFiles:
                 own.append(path)
         elif entry["file_type"] == "vlt":
             waivers.append(path)
-    return CoreFiles(core, edam["toplevel"], tuple(sources), tuple(waivers), tuple(own))
+    run_options = tuple(edam["flow_options"].get("run_options", ()))
+    return CoreFiles(core, edam["toplevel"], tuple(sources), tuple(waivers), tuple(own), run_options)

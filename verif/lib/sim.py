@@ -38,9 +38,9 @@ def show(results: SimResults, console: Console) -> None:
 
 
 def sweep_point(core: str, items: list[str]) -> int:
-    parameters = parse_parameters(core, items)
+    parameters = parse_parameters(core, items, "sim")
     try:
-        outcome = simulate(core, f"verif.{core}.tb", name="params", parameters=parameters)
+        outcome = simulate(core, f"verif.{core}.tb", name="params", target="sim", parameters=parameters)
     except ElaborationRefused as refused:
         raise BadParameter(str(refused)) from None
     show(collect(core, [outcome.__dict__]), Console())

@@ -17,6 +17,8 @@ from verif.linear_covq.env import COUNTERS, LinearTest, result_words, vector_wor
 
 HARDWARE = {"Units": 32, "Tokens": 8, "DrainW": 2, "Lanes": 2, "MaxTokens": 32} | parameters()
 UNITS, TOKENS, DRAIN, LANES = (HARDWARE[name] for name in ("Units", "Tokens", "DrainW", "Lanes"))
+IMAGE = Path("image.bin")  # what +axi_read_mem of the sim target names
+IMAGE.touch()  # the memories open it at time 0
 PORTS = ("cb", "idx", "row")
 
 
@@ -30,10 +32,12 @@ class Demo(LinearTest):
         job = json.loads((folder / "job.json").read_text())
         model = CovqModel.load(job["quantised"])
         linears = {name: model.linears[name] for name in job["linears"]}
-        self.placed = build_image(linears, model.inputs, units=UNITS, lanes=LANES)[1]
+        image, self.placed = build_image(linears, model.inputs, units=UNITS, lanes=LANES)
+        IMAGE.write_bytes(image)
         self.vectors = dict(np.load(folder / "vectors.npz"))  # int8 [T, P, 2] by input
 
     async def stimulus(self):
+        await self.pulse("load_i")
         self.env.scoreboard.muted = True  # compared here, bit by bit
         rows = []
         for mode in ("decode", "prefill"):

@@ -1,6 +1,6 @@
 """Testbench of linear_covq on random linears: search, both row sources, lookups, memory, errors."""
 
-import os
+from pathlib import Path
 
 import cocotb
 import numpy as np
@@ -14,6 +14,8 @@ from verif.linear_covq.linears import random_linear
 
 HARDWARE = {"Units": 32, "Tokens": 8, "DrainW": 2, "Lanes": 2} | parameters()
 UNITS, TOKENS, DRAIN, LANES = (HARDWARE[name] for name in ("Units", "Tokens", "DrainW", "Lanes"))
+IMAGE = Path("image.bin")  # what +axi_read_mem of the sim target names
+IMAGE.touch()  # the memories open it at time 0
 SOURCES = {1: "codebook port", 2: "index port", 3: "row port", 6: "command"}
 
 coverage = Coverage(
@@ -46,8 +48,7 @@ class RandomLinears(LinearTest):
             linears[f"l{i}"] = random_linear(rng, positions, outputs, like, self.exponent_runs)
             inputs[f"l{i}"] = name
         image, self.placed = build_image(linears, inputs, units=UNITS, lanes=LANES)
-        with open(os.environ["IMAGE"], "wb") as file:
-            file.write(image)
+        IMAGE.write_bytes(image)
 
     async def run_linears(self, tokens: int, table: bool) -> None:
         """All linears in order as one stream of commands, so that each may run ahead of the one before."""

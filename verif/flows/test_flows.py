@@ -1,0 +1,88 @@
+"""The commands themselves: FuseSoC runs that tell the truth, refusals with exit code 2, the density target of lut2d."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from verif.lib.corefiles import FUSESOC, cores
+from verif.lib.paths import ROOT, tool_environment
+from verif.lib.synth import CLOCK_NS, lookups_per_cycle, synthesise
+
+LUTS_PER_LOOKUP = 25.0  # at 8-bit entries, 2 lanes x 32 units, one token
+
+
+def run(command: list[str], cwd: Path = ROOT, **changes) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **tool_environment(), **changes}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def fusesoc(folder: Path, **changes) -> subprocess.CompletedProcess:
+    tool = str(Path(sys.executable).parent / "fusesoc")
+    changes = {"PYTHONPATH": str(folder), **changes}
+    return run([tool, "--cores-root", ".", "run", "--target=sim", "lutloom:ip:common"], folder, **changes)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A copy of the sources that a test may break."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for part in ("rtl", "verif", "fusesoc"):
+        shutil.copytree(ROOT / part, folder / part, symlinks=True)
+    return folder
+
+
+def test_fusesoc_runs_the_testbench_and_fails_with_it(checkout):
+    """One build tree, three runs: the good core passes, a broken core and a missing environment end non-zero."""
+    done = fusesoc(checkout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "TESTS=6 PASS=6 FAIL=0" in done.stdout + done.stderr
+    source = checkout / "rtl" / "common" / "fifo.sv"
+    source.write_text(source.read_text().replace("if (push) mem[wr_q]", "if (push && wr_q != 3) mem[wr_q]"))
+    done = fusesoc(checkout)
+    assert done.returncode != 0
+    assert "Mismatch" in done.stdout + done.stderr
+    done = fusesoc(checkout, GPI_USERS="")
+    assert done.returncode != 0
+    assert "make -s env" in done.stdout + done.stderr
+
+
+def test_every_core_has_lint_and_sim_targets():
+    for core in cores():
+        targets = yaml.safe_load((FUSESOC / f"{core}.core").read_text().partition("\n")[2])["targets"]
+        assert {"lint", "sim"} <= set(targets), core
+        assert targets["sim"]["hooks"]["pre_build"] == ["preflight"], core
+
+
+@pytest.mark.parametrize(
+    "arguments,words",
+    [
+        (["sim", "CORE=nothing"], "CORE=nothing is not a core of this library; allowed: centroid_search"),
+        (["sim"], "is not a core of this library; allowed:"),
+        (["sim", "CORE=common", "PARAMS=Depht=4"], "common has no parameter Depht; allowed: Width, Depth"),
+        (["sim", "CORE=common", "PARAMS=Depth=1"], "Depth is 1, allowed: >= 2"),
+        (["sim", "CORE=centroid_search", "PARAMS=Units=7"], "Units is 7, allowed: powers of two"),
+        (["synth", "CORE=common", "PARAMS=Depth=1"], "Depth is 1, allowed: >= 2"),
+        (["synth", "CORE=common", "PARAMS=Depth"], "`Depth` is not Name=value"),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_refused_in_one_line(arguments, words):
+    target, *assignments = arguments
+    values = dict(item.split("=", 1) for item in assignments)
+    command = [sys.executable, "-m", f"verif.lib.{target}", values.get("CORE", "")]
+    done = run([*command, *values.get("PARAMS", "").split()])
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], done.stderr
+
+
+def test_lut2d_density():
+    """LUTs per lookup and cycle, and the longest path, in Yosys' UltraScale+ proxy: deterministic, so a gate."""
+    figures = synthesise("lut2d", {})
+    assert figures["luts"] / lookups_per_cycle({}) <= LUTS_PER_LOOKUP
+    assert figures["path_ns"] <= CLOCK_NS
