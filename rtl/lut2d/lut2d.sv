@@ -85,7 +85,7 @@ module lut2d #(
   localparam int unsigned Fields = Lanes * Units;
   localparam int unsigned SumW = EntryW + $clog2(Lanes);  // of one block
   localparam int unsigned Window = (NarrowW > SumW) ? 1 << (NarrowW - SumW) : 2;
-  localparam int unsigned Steps = Units / DrainW;
+  localparam int unsigned Steps = (DrainW > 0 && Units / DrainW > 1) ? Units / DrainW : 2;  // 2 is refused below
   localparam int unsigned StepW = $clog2(Steps);
   localparam int unsigned AddrW = SlotW + StepW;
 
@@ -95,12 +95,13 @@ module lut2d #(
   if (2 ** $clog2(Lanes) != Lanes) $error("%m: Lanes is %0d, allowed: powers of two", Lanes);
   if (2 ** $clog2(Units) != Units || Fields < 8)
     $error("%m: Units is %0d, allowed: powers of two, Lanes*Units >= 8", Units);
-  if (Slots < 1 || Tokens < 1 || DrainW < 1) $error("%m: Slots, Tokens and DrainW must be >= 1");
+  if (Slots < 1 || Tokens < 1 || DrainW < 1)
+    $error("%m: Slots is %0d, Tokens %0d, DrainW %0d, allowed: >= 1", Slots, Tokens, DrainW);
   if (EntryW < 4 || EntryW > 16) $error("%m: EntryW is %0d, allowed: 4..16", EntryW);
   if (NarrowW <= SumW || NarrowW > SumW + 16 || Window <= Slots)
     $error("%m: NarrowW is %0d, allowed: windows of 2^(NarrowW-%0d) blocks, Slots+1..65536", NarrowW, SumW);
-  if (Units % DrainW != 0 || 2 ** StepW != Steps || Steps < 4)
-    $error("%m: Units/DrainW is %0d, allowed: powers of two >= 4", Steps);
+  if (Steps * DrainW != Units || 2 ** StepW != Steps || Steps < 4)
+    $error("%m: DrainW is %0d, allowed: Units/DrainW a power of two >= 4", DrainW);
   if (AccW > 32 || AccW < NarrowW + 7) $error("%m: AccW is %0d, allowed: NarrowW+7..32", AccW);
   if (64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
     $error("%m: MaxBlocks is %0d with %0d lanes, allowed: what AccW = %0d holds", MaxBlocks, Lanes, AccW);

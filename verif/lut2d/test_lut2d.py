@@ -61,7 +61,7 @@ def test_broken_rtl_is_caught(name):
         ({"Centroids": 17}, "allowed: 16, 32, 64"),
         ({"NarrowW": 9}, "allowed: windows"),
         ({"MaxBlocks": 2049}, "allowed: what AccW"),
-        ({"DrainW": 16}, "allowed: powers of two >= 4"),
+        ({"DrainW": 16}, "allowed: Units/DrainW a power"),
         ({"EntryW": 17}, "allowed: 4..16"),
     ],
     ids=lambda v: "-".join(f"{k}{n}" for k, n in v.items()) if isinstance(v, dict) else "",
