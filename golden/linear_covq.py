@@ -8,7 +8,7 @@ outputs; every section begins at a multiple of SECTION_ALIGN bytes:
 
     codebook       int8 [P][C][2], one for all linears that read the same input
     packet[g]      start values int32 [slots * Units] of the group's outputs (0 behind the last), then the index stream
-                   of lut2d: exponent beats and index words (see `lut2d.pack_index_stream`)
+                   of lut2d: header beats and index words (see `lut2d.pack_index_stream`)
     gather table   int8 [P][C][Gn][K], rows of all groups of a centroid together, padded to a beat (see `row_gather`)
     table[g]       int8 [P][C][K] of one group (see `row_table`)
 

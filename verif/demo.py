@@ -112,7 +112,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--prompt", default=PROMPT)
     parser.add_argument("--layer", type=int, default=LAYER)
     args = parser.parse_args(argv)
-    console = Console()
+    console = Console(width=max(Console().width, 104))  # a file or a pipe counts as 80, too narrow for the table
     began = time.monotonic()
     steps = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:

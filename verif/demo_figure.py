@@ -15,7 +15,7 @@ KINDS = {
     "result": ("results going out", "#a9d6e5"),
     "row_wait": ("waiting for rows (search, row port)", "#f4a261"),
     "index_wait": ("waiting for indices", "#e76f51"),
-    "other": ("exponents, windows, pipeline", "#999999"),
+    "other": ("windows, pipeline", "#999999"),
 }
 
 
@@ -24,7 +24,7 @@ def draw(rows: list[dict], path: Path) -> Path:
     figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for axis, mode in zip(axes, ("decode", "prefill"), strict=True):
         part = [row for row in rows if row["mode"] == mode]
-        names = [row["linear"].split(".")[-1].removesuffix("_proj") for row in part]
+        names = [row["linear"].removesuffix("_proj") for row in part]
         left = [0] * len(part)
         for kind, (label, colour) in KINDS.items():
             width = [row["breakdown"][kind] for row in part]

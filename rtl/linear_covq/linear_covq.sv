@@ -46,7 +46,7 @@ module linear_covq
     parameter int unsigned AccW = 28,
     parameter int unsigned DrainW = 2,
     parameter int unsigned ActCentroids = 64,
-    parameter int unsigned SearchUnits = 16,
+    parameter int unsigned SearchUnits = 64,
     parameter int unsigned ChainLen = 1,
     parameter int unsigned ActW = 8,
     parameter int unsigned TablePositions = 512,

@@ -1,6 +1,6 @@
 // linear_covq_packet: splits a group's packet from the index port into start values and index beats.
 //
-//   packet = slots*Units/8 beats of start values (8 of 32 bits a beat), then exponent and index beats up to tlast
+//   packet = slots*Units/8 beats of start values (8 of 32 bits a beat), then header and index beats up to tlast
 //
 // The start values wait in a queue as deep as a full group, because lut2d wants them at its first drain and the indices
 // before that; so one port and one contiguous read carry both.

@@ -85,7 +85,7 @@ class Demo(LinearTest):
         tokens = sum(len(vectors) for vectors in chunks)
         read = self.bytes_read() - before
         return {
-            "linear": placed.name.split(".", 2)[2],
+            "linear": placed.name.split(".")[-1],
             "shape": [inputs, outputs],
             "mode": mode,
             "tokens": tokens,

@@ -4,7 +4,7 @@
 // A cycle between the first command and the last result counts as the first of these that holds:
 //   lookup   an index beat is consumed          row write  rows are being written into the lookup RAMs
 //   result   accumulators are going out         index wait no index beat is there
-//   row wait no row is there (search or memory) other      exponent beats, windows, pipeline
+//   row wait no row is there (search or memory) other      windows, pipeline
 `define PORT_SIGNALS(P) \
   logic [0:0] P``_arid, P``_rid; logic [63:0] P``_araddr; logic [7:0] P``_arlen; logic [2:0] P``_arsize, P``_arprot; \
   logic [1:0] P``_arburst, P``_rresp; logic [3:0] P``_arcache; logic P``_arvalid, P``_arready, P``_rlast, P``_rvalid, P``_rready; \
@@ -33,7 +33,7 @@ module tb_linear_covq
     parameter int unsigned Units = 32,
     parameter int unsigned Tokens = 8,
     parameter int unsigned DrainW = 2,
-    parameter int unsigned SearchUnits = 16,
+    parameter int unsigned SearchUnits = 64,
     parameter int unsigned TablePositions = 512,
     parameter int unsigned MaxPositions = 512,
     parameter int unsigned MaxTokens = 32,

@@ -8,7 +8,7 @@ from lutloom.linear_covq import build_image, group_accumulators, linear_covq
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.linear_covq.linears import random_linear
 
-SETS = [{}, {"Tokens": 4, "SearchUnits": 64}, {"Tokens": 1, "MaxTokens": 16, "DrainW": 4}]
+SETS = [{}, {"Tokens": 4, "SearchUnits": 16}, {"Tokens": 1, "MaxTokens": 16, "DrainW": 4}]
 
 
 def run(name, parameters, **options):
