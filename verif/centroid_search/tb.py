@@ -3,9 +3,9 @@
 import cocotb
 import numpy as np
 import pyuvm
-from lutloom.centroid_search import METRICS, centroid_search
 from pyuvm import uvm_env
 
+from lutloom.centroid_search import METRICS, centroid_search
 from verif.centroid_search import stimuli
 from verif.lib.tb import CoreTest, Coverage, Scoreboard, Stall, StreamBus, make_agent, measure, parameters
 

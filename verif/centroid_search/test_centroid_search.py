@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from lutloom.centroid_search import METRICS, centroid_search
 
+from lutloom.centroid_search import METRICS, centroid_search
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.runner import ElaborationRefused
 
