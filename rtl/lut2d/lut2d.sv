@@ -41,7 +41,7 @@
 //   StartW     bits of a start value
 //   MaxBlocks  blocks of a job at most
 //   BeatW      bits of an index beat
-//   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a token; 0: about 35 LUTs each instead
+//   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a token; 0: about 26 LUTs more each
 module lut2d #(
     parameter int unsigned Lanes = 2,
     parameter int unsigned Units = 32,

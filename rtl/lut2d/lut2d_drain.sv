@@ -8,7 +8,7 @@
 // Layout:     wide memory (block RAM, synchronous read): word slot*(Units/DrainW)+sel, value d at [d*AccW +: AccW].
 // Latency:    2 enabled cycles from value_i to acc_o.
 // Shift:      with UseDsp the shift is a product with a power of two, one DSP block a value; else a barrel shifter of
-//             about 35 LUTs a value.
+//             about 26 more LUTs a value.
 // Overflow:   the sum is asserted to fit AccW; lut2d's header has the bound.
 //
 // Parameters: see lut2d; Depth is Slots*Units/DrainW.
