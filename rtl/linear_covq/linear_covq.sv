@@ -156,8 +156,8 @@ module linear_covq
   end
 
   // ---- commands: judged, then handed to all units in one cycle -------------------------------------------------------
-  command_t cmd_in, cmd_raw, cmd;
-  logic cmd_in_ready, raw_valid, raw_ready, raw_legal, cmd_valid, cmd_take, cmd_legal, cmd_refused_q, stop;
+  command_t cmd_in, cmd;
+  logic cmd_valid, cmd_take, cmd_busy, cmd_refused, stop;
   logic fetch_ready, rows_ready, search_ready, write_ready, read_ready, packet_ready, job_ready;
 
   assign cmd_in = '{
@@ -176,33 +176,17 @@ module linear_covq
           row_stride: s_cmd_row_stride,
           row_offset: s_cmd_row_offset
       };
-  assign raw_legal = cmd_raw.positions != '0 && cmd_raw.positions <= 16'(MaxPositions)
-      && cmd_raw.positions % 16'(Lanes) == '0 && cmd_raw.tokens != '0 && cmd_raw.tokens <= 16'(MaxTokens)
-      && (cmd_raw.table_mode || cmd_raw.tokens == 16'd1) && cmd_raw.slots != '0 && cmd_raw.slots <= 8'(Slots)
-      && (32'd16 << cmd_raw.k_code) <= Centroids && (32'd16 << cmd_raw.c_code) <= ActCentroids
-      && (!cmd_raw.table_mode || cmd_raw.positions <= 16'(TablePositions));
 
-  spill_register #(
-      .Width($bits(command_t))
-  ) i_raw (
-      .clk_i, .rst_ni(rst_ni && !clear), .s_data_i(cmd_in), .s_valid_i(s_cmd_tvalid && !stop), .s_ready_o(cmd_in_ready),
-      .m_data_o(cmd_raw), .m_valid_o(raw_valid), .m_ready_i(raw_ready)
+  linear_covq_judge #(
+      .Lanes(Lanes), .Slots(Slots), .Centroids(Centroids), .ActCentroids(ActCentroids), .TablePositions(TablePositions),
+      .MaxPositions(MaxPositions), .MaxTokens(MaxTokens)
+  ) i_judge (
+      .clk_i, .rst_ni, .clear_i(clear), .stop_i(stop), .s_cmd_i(cmd_in), .s_valid_i(s_cmd_tvalid),
+      .s_ready_o(s_cmd_tready), .m_cmd_o(cmd), .m_valid_o(cmd_valid), .m_ready_i(cmd_take), .busy_o(cmd_busy),
+      .refused_o(cmd_refused)
   );
-
-  spill_register #(
-      .Width($bits(command_t) + 1)
-  ) i_judged (
-      .clk_i, .rst_ni(rst_ni && !clear), .s_data_i({raw_legal, cmd_raw}), .s_valid_i(raw_valid), .s_ready_o(raw_ready),
-      .m_data_o({cmd_legal, cmd}), .m_valid_o(cmd_valid), .m_ready_i(cmd_take)
-  );
-  assign s_cmd_tready = cmd_in_ready && !stop;
-  assign cmd_take = cmd_valid && cmd_legal && !stop && fetch_ready && rows_ready && search_ready && write_ready
-      && read_ready && packet_ready && job_ready;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear) cmd_refused_q <= 1'b0;
-    else if (cmd_valid && !cmd_legal) cmd_refused_q <= 1'b1;
-  end
+  assign cmd_take = cmd_valid && fetch_ready && rows_ready && search_ready && write_ready && read_ready && packet_ready
+      && job_ready;
 
   // ---- memory ports --------------------------------------------------------------------------------------------------
   logic [63:0] cb_addr, idx_addr, row_addr;
@@ -276,7 +260,7 @@ module linear_covq
   logic search_valid, search_done, write_valid, write_done;
   logic [CidxW-1:0] found_data, cidx_data;
   logic found_last, found_valid, found_ready, cidx_table, cidx_valid, cidx_ready;
-  logic [LevelW-1:0] unused_level[5];
+  logic [LevelW-1:0] unused_level[3];
 
   fifo #(
       .Width(32), .Depth(Depth)
@@ -347,19 +331,16 @@ module linear_covq
 
   // ---- packets: one per pass -----------------------------------------------------------------------------------------
   logic [7:0] packet_slots;
-  logic [15:0] packet_passes, packet_q;
   logic packet_valid, packet_job_ready;
-  wire packet_last = packet_q + 16'd1 == packet_passes;
   logic [BeatW-1:0] index_data;
   logic index_valid, index_ready, start_valid, start_ready;
   logic [DrainW*32-1:0] start_data;
 
-  fifo #(
-      .Width(8 + 16), .Depth(Depth)
+  linear_covq_repeat #(
+      .Width(8), .Depth(Depth)
   ) i_packet_jobs (
-      .clk_i, .rst_ni, .clear_i(clear), .s_data_i({cmd.slots, cmd.passes}), .s_valid_i(cmd_take), .s_ready_o(packet_ready),
-      .m_data_o({packet_slots, packet_passes}), .m_valid_o(packet_valid), .m_ready_i(packet_job_ready && packet_last),
-      .level_o(unused_level[3])
+      .clk_i, .rst_ni, .clear_i(clear), .s_data_i(cmd.slots), .s_times_i(cmd.passes), .s_valid_i(cmd_take),
+      .s_ready_o(packet_ready), .m_data_o(packet_slots), .m_valid_o(packet_valid), .m_ready_i(packet_job_ready)
   );
 
   linear_covq_packet #(
@@ -375,18 +356,17 @@ module linear_covq
   // ---- lookups -------------------------------------------------------------------------------------------------------
   localparam int unsigned BlocksW = $clog2(MaxBlocks + 1);
   localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1;
-  logic [15:0] lut_positions, lut_passes, lut_q, results_q;
+  logic [15:0] lut_positions, results_q;
   logic [7:0] lut_slots;
   logic [1:0] lut_code;
   logic lut_valid, lut_ready;
-  wire lut_last = lut_q + 16'd1 == lut_passes;
 
-  fifo #(
-      .Width(16 + 16 + 8 + 2), .Depth(Depth)
+  linear_covq_repeat #(
+      .Width(16 + 8 + 2), .Depth(Depth)
   ) i_lut_jobs (
-      .clk_i, .rst_ni, .clear_i(clear), .s_data_i({cmd.positions, cmd.passes, cmd.slots, cmd.k_code}), .s_valid_i(cmd_take),
-      .s_ready_o(job_ready), .m_data_o({lut_positions, lut_passes, lut_slots, lut_code}), .m_valid_o(lut_valid),
-      .m_ready_i(lut_ready && lut_last), .level_o(unused_level[4])
+      .clk_i, .rst_ni, .clear_i(clear), .s_data_i({cmd.positions, cmd.slots, cmd.k_code}), .s_times_i(cmd.passes),
+      .s_valid_i(cmd_take), .s_ready_o(job_ready), .m_data_o({lut_positions, lut_slots, lut_code}),
+      .m_valid_o(lut_valid), .m_ready_i(lut_ready)
   );
 
   lut2d #(
@@ -405,19 +385,12 @@ module linear_covq
   wire lut_take = lut_valid && lut_ready;
   wire result_end = m_axis_acc_tvalid && m_axis_acc_tready && m_axis_acc_tlast;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear) begin
-      packet_q  <= '0;
-      lut_q     <= '0;
-      results_q <= '0;
-    end else begin
-      if (packet_valid && packet_job_ready) packet_q <= packet_last ? '0 : packet_q + 16'd1;
-      if (lut_take) lut_q <= lut_last ? '0 : lut_q + 16'd1;
-      if (lut_take != result_end) results_q <= lut_take ? results_q + 16'd1 : results_q - 16'd1;
-    end
+    if (!rst_ni || clear) results_q <= '0;
+    else if (lut_take != result_end) results_q <= lut_take ? results_q + 16'd1 : results_q - 16'd1;
   end
 
   // ---- status --------------------------------------------------------------------------------------------------------
-  assign idle_o = !raw_valid && !cmd_valid && !search_valid && !read_valid && !packet_valid && !lut_valid && !rows_busy
+  assign idle_o = !cmd_busy && !search_valid && !read_valid && !packet_valid && !lut_valid && !rows_busy
       && results_q == '0 && port_busy == '0 && !clear;
   assign error_o = error_source_o != FromNone;
   assign stop = error_o || clear;
@@ -425,7 +398,7 @@ module linear_covq
   always_comb begin
     error_source_o = FromNone;
     error_cause_o  = '0;
-    if (cmd_refused_q) begin
+    if (cmd_refused) begin
       error_source_o = FromCommand;
       error_cause_o  = 4'd1;
     end
@@ -445,6 +418,8 @@ module linear_covq
     end
   end
 
-  a_command_taken_legal :
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clear) cmd_take |-> cmd_legal && !error_o);
+  a_no_command_after_an_error :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear) error_o |-> !cmd_take && !s_cmd_tready);
+  a_results :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear) result_end |-> results_q != '0);
 endmodule

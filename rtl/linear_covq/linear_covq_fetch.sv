@@ -30,9 +30,8 @@ module linear_covq_fetch
 );
   localparam int unsigned LevelW = $clog2(Depth + 1);
 
-  logic cb_ready, idx_ready, idx_there;
-  logic [15:0] idx_passes, pass_q;
-  logic [LevelW-1:0] unused_cb, unused_idx;
+  logic cb_ready, idx_ready;
+  logic [LevelW-1:0] unused_level;
 
   // C centroids of two bytes: 32 << c_code bytes a position
   wire [31:0] cb_bytes = 32'(s_cmd_i.positions) << (3'd5 + 3'(s_cmd_i.c_code));
@@ -52,31 +51,23 @@ module linear_covq_fetch
       .m_data_o ({m_cb_tag_o[1:0], m_cb_bytes_o, m_cb_addr_o}),
       .m_valid_o(m_cb_valid_o),
       .m_ready_i(m_cb_ready_i),
-      .level_o  (unused_cb)
+      .level_o  (unused_level)
   );
   assign m_cb_tag_o[7:2] = '0;
 
-  wire last_pass = pass_q + 16'd1 == idx_passes;
-
-  fifo #(
-      .Width(64 + 32 + 16),
+  linear_covq_repeat #(
+      .Width(64 + 32),
       .Depth(Depth)
   ) i_idx (
       .clk_i,
       .rst_ni,
       .clear_i,
-      .s_data_i ({s_cmd_i.passes, s_cmd_i.packet_bytes, s_cmd_i.packet_addr}),
+      .s_data_i ({s_cmd_i.packet_bytes, s_cmd_i.packet_addr}),
+      .s_times_i(s_cmd_i.passes),
       .s_valid_i(s_cmd_valid_i),
       .s_ready_o(idx_ready),
-      .m_data_o ({idx_passes, m_idx_bytes_o, m_idx_addr_o}),
-      .m_valid_o(idx_there),
-      .m_ready_i(m_idx_ready_i && last_pass),
-      .level_o  (unused_idx)
+      .m_data_o ({m_idx_bytes_o, m_idx_addr_o}),
+      .m_valid_o(m_idx_valid_o),
+      .m_ready_i(m_idx_ready_i)
   );
-  assign m_idx_valid_o = idx_there;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) pass_q <= '0;
-    else if (m_idx_valid_o && m_idx_ready_i) pass_q <= last_pass ? '0 : pass_q + 16'd1;
-  end
 endmodule

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
-from pathlib import Path
 
 import jinja2
 import yaml
@@ -79,7 +79,8 @@ def main() -> int:
         if count != 1:
             print(f"error: {README.name}: {count} places marked `generated: {name}`, allowed: one", file=sys.stderr)
             return 2
-    Path(README).write_text(text)
+    README.write_text(text)
+    shutil.copyfile(RESULTS / "demo.png", ROOT / "docs" / "images" / "demo.png")
     return 0
 
 
