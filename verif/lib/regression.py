@@ -45,8 +45,7 @@ def main(argv: list[str]) -> int:
         problems.append("lint")
     shutil.rmtree(PARTS, ignore_errors=True)
     workers = str(min(os.cpu_count() or 1, 8))
-    # long tests first would balance better, but one file's tests share builds: keep files together
-    command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadfile", "--durations=8", *argv]
+    command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "worksteal", "--durations=8", *argv]
     if subprocess.run(command, cwd=ROOT).returncode:
         problems.append("pytest")
     console = Console()
