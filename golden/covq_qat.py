@@ -2,7 +2,8 @@
 
 Forward values are those of `lutloom.covq` but for two details that training can do without: the table entries are not
 rounded to int8, and matrix products may run in bfloat16. Gradients are straight-through: a rounded or searched value
-passes its gradient to the value it came from, and to the centroid that was chosen. Arrays are kept with positions first
+passes its gradient to the value it came from, and to the centroid that was chosen. An activation beyond the outermost
+centroids gets none: pushed further out it would change nothing, and training would run away (it did). Arrays are kept with positions first
 and the long axis last, [P, 2, T] and [P, 2, N], so that the searches run over contiguous memory.
 """
 
@@ -86,18 +87,19 @@ class _QuantizeActivation(torch.autograd.Function):
         near = fast(search_integers)(points.round().clamp(-128, 127), cent)  # [P, T]
         value = (cent * scale[:, None, None]).transpose(1, 2)  # [P, 2, 64]
         out = value.gather(2, near[:, None].expand(-1, 2, -1))
-        ctx.save_for_backward(near, scale, inverse)
+        inside = (points >= cent.amin(1)[..., None]) & (points <= cent.amax(1)[..., None])
+        ctx.save_for_backward(near, scale, inverse, inside)
         return out.view(-1, len(x)).t()
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        near, scale, inverse = ctx.saved_tensors
+        near, scale, inverse, inside = ctx.saved_tensors
         grad = grad.float().t().contiguous()  # [2P, T]
         grad_cent = torch.zeros(len(scale), 2, 64).scatter_add_(
             2, near[:, None].expand(-1, 2, -1), grad.view(len(scale), 2, -1)
         )
         return (
-            grad[inverse].t().contiguous(),
+            (grad * inside.flatten(0, 1))[inverse].t().contiguous(),
             grad_cent.transpose(1, 2) * (scale[:, None, None] * CENT_UNIT),
             None,
             None,

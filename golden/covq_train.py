@@ -37,7 +37,7 @@ class QatSettings:
     lr: float = 1e-3
     warmup: int = 30
     final_lr: float = 0.02
-    distil: float = 0.5
+    distil: float = 1.0
     clip: float = 1.0
     seed: int = 1
     calibration: int = 32  # contexts

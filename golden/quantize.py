@@ -1,6 +1,7 @@
 """The command `quantize`: from the float model to the trained, bit-exact quantised one. torch is loaded on demand."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,7 @@ def quantize_command(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
 ) -> None:
     """Quantise a model to look-up tables: calibration, then quantisation-aware training."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
     if scheme not in SCHEMES:
         raise UserError(f"--scheme: found {scheme}, allowed {', '.join(SCHEMES)}")
     if qat_minutes is not None and qat_steps is not None:
@@ -80,6 +82,7 @@ def run_quantize(
                 task = progress.add_task("calibrate", total=len(cfg.linear_names()), note="")
                 trainer.calibrate(lambda name: progress.update(task, advance=1, note=name))
         trainer.start()
+        trainer.save_state(state, sha256)
     if trainer.settings.steps:
         train(trainer, console, minutes, state, sha256)
     report |= {"settings": vars(trainer.settings), "train_seconds": round(trainer.seconds, 1)}
