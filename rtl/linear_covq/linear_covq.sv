@@ -390,10 +390,17 @@ module linear_covq
   end
 
   // ---- status --------------------------------------------------------------------------------------------------------
-  assign idle_o = !cmd_busy && !search_valid && !read_valid && !packet_valid && !lut_valid && !rows_busy
-      && results_q == '0 && port_busy == '0 && !clear;
+  // Registered, because both look at everything; a command just taken shows at once.
+  logic quiet_q, stop_q;
+  always_ff @(posedge clk_i) begin
+    quiet_q <= !cmd_busy && !search_valid && !read_valid && !packet_valid && !lut_valid && !rows_busy && results_q == '0
+        && port_busy == '0 && !clear;
+    if (!rst_ni) stop_q <= 1'b0;
+    else stop_q <= error_o || clear;
+  end
+  assign idle_o  = quiet_q && !cmd_busy;
   assign error_o = error_source_o != FromNone;
-  assign stop = error_o || clear;
+  assign stop    = stop_q;
 
   always_comb begin
     error_source_o = FromNone;
@@ -419,7 +426,7 @@ module linear_covq
   end
 
   a_no_command_after_an_error :
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clear) error_o |-> !cmd_take && !s_cmd_tready);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear) error_o |=> !cmd_take && !s_cmd_tready);
   a_results :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear) result_end |-> results_q != '0);
 endmodule

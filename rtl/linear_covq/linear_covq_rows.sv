@@ -3,7 +3,7 @@
 // Commands in table mode load the group's table through row_table (one read), commands in gather mode fetch one row a position
 // through row_gather. Reads leave, and rows come, in the order of the commands; the next table loads while the last one is used.
 //
-// Latency, throughput: those of row_table and row_gather; switching the row stream between them costs 1 cycle.
+// Latency, throughput: those of row_table and row_gather, reads a cycle later; switching the row stream between them costs 1 cycle.
 // Back-pressure: reads wait for the streamer, beats for the source they belong to (tag 0 gather, 1 table).
 //
 // Parameters: as in row_table and row_gather; Depth  commands queued
@@ -88,7 +88,8 @@ module linear_covq_rows
   // positions * C centroids * K entries: K and C are 16 << code
   wire [31:0] table_bytes = (32'(s_cmd_i.positions) * 32'(EntryW * 32)) << (3'(s_cmd_i.k_code) + 3'(s_cmd_i.c_code));
   wire read_last = read_table || reads_q + 16'd1 == read_positions;
-  wire read_fire = m_desc_tvalid && m_desc_tready;
+  logic desc_valid, desc_ready;
+  wire read_fire = desc_valid && desc_ready;
 
   fifo #(
       .Width(1 + 64 + 32 + 16), .Depth(Depth)
@@ -103,10 +104,16 @@ module linear_covq_rows
   logic [31:0] fetch_bytes;
   logic [7:0] fetch_tag;
   logic fetch_valid;
-  assign m_desc_tvalid = read_valid && (read_table || fetch_valid);
-  assign m_desc_addr   = read_table ? read_addr : fetch_addr;
-  assign m_desc_bytes  = read_table ? read_bytes : fetch_bytes;
-  assign m_desc_tag    = read_table ? TableTag : fetch_tag;
+  assign desc_valid = read_valid && (read_table || fetch_valid);
+
+  spill_register #(
+      .Width(64 + 32 + 8)
+  ) i_desc (
+      .clk_i, .rst_ni(rst_ni && !clear_i),
+      .s_data_i(read_table ? {TableTag, read_bytes, read_addr} : {fetch_tag, fetch_bytes, fetch_addr}),
+      .s_valid_i(desc_valid), .s_ready_o(desc_ready), .m_data_o({m_desc_tag, m_desc_bytes, m_desc_addr}),
+      .m_valid_o(m_desc_tvalid), .m_ready_i(m_desc_tready)
+  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) reads_q <= '0;
@@ -133,7 +140,7 @@ module linear_covq_rows
       .s_job_k_code(gather_k), .s_job_c_code(gather_c), .s_job_tvalid(gather_job_valid), .s_job_tready(gather_job_ready),
       .s_axis_cidx_tdata, .s_axis_cidx_tvalid(s_axis_cidx_tvalid && !s_axis_cidx_ttable),
       .s_axis_cidx_tready(gather_cidx_ready), .m_desc_addr(fetch_addr), .m_desc_bytes(fetch_bytes),
-      .m_desc_tag(fetch_tag), .m_desc_tvalid(fetch_valid), .m_desc_tready(m_desc_tready && read_valid && !read_table),
+      .m_desc_tag(fetch_tag), .m_desc_tvalid(fetch_valid), .m_desc_tready(desc_ready && read_valid && !read_table),
       .s_axis_beat_tdata, .s_axis_beat_tvalid(s_axis_beat_tvalid && !beat_table),
       .s_axis_beat_tready(gather_beat_ready), .s_axis_beat_tlast, .s_axis_beat_tuser, .m_axis_row_tdata(gather_row),
       .m_axis_row_tvalid(gather_row_valid), .m_axis_row_tready(row_ready && row_job_valid && !row_job_table),
