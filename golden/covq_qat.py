@@ -3,8 +3,8 @@
 Forward values are those of `lutloom.covq` but for two details that training can do without: the table entries are not
 rounded to int8, and matrix products may run in bfloat16. Gradients are straight-through: a rounded or searched value
 passes its gradient to the value it came from, and to the centroid that was chosen. An activation beyond the outermost
-centroids gets none: pushed further out it would change nothing, and training would run away (it did). Arrays are kept with positions first
-and the long axis last, [P, 2, T] and [P, 2, N], so that the searches run over contiguous memory.
+centroids gets none: pushed further out it would change nothing, and training would run away (it did).
+Arrays are kept with positions first and the long axis last, so that the searches run over contiguous memory.
 """
 
 import os
