@@ -46,22 +46,34 @@ def load(name: str, command: str) -> dict:
     return json.loads(path.read_text())
 
 
-def span(rows: list[dict], show) -> str:
-    """The figures of several parameter sets as one cell: the value, or lowest..highest."""
-    values = sorted({show(row) for row in rows})
+def shown(rows: list[dict]) -> list[dict]:
+    """The rows of the default parameters, or all if there are none."""
+    return [row for row in rows if row["parameters"] == "defaults"] or rows
+
+
+def span(rows: list[dict]) -> str:
+    """Lowest and highest of the figures, as one cell."""
+    values = sorted({row["measured"] for row in shown(rows)})
     return "-" if not values else f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g}..{values[-1]:g}"
+
+
+def best(rows: list[dict]) -> str:
+    """The highest figure of every unit, as one cell."""
+    peak: dict[str, float] = {}
+    for row in shown(rows):
+        peak[row["unit"]] = max(peak.get(row["unit"], 0), row["measured"])
+    return ", ".join(f"{value:.3g} {unit}" for unit, value in sorted(peak.items()))
 
 
 def core_row(core: str) -> dict:
     sim = load(f"sim-{core}", f"make sim CORE={core}")
-    units = sorted({row["unit"] for row in sim["throughput"]})
     return {
         "name": core,
         "description": yaml.safe_load((FUSESOC / f"{core}.core").read_text().partition("\n")[2])["description"],
         "sim": sim,
         "synth": load(f"synth-{core}", f"make synth CORE={core}"),
-        "latency": span(sim["latency"], lambda row: row["measured"]),
-        "throughput": f"{span(sim['throughput'], lambda row: round(row['measured'], 3))} {', '.join(units)}",
+        "latency": span(sim["latency"]),
+        "throughput": best(sim["throughput"]),
     }
 
 
