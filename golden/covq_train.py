@@ -31,10 +31,10 @@ class QatSettings:
     """The recipe. `scheme` float trains the float model instead, everything else alike."""
 
     scheme: str = "covq"
-    steps: int = 800
+    steps: int = 200
     batch: int = 16
     context: int = 256
-    lr: float = 1e-3
+    lr: float = 5e-4
     warmup: int = 30
     final_lr: float = 0.02
     distil: float = 1.0
