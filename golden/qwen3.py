@@ -1,11 +1,11 @@
-"""Qwen3 in float32 NumPy: the readable specification of the model, and the base of every quantised one.
+"""Qwen3 and Llama in float32 NumPy: the readable specification of the model, and the base of every quantised one.
 
 Shapes: B sequences, T tokens, H query heads, KV key/value heads, D head_dim, S positions seen so far.
-Source: the Qwen3 architecture as in `transformers` (Qwen3ForCausalLM), to which the logits are compared in
-verif/model/test_qwen3.py.
+Source: the architectures Qwen3ForCausalLM and LlamaForCausalLM (the same without QK-norm) of `transformers`, to which
+the logits are compared in verif/model/test_qwen3.py and test_import.py.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ Linear = Callable[[str, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Qwen3Config:
-    """The fields of config.json that shape the model, by their Hugging Face names."""
+    """The fields of config.json that shape the model, by their Hugging Face names, and the tokens that end a text."""
 
     hidden_size: int = 256
     intermediate_size: int = 768
@@ -30,6 +30,14 @@ class Qwen3Config:
     rope_theta: float = 10000.0
     rms_norm_eps: float = 1e-6
     tie_word_embeddings: bool = True
+    qk_norm: bool = True  # RMSNorm of every query and key head before RoPE: Qwen3 has it, Llama has not
+    bos_token_id: int | None = None
+    eos_token_ids: tuple[int, ...] = ()  # every token that ends a text
+
+    @property
+    def architecture(self) -> str:
+        """The name of the architecture in config.json."""
+        return "Qwen3ForCausalLM" if self.qk_norm else "LlamaForCausalLM"
 
     def linear_names(self) -> list[str]:
         """The linears of the decoder layers in the order they run, e.g. "model.layers.0.self_attn.q_proj"."""
@@ -66,7 +74,7 @@ class Qwen3:
         self.cfg, self.weights = cfg, weights
         self.linear = linear or self.float_linear
         self.record = record
-        self.cos, self.sin = rope_table(cfg)  # [max_position, D] each
+        self.cos, self.sin = rope_table(cfg, min(cfg.max_position_embeddings, 1024))  # [positions, D] each, grows
 
     def float_linear(self, name: str, x: np.ndarray) -> np.ndarray:
         """y = x W^T in float32: x [M, K], W [N, K], y [M, N]."""
@@ -83,6 +91,9 @@ class Qwen3:
         ids = np.atleast_2d(tokens)  # [B, T]
         x = self.weights["model.embed_tokens.weight"][ids]  # [B, T, hidden]
         cache = cache or KVCache(self.cfg, ids.shape[0], ids.shape[1])
+        seen = cache.length + ids.shape[1]
+        if seen > len(self.cos):
+            self.cos, self.sin = rope_table(self.cfg, min(2 * seen, self.cfg.max_position_embeddings))
         for layer in range(self.cfg.num_hidden_layers):
             x = x + self.attention(layer, self.norm(f"model.layers.{layer}.input_layernorm", x), cache)
             x = x + self.mlp(layer, self.norm(f"model.layers.{layer}.post_attention_layernorm", x))
@@ -99,9 +110,11 @@ class Qwen3:
         q, k, v = (
             self.apply(f"{name}.{p}_proj", x).reshape(batch, length, -1, cfg.head_dim).swapaxes(1, 2) for p in "qkv"
         )  # q [B, H, T, D]; k and v [B, KV, T, D]
+        if cfg.qk_norm:
+            q, k = self.norm(f"{name}.q_norm", q), self.norm(f"{name}.k_norm", k)
         cos, sin = self.cos[past:seen], self.sin[past:seen]  # [T, D]
-        q = rotate(self.norm(f"{name}.q_norm", q), cos, sin)
-        cache.k[layer, :, :, past:seen] = rotate(self.norm(f"{name}.k_norm", k), cos, sin)
+        q = rotate(q, cos, sin)
+        cache.k[layer, :, :, past:seen] = rotate(k, cos, sin)
         cache.v[layer, :, :, past:seen] = v
         k, v = cache.k[layer, :, :, None, :seen], cache.v[layer, :, :, None, :seen]  # [B, KV, 1, S, D]
         q = q.reshape(batch, cfg.num_key_value_heads, -1, length, cfg.head_dim)  # [B, KV, H/KV, T, D]
@@ -130,12 +143,18 @@ class Qwen3:
         return x / np.sqrt(mean + np.float32(self.cfg.rms_norm_eps)) * self.weights[name + ".weight"]
 
     def generate(
-        self, prompt: np.ndarray, count: int, temperature: float = 0.0, seed: int = 0, stop: int | None = None
+        self,
+        prompt: np.ndarray,
+        count: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        stop: int | Collection[int] | None = None,
     ) -> Iterator[int]:
         """Yield up to `count` tokens that continue prompt int [T], computed with a KV cache.
 
         temperature 0 takes the largest logit (ties: lowest id); above 0 the token is drawn from
-        softmax(logits / temperature) by the Gumbel-max rule. Ends early after the token `stop`, which is not yielded.
+        softmax(logits / temperature) by the Gumbel-max rule. Ends early after the token `stop`, or
+        one of several, which is not yielded.
         """
         prompt = np.asarray(prompt)
         room, limit = prompt.size + count, self.cfg.max_position_embeddings
@@ -144,6 +163,7 @@ class Qwen3:
                             "allowed: one axis, not negative, not negative")  # fmt: skip
         if room > limit:
             raise UserError(f"generate: prompt and new tokens need {room} positions; allowed: {limit}")
+        ends = (stop,) if stop is None or isinstance(stop, int) else stop
         rng = np.random.default_rng(seed)
         cache = KVCache(self.cfg, 1, room)
         token = prompt
@@ -152,7 +172,7 @@ class Qwen3:
             if temperature > 0:
                 logits = logits / np.float32(temperature) + rng.gumbel(size=logits.shape)
             token = int(np.argmax(logits))
-            if token == stop:
+            if token in ends:
                 return
             yield token
 
@@ -168,11 +188,11 @@ class Qwen3:
             raise UserError(f"tokens: {used} positions needed; allowed: {room}")
 
 
-def rope_table(cfg: Qwen3Config) -> tuple[np.ndarray, np.ndarray]:
-    """cos and sin of position * theta^(-2i/D), i = 0..D/2-1, both halves alike: float32 [max_position, D] each."""
+def rope_table(cfg: Qwen3Config, positions: int) -> tuple[np.ndarray, np.ndarray]:
+    """cos and sin of position * theta^(-2i/D), i = 0..D/2-1, both halves alike: float32 [positions, D] each."""
     exponent = np.arange(0, cfg.head_dim, 2, dtype=np.float64) / cfg.head_dim  # [D/2]
-    angle = np.outer(np.arange(cfg.max_position_embeddings), cfg.rope_theta**-exponent)  # [max_position, D/2]
-    angle = np.concatenate((angle, angle), axis=1)  # [max_position, D]
+    angle = np.outer(np.arange(positions), cfg.rope_theta**-exponent)  # [positions, D/2]
+    angle = np.concatenate((angle, angle), axis=1)  # [positions, D]
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
 
 

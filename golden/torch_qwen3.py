@@ -1,7 +1,7 @@
-"""Qwen3 in PyTorch, for training and quantisation-aware training only; `lutloom.qwen3` is the specification.
+"""Qwen3 and Llama in PyTorch, for training and quantisation-aware training only; `lutloom.qwen3` is the specification.
 
-The state dict has exactly the tensor names of Hugging Face's Qwen3ForCausalLM with a tied head. Every projection is a
-plain `nn.Linear` attribute, so that a quantiser can replace it.
+The state dict has exactly the tensor names of `checkpoint.tensor_shapes`. Every projection is a plain `nn.Linear`
+attribute, so that a quantiser can replace it.
 """
 
 import torch
@@ -37,8 +37,8 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(cfg.hidden_size, cfg.num_key_value_heads * cfg.head_dim, bias=False)
         self.v_proj = nn.Linear(cfg.hidden_size, cfg.num_key_value_heads * cfg.head_dim, bias=False)
         self.o_proj = nn.Linear(cfg.num_attention_heads * cfg.head_dim, cfg.hidden_size, bias=False)
-        self.q_norm = RMSNorm(cfg.head_dim, cfg.rms_norm_eps)
-        self.k_norm = RMSNorm(cfg.head_dim, cfg.rms_norm_eps)
+        self.q_norm = RMSNorm(cfg.head_dim, cfg.rms_norm_eps) if cfg.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(cfg.head_dim, cfg.rms_norm_eps) if cfg.qk_norm else nn.Identity()
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, length, _ = x.shape
