@@ -422,8 +422,11 @@ class Image:
             if section.name == CONFIG:
                 config = _parse_config(path, _pread(path, CONFIG, fd, section.offset, section.bytes), digest)
                 _check_hardware(path, config["hardware"], hardware)
-        data = np.frombuffer(mmap.mmap(fd, status.st_size, access=mmap.ACCESS_READ), np.uint8)
-        return cls(path, digest, table, config, data)
+        try:
+            mapped = mmap.mmap(fd, status.st_size, access=mmap.ACCESS_READ)
+        except ValueError:
+            raise _refusal(path, "header", "a file that changes", f"{status.st_size} bytes") from None
+        return cls(path, digest, table, config, np.frombuffer(mapped, np.uint8))
 
     @property
     def names(self) -> list[str]:
