@@ -210,7 +210,9 @@ class GgufFile:
                 (tokenizer.add_special_tokens if kind == CONTROL else tokenizer.add_tokens)([added])
         bos, add = self.field("tokenizer.ggml.bos_token_id"), self.field("tokenizer.ggml.add_bos_token")
         if bos is not None and (pre == "llama-bpe" if add is None else add):
-            text = [f"{tokens[bos]}", "$A"]
+            if bos >= len(tokens):
+                raise UserError(f"{self.path}: tokenizer.ggml.bos_token_id is {bos}; allowed: 0..{len(tokens) - 1}")
+            text = [tokens[bos], "$A"]
             tokenizer.post_processor = processors.TemplateProcessing(single=text, special_tokens=[(tokens[bos], bos)])
         return tokenizer
 

@@ -25,6 +25,7 @@ CONFIGS = {
         TINY, tie_word_embeddings=False, num_key_value_heads=1, head_dim=16, rope_theta=1e6, rms_norm_eps=1e-5
     ),
     "full heads, wide": replace(TINY, num_key_value_heads=4, head_dim=24, hidden_size=40, num_hidden_layers=3),
+    "llama": replace(TINY, qk_norm=False, rope_theta=5e5),
 }
 
 
@@ -52,7 +53,7 @@ def reference_logits(folder: Path, ids: np.ndarray) -> np.ndarray:
     """float32 logits of `transformers` for ids [B, T], read from the folder alone."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    model = transformers.Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
     with torch.no_grad():
         return model(torch.from_numpy(ids)).logits.numpy()
 
