@@ -91,13 +91,15 @@ class GgufFile:
             raise UserError(f"{self.path}: not readable ({error.strerror or error})") from None
         except Exception as error:  # the reader checks little: a damaged file ends in whatever its parsing trips over
             raise UserError(f"{self.path}: not a complete GGUF file ({type(error).__name__}: {error})") from None
-        self.architecture = self.field("general.architecture")
-        self.allow("general.architecture", self.architecture, ARCHITECTURES)
+        self.architecture = ""
+        found = self.field("general.architecture")
+        self.allow("general.architecture", found, ARCHITECTURES)
+        self.architecture = found
         self.allow("split.count", self.field("split.count") or 1, (1,))
 
     def field(self, name: str) -> object:
         """A metadata value; "*" at the front stands for the architecture. None if the file does not have it."""
-        found = self.reader.fields.get(name.replace("*", getattr(self, "architecture", "")))
+        found = self.reader.fields.get(name.replace("*", self.architecture))
         try:
             return None if found is None else found.contents()
         except (ValueError, IndexError, TypeError) as error:  # e.g. text that is not UTF-8
@@ -145,7 +147,7 @@ class GgufFile:
         if layers > MAX_LAYERS:
             raise UserError(f"{self.path}: block_count is {layers}; allowed: 1..{MAX_LAYERS}")
         epsilon = self.field("*.attention.layer_norm_rms_epsilon")
-        theta = {"rope.freq_base": self.field("*.rope.freq_base") or 10000.0}
+        theta = self.field("*.rope.freq_base")
         cfg = Qwen3Config(
             hidden_size=hidden,
             intermediate_size=self.integer("*.feed_forward_length"),
@@ -155,12 +157,14 @@ class GgufFile:
             head_dim=head_dim,
             vocab_size=int(tensors["token_embd.weight"].shape[-1]),
             max_position_embeddings=self.integer("*.context_length"),
-            rope_theta=number(self.path, theta, "rope.freq_base", float),
+            rope_theta=number(
+                self.path, {"rope.freq_base": 10000.0 if theta is None else theta}, "rope.freq_base", float
+            ),
             # Stored as float32: the shortest decimal of the same float32 is what config.json had.
             rms_norm_eps=float(str(np.float32(number(self.path, {"rms_epsilon": epsilon}, "rms_epsilon", float)))),
             tie_word_embeddings="output.weight" not in tensors,
             qk_norm=self.architecture == "qwen3",
-            bos_token_id=self.field("tokenizer.ggml.bos_token_id"),
+            bos_token_id=self.token("bos"),
             eos_token_ids=self.end_tokens(),
         )
         check_heads(self.path, cfg)
@@ -172,10 +176,27 @@ class GgufFile:
         name = name.replace("*", self.architecture)
         return number(self.path, {name: default if found is None else found}, name, int)
 
+    def token(self, name: str) -> int | None:
+        """The id of a special token, e.g. "eos"; it must be one of the vocabulary."""
+        field = f"tokenizer.ggml.{name}_token_id"
+        found, size = self.field(field), len(self.items("tokens", str))
+        if found is not None and (type(found) is not int or not 0 <= found < size):
+            raise UserError(f"{self.path}: {field} is {found!r}; allowed: 0..{size - 1}")
+        return found
+
+    def items(self, name: str, kind: type) -> list:
+        """A list of the tokenizer's metadata; empty if the file does not have it."""
+        found = self.field(f"tokenizer.ggml.{name}")
+        if found is not None and (type(found) is not list or {type(item) for item in found} - {kind}):
+            raise UserError(
+                f"{self.path}: tokenizer.ggml.{name}: found other values; allowed: a list of {kind.__name__}"
+            )
+        return found or []
+
     def end_tokens(self) -> tuple[int, ...]:
         """Ids of the tokens that end a text: eos, end of turn, and well-known control tokens; eos first."""
-        ids = [self.field(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot", "eom")]
-        tokens, types = self.field("tokenizer.ggml.tokens") or [], self.field("tokenizer.ggml.token_type") or []
+        ids = [self.token(name) for name in ("eos", "eot", "eom")]
+        tokens, types = self.items("tokens", str), self.items("token_type", int)
         controls = {token: i for i, (token, kind) in enumerate(zip(tokens, types, strict=False)) if kind == CONTROL}
         ids += [controls.get(name) for name in END_NAMES]
         return tuple(dict.fromkeys(i for i in ids if i is not None))
@@ -188,9 +209,9 @@ class GgufFile:
         self.allow("tokenizer.ggml.model", self.field("tokenizer.ggml.model"), ("gpt2",))
         pre = self.field("tokenizer.ggml.pre")
         self.allow("tokenizer.ggml.pre", pre, PRE_TOKENIZERS)
-        tokens = self.field("tokenizer.ggml.tokens") or []
-        types = self.field("tokenizer.ggml.token_type") or [1] * len(tokens)
-        merges = [tuple(merge.split(" ", 1)) for merge in self.field("tokenizer.ggml.merges") or []]
+        tokens = self.items("tokens", str)
+        types = self.items("token_type", int) or [1] * len(tokens)
+        merges = [tuple(merge.split(" ", 1)) for merge in self.items("merges", str)]
         vocab = {token: i for i, token in enumerate(tokens)}
         if len(vocab) != len(tokens) or len(types) != len(tokens) or not tokens:
             raise UserError(f"{self.path}: tokenizer.ggml.tokens: {len(tokens)} tokens, {len(vocab)} different, "
@@ -208,10 +229,8 @@ class GgufFile:
             if kind in (CONTROL, USER_DEFINED):
                 added = AddedToken(token, special=kind == CONTROL, normalized=False)
                 (tokenizer.add_special_tokens if kind == CONTROL else tokenizer.add_tokens)([added])
-        bos, add = self.field("tokenizer.ggml.bos_token_id"), self.field("tokenizer.ggml.add_bos_token")
+        bos, add = self.token("bos"), self.field("tokenizer.ggml.add_bos_token")
         if bos is not None and (pre == "llama-bpe" if add is None else add):
-            if bos >= len(tokens):
-                raise UserError(f"{self.path}: tokenizer.ggml.bos_token_id is {bos}; allowed: 0..{len(tokens) - 1}")
             text = [tokens[bos], "$A"]
             tokenizer.post_processor = processors.TemplateProcessing(single=text, special_tokens=[(tokens[bos], bos)])
         return tokenizer

@@ -508,8 +508,9 @@ REFUSED_GGUF = {
     "merges": (field("tokenizer.ggml.merges", ["q zzz"]), "tokenizer.ggml.merges: not usable"),
     "merge of one": (field("tokenizer.ggml.merges", ["qz"]), "tokenizer.ggml.merges: not usable"),
     "twice": (field("tokenizer.ggml.tokens", ["a"] * 300), "300 tokens, 1 different"),
-    "begin": (lambda d: d.fields.update({"tokenizer.ggml.bos_token_id": 999, "tokenizer.ggml.add_bos_token": True}),
-              "tokenizer.ggml.bos_token_id is 999; allowed: 0..299"),
+    "begin": (field("tokenizer.ggml.bos_token_id", 999), "tokenizer.ggml.bos_token_id is 999; allowed: 0..299"),
+    "end": (field("tokenizer.ggml.eos_token_id", "</s>"), "tokenizer.ggml.eos_token_id is '</s>'; allowed: 0..299"),
+    "no list": (field("tokenizer.ggml.tokens", 7), "tokenizer.ggml.tokens: found other values; allowed: a list"),
 }  # fmt: skip
 
 
