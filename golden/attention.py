@@ -86,7 +86,8 @@ def by_block(cache: np.ndarray, seen: int) -> np.ndarray:
     kv_heads, _, dim = cache.shape
     padded = np.zeros((kv_heads, -(-seen // BLOCK) * BLOCK, dim), np.uint16)
     padded[:, :seen] = cache[:, :seen]
-    return fp32.from_bf16(padded).reshape(kv_heads, -1, BLOCK, dim)
+    x = fp32.widen(padded)
+    return (x if fp32.smallest(x) >= fp32.TINY else fp32.flush(x)).reshape(kv_heads, -1, BLOCK, dim)
 
 
 def scores(q: np.ndarray, keys: np.ndarray, scale: np.float32, safe_from: float) -> np.ndarray:

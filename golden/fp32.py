@@ -34,7 +34,6 @@ LN2, THIRD = np.float32(np.log(2)), np.float32(1 / 3)
 quiet = np.errstate(all="ignore")  # as a decorator: overflow and invalid operations are results, not warnings
 
 
-@quiet
 def flush(x: np.ndarray) -> np.ndarray:
     """Subnormals to zero of the same sign, every NaN to 0x7FC00000: float32, any shape.
 
@@ -44,7 +43,7 @@ def flush(x: np.ndarray) -> np.ndarray:
     magnitude = np.abs(x)
     if magnitude.size == 0 or magnitude.min() >= TINY:  # a NaN makes the minimum NaN
         return x
-    return np.where(np.isnan(x), NAN, x * (magnitude >= TINY))
+    return np.where(magnitude >= TINY, x, np.where(magnitude < TINY, np.copysign(ZERO, x), NAN))
 
 
 @quiet
@@ -96,7 +95,9 @@ def reduce_sum(x: np.ndarray, axis: int = -1, keepdims: bool = False) -> np.ndar
     float32 in and out. The order does not depend on how many adders the hardware has. The axis must not be empty.
     """
     x = flush(x)
-    total = flush(tree_sum(np.moveaxis(x, axis, 0), smallest(x) >= SUM_SAFE))
+    axis %= x.ndim
+    first = x.transpose(axis, *range(axis), *range(axis + 1, x.ndim))
+    total = flush(tree_sum(first, smallest(x) >= SUM_SAFE))
     return np.expand_dims(total, axis) if keepdims else total
 
 
@@ -171,7 +172,7 @@ def exp(x: np.ndarray) -> np.ndarray:
     t = EXP_TABLE[k & 127]
     bits = (t + t * (r + r * (r * HALF))).view(np.int32) + ((k >> 7) << 23)
     bits = np.minimum(bits, INFINITY) * (bits >= MIN_NORMAL)
-    return with_nan(bits, x)
+    return with_nan(bits, np.isnan(x))
 
 
 @quiet
@@ -189,7 +190,7 @@ def reciprocal(x: np.ndarray) -> np.ndarray:
     y = y + y * (UNIT - m * y)
     out = y.view(np.int32) + ((127 - exponent) << 23)
     out = np.where(exponent == 0, INFINITY, out * (out >= MIN_NORMAL)) | (bits & np.int32(-0x80000000))
-    return with_nan(out, x)
+    return with_nan(out, np.isnan(x))
 
 
 @quiet
@@ -208,7 +209,7 @@ def rsqrt(x: np.ndarray) -> np.ndarray:
     y = y + y * ((UNIT - (m * y) * y) * HALF)
     out = y.view(np.int32) - ((((exponent + 1) >> 1) - 64) << 23)
     out = np.where(exponent == 0, INFINITY, np.where(exponent == 255, 0, out))
-    return with_nan(out, np.where(x <= -TINY, NAN, x))
+    return with_nan(out, ~(x > -TINY))
 
 
 @quiet
@@ -227,7 +228,7 @@ def log(x: np.ndarray) -> np.ndarray:
     z = ((mantissa | ONE).view(np.float32) - ((j << 16) + ONE).view(np.float32)) * LOG_INVERSE[j]
     y = from_int(e) * LN2 + (LOG_TABLE[j] + (z + (z * z) * (z * THIRD - HALF)))
     y = np.where(np.abs(x) < TINY, -np.inf, np.where(x == np.inf, np.inf, y)).astype(np.float32)
-    return with_nan(y.view(np.int32), np.where(x <= -TINY, NAN, x))
+    return with_nan(y.view(np.int32), ~(x > -TINY))
 
 
 @quiet
@@ -239,8 +240,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return flush(np.where(x >= 0, r, e * r))
 
 
-def with_nan(bits: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The float32 of bit patterns int32, and the quiet NaN where x is NaN."""
-    invalid = np.isnan(x)
+def with_nan(bits: np.ndarray, invalid: np.ndarray) -> np.ndarray:
+    """The float32 of bit patterns int32, and the quiet NaN where `invalid`."""
     y = np.asarray(bits).astype(np.int32, copy=False).view(np.float32)
     return np.where(invalid, NAN, y) if invalid.any() else y
