@@ -99,7 +99,7 @@ def scores(q: np.ndarray, keys: np.ndarray, scale: np.float32, safe_from: float)
     length = keys.shape[2]
     safe = fp32.smallest(q) >= safe_from
     s = np.empty((kv_heads, group * count, length), np.float32)
-    wide = min(length, WORK // dim)
+    wide = min(length, max(1, WORK // dim))
     rows = max(1, WORK // (dim * wide))
     for head, part in enumerate(q.reshape(kv_heads, group * count, dim)):
         for row in range(0, group * count, rows):

@@ -30,7 +30,7 @@ def sample(logits: np.ndarray, temperature: float, seed: int, step: int) -> int:
 
 
 def top_k(logits: np.ndarray, k: int) -> np.ndarray:
-    """The ids of the k largest logits, largest first, ties by lower id first, NaN last: int64 [min(k, V)]."""
+    """The ids of the k largest logits, largest first, ties by lower id; NaN counts as -infinity: int64 [min(k, V)]."""
     order = np.where(np.isnan(logits), np.inf, -np.asarray(logits, np.float32))
     return np.argsort(order, kind="stable")[:k]
 
