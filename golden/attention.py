@@ -122,8 +122,7 @@ def weighted_sum(s: np.ndarray, values: np.ndarray, hidden: np.ndarray, safe_fro
     last = s[:, :, :, -1]  # [KV, G, T', 16]
     np.copyto(last, np.float32(-np.inf), where=hidden)
     largest = fp32.flush(np.maximum.accumulate(s.max(axis=-1), axis=-1) + fp32.ZERO)  # [KV, G, T', blocks]
-    p = fp32.exp(s - largest[..., None])  # of a subnormal, flushed or not, exp is 1
-    np.copyto(p[:, :, :, -1], fp32.ZERO, where=hidden)  # also where the maximum is infinite or NaN
+    p = fp32.exp(s - largest[..., None])  # 0 where hidden; of a subnormal, flushed or not, it is 1
     alpha = fp32.exp(largest[..., :-1] - largest[..., 1:])
     safe = fp32.smallest(p) >= max(safe_from, fp32.SUM_SAFE)
     sums = block_sums(p, values, hidden, safe)  # [blocks, KV, G, T', D + 1]

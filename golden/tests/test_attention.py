@@ -72,15 +72,22 @@ def rough(seed: int, heads: int, kv_heads: int, count: int, room: int, dim: int)
     return q, k, v
 
 
+def tiny(seed: int, heads: int, kv_heads: int, count: int, room: int, dim: int):
+    """Everything at the edge of the subnormals: the products of q and k, and those of p and v."""
+    q, k, v = inputs(seed, heads, kv_heads, count, room, dim)
+    shrunk = (fp32.to_bf16(fp32.mul(fp32.from_bf16(x), F(f))) for x, f in ((k, 2.0**-62), (v, 2.0**-124)))
+    return q * F(2.0**-63), *shrunk
+
+
 @pytest.mark.parametrize(
     ("heads", "kv_heads", "count", "first", "dim"),
     [(2, 1, 3, 0, 8), (6, 2, 20, 0, 64), (3, 3, 1, 70, 20), (4, 2, 37, 11, 96), (2, 2, 18, 31, 7), (1, 1, 2, 15, 1)],
 )
-@pytest.mark.parametrize("make", [inputs, rough])
-def test_every_bit_of_the_definition(make, heads, kv_heads, count, first, dim):
+@pytest.mark.parametrize(("make", "scale"), [(inputs, 0.3), (rough, 0.3), (tiny, 2.0**125)])
+def test_every_bit_of_the_definition(make, scale, heads, kv_heads, count, first, dim):
     q, k, v = make(heads + count, heads, kv_heads, count, first + count + 25, dim)
-    expected = by_definition(q, k, v, first, 0.3)
-    assert_same_bits(attention(q, k, v, first, 0.3), expected)
+    expected = by_definition(q, k, v, first, scale)
+    assert_same_bits(attention(q, k, v, first, scale), expected)
     assert np.isfinite(expected).any() or (make is rough and heads == 1)
 
 
@@ -90,6 +97,10 @@ def test_special_values_are_reached():
     assert np.isnan(y).any() and np.isinf(y).any()
     finite = y[:3]
     assert np.isfinite(finite).all() and ((finite == 0) | (np.abs(finite) >= fp32.TINY)).all()
+    # a subnormal key is zero, however large the query
+    k, v = np.full((1, 2, 4), 0x0040, np.uint16), fp32.to_bf16(np.array([[[1] * 4, [2] * 4]], F))
+    k[0, 1] = 0
+    assert (attention(np.full((1, 1, 4), 2.0**127, F), k, v, 1, 1.0) == 1.5).all()
     # scores far below the maximum have weight zero, and a query of infinities is NaN
     q, k, v = inputs(1, 1, 1, 1, 40, 8, spread=1e6)
     assert np.isfinite(attention(q, k, v, 39, 1.0)).all()

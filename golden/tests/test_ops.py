@@ -98,6 +98,7 @@ def test_dequant():
     assert same_bits(dequant(acc, scale), fp32.mul(acc.astype(F), scale))
     assert same_bits(dequant(acc[3], scale, act_scale[3], residual[3]), fp32.add(y[3], residual[3]))
     assert np.isnan(dequant(acc[0], scale, F(np.nan))).all() and np.isnan(dequant(acc[0] * 0, scale, F(np.inf))).all()
+    assert dequant(np.array([3, -3]), np.full(2, 2.0**-128, F)).view(np.uint32).tolist() == [0, 0x80000000]
     # the scale of the output comes first: 2^-100 * 2^-100 would vanish before the accumulator is there
     assert dequant(np.array([1 << 30]), np.array([2.0**-100], F), F(2.0**-50)) == F(2.0**-120)
 
