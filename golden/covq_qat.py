@@ -28,7 +28,7 @@ from lutloom.covq_calibrate import (
     quantize_input,
     weight_codebook,
 )
-from lutloom.covq_model import CovqModel
+from lutloom.quantized_model import QuantizedModel
 from lutloom.torch_qwen3 import TorchQwen3
 
 CENT_UNIT = 64.0  # an activation centroid parameter counts 64ths of the int8 range, so that one learning rate suits all
@@ -262,7 +262,7 @@ def replace_module(model: nn.Module, name: str, module: nn.Module) -> None:
 
 
 @torch.no_grad()
-def export(student: TorchQwen3, source: Path, sha256: str) -> CovqModel:
+def export(student: TorchQwen3, source: Path, sha256: str) -> QuantizedModel:
     """Round a calibrated or trained student to the stored format (exact golden arithmetic from here on)."""
     linears, inputs = {}, {}
     for shared, names in quantised_inputs(student).items():
@@ -275,4 +275,4 @@ def export(student: TorchQwen3, source: Path, sha256: str) -> CovqModel:
             linears[name] = finish_linear(book, layer.cent[order], idx, layer.scale, layer.bias)
             inputs[name] = shared
     norms = {name: p.detach().numpy().copy() for name, p in student.named_parameters() if name.endswith("norm.weight")}
-    return CovqModel(linears, inputs, norms, source, sha256)
+    return QuantizedModel(linears, norms, str(source), sha256, inputs=inputs)

@@ -85,9 +85,9 @@ def load_model(folder: Path, quantized: Path | None = None) -> Qwen3:
     cfg, weights = checkpoint.load(folder)
     if quantized is None:
         return Qwen3(cfg, weights)
-    from lutloom.covq_model import CovqModel
+    from lutloom.quantized_model import QuantizedModel
 
-    covq = CovqModel.load(quantized, folder)
+    covq = QuantizedModel.load(quantized, folder)
     missing = [name for name in cfg.linear_names() if name not in covq.linears]
     if missing:
         raise UserError(f"{quantized}: linear {missing[0]} is missing; needed by {folder}")

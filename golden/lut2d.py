@@ -55,7 +55,6 @@ def pack_index_stream(
     Raises:
         ValueError: shapes do not fit, an index or exponent is too large, or a block has two exponents.
     """
-    bits = INDEX_BITS[centroids]
     positions, outputs = idx.shape
     if positions % lanes or outputs % units:
         raise ValueError(f"idx is {idx.shape}, allowed: multiples of {lanes} positions and {units} outputs")
@@ -65,22 +64,79 @@ def pack_index_stream(
     exponent = np.asarray(exponents).reshape(blocks, lanes)
     if (exponent != exponent[:, :1]).any() or exponent.max() > 7 or idx.max() >= centroids:
         raise ValueError("exponents or idx: allowed one exponent 0..7 a block, indices below the centroid count")
+    body = index_words(idx, lanes, units, INDEX_BITS[centroids], beat_bits // 8)
+    return insert_run_headers(body, exponent[:, 0])
+
+
+def unpack_index_stream(
+    beats: np.ndarray, blocks: int, slots: int, *, lanes: int = 2, units: int = 32, centroids: int = 16
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The inverse of `pack_index_stream` for a job of `blocks` blocks and `slots` slots.
+
+    Args:
+        beats: uint8 [at least the job's beats, beat bytes].
+
+    Returns:
+        (idx uint8 [P, slots * units], exponents uint8 [P], beats used).
+
+    Raises:
+        ValueError: the run headers do not add up to the job's blocks, or the stream ends too early.
+    """
+    bits, width = INDEX_BITS[centroids], beats.shape[1]
+    body, exponent, used = remove_run_headers(beats, blocks, -(-slots * lanes * units * bits // (8 * width)))
+    return index_values(body, lanes, units, slots, bits), np.repeat(exponent, lanes), used
+
+
+def index_words(idx: np.ndarray, lanes: int, units: int, bits: int, beat_bytes: int) -> np.ndarray:
+    """The words of every block, without headers: idx uint8 [P, N] -> uint8 [blocks, beats of a block, beat_bytes]."""
+    positions, outputs = idx.shape
     # [block, slot, lane, unit, bit] flattened from the slot on
-    words = idx.reshape(blocks, lanes, outputs // units, units).transpose(0, 2, 1, 3)
-    stream = (words[..., None] >> np.arange(bits, dtype=np.uint8) & 1).astype(np.uint8).reshape(blocks, -1)
-    stream = np.pad(stream, ((0, 0), (0, -stream.shape[1] % beat_bits)))
-    body = np.packbits(stream, axis=1, bitorder="little").reshape(blocks, -1, beat_bits // 8)
-    ends = np.flatnonzero(np.append(exponent[1:, 0] != exponent[:-1, 0], True)) + 1  # of the runs
-    header = np.zeros((len(ends), beat_bits // 8), np.uint8)
-    header[:, 0] = exponent[ends - 1, 0]
+    words = idx.reshape(positions // lanes, lanes, outputs // units, units).transpose(0, 2, 1, 3)
+    stream = (words[..., None] >> np.arange(bits, dtype=np.uint8) & 1).reshape(positions // lanes, -1)
+    stream = np.pad(stream, ((0, 0), (0, -stream.shape[1] % (8 * beat_bytes))))
+    return np.packbits(stream, axis=1, bitorder="little").reshape(len(stream), -1, beat_bytes)
+
+
+def index_values(body: np.ndarray, lanes: int, units: int, slots: int, bits: int) -> np.ndarray:
+    """The inverse of `index_words`: uint8 [blocks, beats of a block, beat_bytes] -> idx uint8 [P, slots * units]."""
+    count = slots * lanes * units
+    stream = np.unpackbits(body.reshape(len(body), -1), axis=1, count=count * bits, bitorder="little")
+    values = np.packbits(stream.reshape(len(body), count, bits), axis=2, bitorder="little")
+    words = values.reshape(len(body), slots, lanes, units)
+    return words.transpose(0, 2, 1, 3).reshape(len(body) * lanes, slots * units)
+
+
+def insert_run_headers(body: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+    """Put its header beat in front of every run: body uint8 [blocks, n, beat bytes], exponent [blocks] -> [n, ..]."""
+    ends = np.flatnonzero(np.append(exponent[1:] != exponent[:-1], True)) + 1  # of the runs
+    header = np.zeros((len(ends), body.shape[2]), np.uint8)
+    header[:, 0] = exponent[ends - 1]
     header[:, 2] = ends & 255
     header[:, 3] = ends >> 8
     starts = np.append(0, ends[:-1])
     runs = [
-        (header[i : i + 1], body[first:end].reshape(-1, beat_bits // 8))
+        (header[i : i + 1], body[first:end].reshape(-1, body.shape[2]))
         for i, (first, end) in enumerate(zip(starts, ends, strict=True))
     ]
     return np.concatenate([part for run in runs for part in run])
+
+
+def remove_run_headers(beats: np.ndarray, blocks: int, n: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """The inverse of `insert_run_headers` for blocks of n beats: (body, exponent uint8 [blocks], beats used)."""
+    body, exponent = np.empty((blocks, n, beats.shape[1]), np.uint8), np.empty(blocks, np.uint8)
+    done = at = 0
+    while done < blocks:
+        if at >= len(beats):
+            raise ValueError(f"index stream: found {len(beats)} beats, allowed more for {blocks} blocks")
+        end = int(beats[at, 2]) | int(beats[at, 3]) << 8
+        after = at + 1 + (end - done) * n
+        if not done < end <= blocks or beats[at, 0] > 7 or after > len(beats):
+            raise ValueError(f"index stream: run header at beat {at}: found exponent {beats[at, 0]}, end {end}, "
+                             f"allowed 0..7, {done + 1}..{blocks}")  # fmt: skip
+        body[done:end] = beats[at + 1 : after].reshape(end - done, n, -1)
+        exponent[done:end] = beats[at, 0]
+        done, at = end, after
+    return body, exponent, at
 
 
 def segment_reduce(partial: np.ndarray, size: int) -> np.ndarray:

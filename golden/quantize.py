@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lutloom import checkpoint, corpus
-from lutloom.covq_model import CovqModel, file_hash
 from lutloom.errors import UserError
 from lutloom.evaluate import load_validation, perplexity
+from lutloom.quantized_model import QuantizedModel, file_hash
 from lutloom.qwen3 import Qwen3
 
 SCHEMES = ("covq", "float")
@@ -94,14 +94,14 @@ def run_quantize(
         from lutloom.covq_qat import export
 
         export(trainer.student, model, sha256).save(out)
-        network = quantised_network(cfg, weights, CovqModel.load(out, model))
+        network = quantised_network(cfg, weights, QuantizedModel.load(out, model))
     result = perplexity(network, validation)
     report |= {"validation_predictions": result.predictions, "validation_perplexity": round(result.perplexity, 4)}
     checkpoint.write_file(out / REPORT_FILE, (json.dumps(report, indent=1) + "\n").encode())
     console.print(f"wrote {out}: validation perplexity {result.perplexity:.3f} ({result.predictions:,} tokens)")
 
 
-def quantised_network(cfg, weights: dict, covq: CovqModel) -> Qwen3:
+def quantised_network(cfg, weights: dict, covq: QuantizedModel) -> Qwen3:
     """The NumPy model with every linear and norm gain of the quantised one."""
     return Qwen3(cfg, {**weights, **covq.norms}, linear=covq.linear)
 

@@ -20,9 +20,9 @@ from rich.table import Table
 
 from lutloom.checkpoint import load
 from lutloom.covq import quantize_activation
-from lutloom.covq_model import CovqModel
 from lutloom.errors import UserError
 from lutloom.linear_covq import build_image
+from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3
 from verif.demo_figure import draw
 from verif.lib.paths import BUILD, RESULTS, ROOT
@@ -57,7 +57,7 @@ def prepare(prompt: str, layer: int) -> tuple[dict, np.ndarray]:
     from tokenizers import Tokenizer
 
     cfg, weights = load(MODEL)
-    quantised = CovqModel.load(QUANTISED)
+    quantised = QuantizedModel.load(QUANTISED)
     tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     tokens = np.array(tokenizer.encode(prompt).ids)
     if not tokens.size:

@@ -10,8 +10,8 @@ import pyuvm
 from cocotb.triggers import RisingEdge
 
 from lutloom.centroid_search import centroid_search
-from lutloom.covq_model import CovqModel
 from lutloom.linear_covq import LinearImage, build_image, group_accumulators
+from lutloom.quantized_model import QuantizedModel
 from verif.lib.tb import parameters
 from verif.linear_covq.env import COUNTERS, LinearTest, result_words, vector_words
 
@@ -30,7 +30,7 @@ class Demo(LinearTest):
         super().build_phase()
         folder = Path(os.environ["DEMO"])
         job = json.loads((folder / "job.json").read_text())
-        model = CovqModel.load(job["quantised"])
+        model = QuantizedModel.load(job["quantised"])
         linears = {name: model.linears[name] for name in job["linears"]}
         image, self.placed = build_image(linears, model.inputs, units=UNITS, lanes=LANES)
         IMAGE.write_bytes(image)

@@ -23,9 +23,9 @@ from lutloom.covq import (
     lookup_accumulate,
     quantize_activation,
 )
-from lutloom.covq_model import CovqModel, file_hash, pack_indices, unpack_indices
 from lutloom.errors import UserError
 from lutloom.evaluate import load_model, load_validation, perplexity
+from lutloom.quantized_model import QuantizedModel, file_hash, pack_indices, unpack_indices
 
 MODELS = Path(__file__).parents[2] / "models"
 FLOAT, COVQ = MODELS / "shakespeare-qwen3", MODELS / "shakespeare-qwen3-covq"
@@ -225,14 +225,15 @@ def saved(tmp_path):
     save_file({"x": np.zeros(1)}, source / "model.safetensors")
     sha256 = file_hash(source / "model.safetensors")
     layer = random_linear(2, outputs=21, w_cent=np.ones((6, 1, 16, 2), np.float32))
-    model = CovqModel({"a.q_proj": layer}, {"a.q_proj": "a.qkv"}, {"n.weight": np.ones(4, np.float32)}, source, sha256)
+    norms = {"n.weight": np.ones(4, np.float32)}
+    model = QuantizedModel({"a.q_proj": layer}, norms, str(source), sha256, inputs={"a.q_proj": "a.qkv"})
     model.save(tmp_path / "covq")
     return tmp_path / "covq", model
 
 
 def test_save_and_load_round_trip(saved):
     folder, model = saved
-    loaded = CovqModel.load(folder)
+    loaded = QuantizedModel.load(folder)
     for field in CovqLinear.__dataclass_fields__:
         assert np.array_equal(getattr(loaded.linears["a.q_proj"], field), getattr(model.linears["a.q_proj"], field))
     assert np.array_equal(loaded.norms["n.weight"], np.ones(4, np.float32))
@@ -246,7 +247,7 @@ def rewrite(folder: Path, change, metadata=None):
     tensors = load_file(file)
     change(tensors)
     config = json.loads((folder / "config.json").read_text())
-    right = {"format": "lutloom-covq", "version": "1", "source_sha256": config["source"]["sha256"]}
+    right = {"format": "lutloom-quantized", "version": "2", "source_sha256": config["source"]["sha256"]}
     save_file(tensors, file, right | (metadata or {}))
 
 
@@ -257,7 +258,7 @@ def test_load_errors_name_file_and_field(saved):
 
     def refuses(pattern):
         with pytest.raises(UserError, match=pattern) as error:
-            CovqModel.load(folder)
+            QuantizedModel.load(folder)
         assert "\n" not in str(error.value)
         file.write_bytes(whole)
         config.write_text(text)
@@ -269,9 +270,9 @@ def test_load_errors_name_file_and_field(saved):
     file.unlink()
     refuses("model.safetensors: file: found nothing")
     rewrite(folder, lambda t: None, {"format": "other"})
-    refuses("metadata format: found 'other', allowed 'lutloom-covq'")
-    rewrite(folder, lambda t: None, {"version": "2"})
-    refuses("metadata version: found '2', allowed '1'")
+    refuses("metadata format: found 'other', allowed 'lutloom-quantized'")
+    rewrite(folder, lambda t: None, {"version": "1"})
+    refuses("metadata version: found '1', allowed '2'")
     rewrite(folder, lambda t: t.pop("a.q_proj.start"))
     refuses("a.q_proj.start: found nothing")
     rewrite(folder, lambda t: t.update({"b.start": np.zeros(1)}))
@@ -289,22 +290,22 @@ def test_load_errors_name_file_and_field(saved):
     config.write_text("{")
     refuses("config.json: found no readable JSON")
     config.write_text("[]")
-    refuses("config.json: format: found None, allowed 'lutloom-covq'")
+    refuses("config.json: format: found None, allowed 'lutloom-quantized'")
     config.write_text(text.replace('"inputs": 12', '"inputs": "12"'))
     refuses("linears.a.q_proj.inputs: found '12', allowed int")
     config.unlink()
     refuses("config.json: file: found nothing")
-    save_file({"x": np.ones(1)}, model.source / "model.safetensors")
+    save_file({"x": np.ones(1)}, Path(model.source) / "model.safetensors")
     refuses("sha256")
 
 
 def test_float16_never_rounds_silently(saved, tmp_path):
     layer = random_linear(1)
-    model = CovqModel({"a": layer}, {"a": "b"}, {}, saved[1].source, saved[1].source_sha256)
+    model = QuantizedModel({"a": layer}, {}, saved[1].source, saved[1].source_sha256, inputs={"a": "b"})
     with pytest.raises(UserError, match="w_cent"):
         model.save(tmp_path / "half")
     model.save(tmp_path / "full", half=False)
-    assert np.array_equal(CovqModel.load(tmp_path / "full").linears["a"].w_cent, layer.w_cent)
+    assert np.array_equal(QuantizedModel.load(tmp_path / "full").linears["a"].w_cent, layer.w_cent)
 
 
 @pytest.fixture(scope="module")
@@ -313,8 +314,8 @@ def figures():
 
 
 def test_committed_model_fits_its_budget():
-    model = CovqModel.load(COVQ)
-    assert model.source.resolve() == FLOAT.resolve()
+    model = QuantizedModel.load(COVQ)
+    assert Path(model.source).resolve() == FLOAT.resolve()
     cfg, _ = checkpoint.load(FLOAT)
     assert set(model.linears) == set(cfg.linear_names())
     assert (COVQ / "model.safetensors").stat().st_size <= 2_000_000

@@ -1,0 +1,348 @@
+"""The compiler: a quantised model and hardware parameters -> one image with the program and everything it reads.
+
+Two passes. The first lays the model out: it makes the descriptors and reserves room in the sections, knowing the size
+of everything but holding no weights. The second fills the memory-mapped file, one linear at a time. Sections and their
+contents are described in docs/image.md; the same input gives the same bytes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from lutloom import models
+from lutloom.checkpoint import bf16_bits
+from lutloom.covq import CovqLinear, group_slices
+from lutloom.errors import UserError
+from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
+from lutloom.image import ImageWriter, config_payload, layout
+from lutloom.linear_covq import pack_packet
+from lutloom.linear_synth import choose_subsets, pack_streams, stream_beats
+from lutloom.program import (
+    BYTES,
+    LAST,
+    LOGITS,
+    RESIDUAL,
+    SEARCH,
+    UNIT,
+    Attention,
+    Descriptor,
+    Embed,
+    End,
+    LinearSynth,
+    LinearTable,
+    RmsNorm,
+    Rope,
+    Sample,
+    Swiglu,
+    encode,
+)
+from lutloom.quantized_model import QuantizedModel
+from lutloom.qwen3 import Qwen3Config
+from lutloom.rope import rope_table
+from lutloom.row_gather import pack_gather_table, row_stride
+from lutloom.row_table import pack_table_stream
+from lutloom.wvq import WvqLinear
+
+HEAD = "lm_head"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address that is known once all sections have their sizes: byte `offset` of `section`."""
+
+    section: str
+    offset: int
+
+
+@dataclass
+class Plan:
+    """What the first pass makes."""
+
+    hardware: Hardware
+    program: list[Descriptor] = field(default_factory=list)
+    stages: list[str] = field(default_factory=list)  # name of every stage, as descriptors number them
+    sizes: dict[str, int] = field(default_factory=dict)  # bytes reserved in every section
+    fills: list[tuple[str, int, Callable[[], bytes]]] = field(default_factory=list)  # what the second pass writes
+    frame: int = 0  # words of a token's frame
+
+    def reserve(self, section: str, size: int, fill: Callable[[], bytes] | None = None) -> Place:
+        """Room for `size` bytes, a whole number of address units, in a section; `fill` makes them in pass two."""
+        offset = self.sizes.get(section, 0)
+        self.sizes[section] = offset + -(-size // UNIT) * UNIT
+        if fill is not None:
+            self.fills.append((section, offset, fill))
+        return Place(section, offset)
+
+    def buffer(self, words: int) -> int:
+        """A new buffer of the frame: its word offset."""
+        self.frame += words
+        return self.frame - words
+
+    def emit(self, operation: type[Descriptor], stage: str, *values, flags: int = 0) -> None:
+        """Append a descriptor; a name seen for the first time is a new stage."""
+        if stage not in self.stages[-1:]:
+            self.stages.append(stage)
+        self.program.append(operation(len(self.stages) - 1, flags, *values))
+
+
+def compile_model(
+    quantized: str | Path,
+    path: str | Path,
+    hardware: Hardware,
+    max_context: int | None = None,
+    source: str | None = None,
+    progress: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
+) -> None:
+    """Write the image of a quantised model.
+
+    Args:
+        quantized: folder, as `QuantizedModel` reads it.
+        path: image to write; replaced atomically.
+        max_context: positions of the KV cache and the RoPE table; default the model's, at most 2048.
+        source: the float model, if it is not where the folder says.
+        progress: wraps the list of writing steps, for a progress bar.
+
+    Raises:
+        UserError: the model lacks a linear, does not fit the hardware, or a file cannot be read or written.
+    """
+    model = QuantizedModel.open(quantized, source)
+    origin = models.resolve(model.source)
+    cfg = origin.cfg
+    context = max_context or min(cfg.max_position_embeddings, 2048)
+    if not 1 <= context <= cfg.max_position_embeddings:
+        raise UserError(f"--max-context: found {context}, allowed 1..{cfg.max_position_embeddings}")
+    tensors = origin.open()
+    plan = Plan(hardware)
+    _plan_model(plan, cfg, model, tensors, context, Path(quantized))
+    tokenizer = origin.tokenizer().to_str().encode()
+    config = config_payload(hardware.dict(), _config(plan, cfg, model, origin, context))
+    sizes = {"config": len(config), "tokenizer": len(tokenizer), "program": len(plan.program) * BYTES, **plan.sizes}
+    table = layout(path, sizes)
+    end = sum(table[name].padded for name in sizes) + min(section.offset for section in table.values())
+    program = _resolve(plan.program, {name: section.offset for name, section in table.items()} | {"cache": end})
+    with ImageWriter(path, hardware.dict(), sizes) as writer:
+        writer.write("config", config)
+        writer.write("tokenizer", tokenizer)
+        writer.write("program", encode(program))
+        for section, offset, fill in progress(plan.fills, "compile"):
+            for name, at, data in _pieces(section, offset, fill()):
+                writer.section(name)[at : at + len(data)] = np.frombuffer(data, np.uint8)
+
+
+def _pieces(section: str, offset: int, data) -> list[tuple[str, int, bytes]]:
+    """A fill makes the bytes of its place, or those of every port at the same offset."""
+    if section != "ports":
+        return [(section, offset, data)]
+    return [(f"port{s}", offset, stream) for s, stream in enumerate(data)]
+
+
+def _resolve(program: list[Descriptor], offsets: dict[str, int]) -> list[Descriptor]:
+    """Put addresses, in units of 64 bytes, in place of every Place."""
+
+    def address(place: Place) -> int:
+        return (offsets[place.section] + place.offset) // UNIT
+
+    resolved = []
+    for descriptor in program:
+        values = {f.name: getattr(descriptor, f.name) for f in fields(descriptor)}
+        places = {name: address(value) for name, value in values.items() if isinstance(value, Place)}
+        resolved.append(replace(descriptor, **places))
+    return resolved
+
+
+def _config(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, origin, context: int) -> dict:
+    """What stands in section "config" beside the hardware parameters."""
+    return {
+        "model": {f.name: getattr(cfg, f.name) for f in fields(cfg)},
+        "source": {"name": origin.name, "sha256": model.source_sha256},
+        "max_context": context,
+        "frame_words": plan.frame,
+        "stages": plan.stages,
+        "end_tokens": list(origin.end_tokens),
+    }
+
+
+def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, context: int, folder: Path) -> None:
+    """All descriptors of the program and room for all they read."""
+    dim, hidden, inner = cfg.head_dim, cfg.hidden_size, cfg.intermediate_size
+    queries, keys = cfg.num_attention_heads * dim, cfg.num_key_value_heads * dim
+    x, h = plan.buffer(hidden), plan.buffer(hidden)
+    qkv, attended = plan.buffer(queries + 2 * keys), plan.buffer(queries)
+    gate_up, gated = plan.buffer(2 * inner), plan.buffer(inner)
+    linears = LinearPlanner(plan, model, folder)
+
+    def norm(name: str, src: int, dst: int, n: int, count: int = 1, flags: int = 0) -> None:
+        tensor = f"{name}.weight"
+        gain = model.norms[tensor] if tensor in model.norms else tensors.tensor(tensor)
+        place = plan.reserve("norms", 4 * n, lambda: gain.astype("<f4").tobytes())
+        plan.emit(RmsNorm, name, src, dst, n, count, place, cfg.rms_norm_eps, flags=flags)
+
+    row = -(-2 * hidden // UNIT) * UNIT
+    embedding = plan.reserve("embedding", row * cfg.vocab_size, lambda: _embedding(tensors, row))
+    plan.emit(Embed, "model.embed_tokens", x, hidden, embedding, row // UNIT)
+    rope = plan.reserve("rope", 4 * dim * context, lambda: rope_table(cfg.rope_theta, dim, context).tobytes())
+    cache_bytes = -(-cfg.num_key_value_heads * context * dim * 2 // UNIT) * UNIT
+    for layer in range(cfg.num_hidden_layers):
+        name = f"model.layers.{layer}"
+        attention, mlp = f"{name}.self_attn", f"{name}.mlp"
+        norm(f"{name}.input_layernorm", x, h, hidden)
+        linears.emit({f"{attention}.q_proj": queries, f"{attention}.k_proj": keys, f"{attention}.v_proj": keys}, h, qkv)
+        if cfg.qk_norm:
+            norm(f"{attention}.q_norm", qkv, qkv, dim, cfg.num_attention_heads)
+            norm(f"{attention}.k_norm", qkv + queries, qkv + queries, dim, cfg.num_key_value_heads)
+        heads = cfg.num_attention_heads + cfg.num_key_value_heads
+        plan.emit(Rope, f"{attention}.rope", qkv, qkv, dim, heads, rope)
+        cache = [Place("cache", (2 * layer + i) * cache_bytes) for i in range(2)]
+        plan.emit(
+            Attention, f"{attention}.attention", qkv, qkv + queries, qkv + queries + keys, attended,
+            cfg.num_attention_heads, cfg.num_key_value_heads, dim, layer, *cache, float(np.float32(dim**-0.5)),
+        )  # fmt: skip
+        linears.emit({f"{attention}.o_proj": hidden}, attended, x, residual=x)
+        norm(f"{name}.post_attention_layernorm", x, h, hidden)
+        linears.emit({f"{mlp}.gate_proj": inner, f"{mlp}.up_proj": inner}, h, gate_up)
+        plan.emit(Swiglu, f"{mlp}.swiglu", gate_up, gate_up + inner, gated, inner)
+        linears.emit({f"{mlp}.down_proj": hidden}, gated, x, residual=x)
+    norm("model.norm", x, h, hidden, flags=LAST)
+    linears.emit({HEAD: cfg.vocab_size}, h, 0, flags=LAST | LOGITS)
+    plan.emit(Sample, "sample", cfg.vocab_size, flags=LAST)
+    plan.emit(End, "end")
+    linears.check_all_used()
+
+
+def _embedding(tensors, row: int) -> bytes:
+    """bf16 rows of `row` bytes."""
+    bits = bf16_bits(tensors.tensor("model.embed_tokens.weight"))
+    return np.pad(bits, ((0, 0), (0, row // 2 - bits.shape[1]))).astype("<u2").tobytes()
+
+
+class LinearPlanner:
+    """Places the quantised linears that make up the float ones, in the order they run."""
+
+    def __init__(self, plan: Plan, model: QuantizedModel, folder: Path):
+        self.plan, self.model, self.folder = plan, model, folder
+        self.owner = {parts[0]: name for name, parts in model.parts.items()}
+        self.used: set[str] = set()
+        self.inputs: dict[str, dict[str, Place]] = {}  # covq: what linears of one input share
+        self.searched: str | None = None
+
+    def emit(self, outputs: dict[str, int], src: int, dst: int, residual: int | None = None, flags: int = 0) -> None:
+        """The descriptors of consecutive float linears (name -> outputs) of one input, results side by side at dst."""
+        flags |= RESIDUAL if residual is not None else 0
+        self.searched = None  # what is in the frame has changed
+        remaining = list(outputs)
+        while remaining:
+            name = self.owner.get(remaining[0])
+            parts = self.model.parts.get(name, ())
+            if name is None or list(parts) != remaining[: len(parts)]:
+                raise UserError(f"{self.folder}: linear {remaining[0]}: found no quantised one, allowed linears that "
+                                f"cover {', '.join(outputs)} in this order")  # fmt: skip
+            linear, width = self.model.linears[name], sum(outputs[part] for part in parts)
+            if linear.shape[0] != width:
+                raise UserError(f"{self.folder}: {name}: found {linear.shape[0]} outputs, allowed {width}")
+            emit = self._synth if isinstance(linear, WvqLinear) else self._table
+            emit(name, linear, src, dst, residual or 0, flags)
+            self.used.add(name)
+            dst, remaining = dst + width, remaining[len(parts) :]
+
+    def check_all_used(self) -> None:
+        """Refuse a linear that the model has no place for."""
+        unused = sorted(set(self.model.linears) - self.used)
+        if unused:
+            raise UserError(f"{self.folder}: found linear {unused[0]}, allowed those of the source model")
+
+    def _pairs(self, name: str, linear) -> Place:
+        return self.plan.reserve("pairs", 4 * len(linear.pairs), lambda: self._get(name).pairs.astype("<u2").tobytes())
+
+    def _get(self, name: str):
+        return self.model.linears[name]
+
+    def _synth(self, name: str, linear: WvqLinear, src: int, dst: int, residual: int, flags: int) -> None:
+        plan, hardware = self.plan, self.plan.hardware
+        outputs, inputs = linear.shape
+        self._fits(name, linear.centroids <= hardware.centroids, f"{linear.centroids} centroids", hardware.centroids)
+        room = hardware.units * hardware.slots
+        self._fits(name, linear.group <= room, f"groups of {linear.group} outputs", room)
+        self._fits(name, linear.idx.shape[0] % hardware.lanes == 0, "positions", f"multiples of {hardware.lanes}")
+        subsets = choose_subsets(linear, hardware)
+        beats = stream_beats(linear, subsets, hardware)
+        stream = plan.sizes.get("port0", 0)
+        for s in range(hardware.slices):
+            plan.reserve(f"port{s}", beats * hardware.beat_bytes)
+        plan.fills.append(("ports", stream, lambda: list(map(bytes, pack_streams(self._get(name), subsets, hardware)))))
+        scales = plan.reserve("scales", 4 * outputs, lambda: self._get(name).out_scale.astype("<f4").tobytes())
+        plan.emit(
+            LinearSynth, name, src, dst, residual, inputs, outputs, self._pairs(name, linear), scales,
+            stream // hardware.beat_bytes, beats, linear.idx.shape[0], linear.group, linear.centroids, linear.act_bits,
+            subsets, flags=flags,
+        )  # fmt: skip
+
+    def _table(self, name: str, linear: CovqLinear, src: int, dst: int, residual: int, flags: int) -> None:
+        """One descriptor a group; the linears of one input share codebook and search."""
+        plan = self.plan
+        positions, groups, centroids, k = linear.table.shape
+        shared = self.inputs.setdefault(self.model.inputs[name], {})
+        if not shared:
+            shared["pairs"] = self._pairs(name, linear)
+            shared["act_exp"] = plan.reserve("act_exp", positions, lambda: self._get(name).a_exp.tobytes())
+            shared["codebook"] = plan.reserve(
+                "codebooks", 2 * positions * centroids, lambda: self._get(name).a_cent.tobytes()
+            )
+        stride = row_stride(groups, k)
+        gather = plan.reserve(
+            "gather",
+            positions * centroids * stride,
+            lambda: pack_gather_table(self._get(name).table.transpose(0, 2, 1, 3)),
+        )
+        scales = plan.reserve("scales", 4 * linear.shape[0], lambda: self._get(name).out_scale.astype("<f4").tobytes())
+        for g, columns in enumerate(group_slices(linear.shape[0])):
+            search = SEARCH if self.searched != self.model.inputs[name] else 0
+            self.searched = self.model.inputs[name]
+            packet, beats = self._packet(name, linear, g)
+            table = plan.reserve(
+                "tables", positions * centroids * k, lambda g=g: pack_table_stream(self._get(name).table[:, g])
+            )
+            plan.emit(
+                LinearTable, name, src, dst + columns.start, residual + columns.start, shared["pairs"],
+                shared["act_exp"], shared["codebook"], packet, beats, gather, table,
+                Place(scales.section, scales.offset + 4 * columns.start), linear.shape[1], positions,
+                columns.stop - columns.start, stride, g * k, flags=flags | search,
+            )  # fmt: skip
+
+    def _packet(self, name: str, linear: CovqLinear, g: int) -> tuple[Place, int]:
+        """Room for the packet of a group, and its beats."""
+        units, lanes = self.plan.hardware.units, self.plan.hardware.lanes
+        size = len(pack_packet(linear, g, units, lanes))
+        place = self.plan.reserve("packets", size, lambda: pack_packet(self._get(name), g, units, lanes))
+        return place, size // self.plan.hardware.beat_bytes
+
+    def _fits(self, name: str, fits: bool, found: str, allowed) -> None:
+        if not fits:
+            raise UserError(f"{self.folder}: {name}: found {found}, allowed {allowed} by the hardware")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module to the command line."""
+    app.command("compile")(compile_command)
+
+
+def compile_command(
+    quantized: Annotated[Path, typer.Option(help="Folder of the quantised model.")],
+    out: Annotated[Path, typer.Option(help="Image to write.")],
+    hardware: Annotated[str, typer.Option(help=f"Hardware parameters: {', '.join(CONFIGURATIONS)}.")] = "tiny",
+    max_context: Annotated[int | None, typer.Option(min=1, help="Positions of the KV cache; default 2048.")] = None,
+    model: Annotated[str | None, typer.Option(help="The float model, if it is not where the folder says.")] = None,
+) -> None:
+    """Compile a quantised model to an image: program, weights, tables, embedding, tokenizer."""
+    console = Console(stderr=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    compile_model(
+        quantized, out, configuration(hardware), max_context, model,
+        lambda steps, name: track(steps, name, console=console, transient=True),
+    )  # fmt: skip
+    Console().print(f"wrote {out}: {out.stat().st_size:,} bytes", soft_wrap=True)

@@ -1,0 +1,46 @@
+"""Hardware parameters that an image depends on. Image and accelerator agree on every one: their hash is in both."""
+
+from dataclasses import asdict, dataclass
+
+from lutloom.errors import UserError
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One configuration of the accelerator. Names as the RTL's parameters in snake case."""
+
+    slices: int = 2  # lookup slices, each with its own stream port
+    lanes: int = 2  # positions a slice looks up in a cycle
+    units: int = 32  # outputs a slice looks up in a cycle
+    slots: int = 32  # outputs per unit: a group has at most units * slots outputs
+    centroids: int = 64  # largest weight codebook
+    act_centroids: int = 64  # activation centroids of covq
+    beat_bytes: int = 32  # of every memory port
+    entry_bits: int = 16  # of a row entry
+    acc_bits: int = 32
+
+    def __post_init__(self):
+        powers = {"slices": 64, "lanes": 8, "units": 64, "beat_bytes": 64}
+        for name, most in powers.items():
+            value = getattr(self, name)
+            if value < 1 or value > most or value & (value - 1):
+                raise UserError(f"hardware: {name}: found {value}, allowed a power of two up to {most}")
+        if self.lanes * self.units * 4 != self.beat_bytes * 8:
+            found = f"{self.lanes} x {self.units}"
+            raise UserError(
+                f"hardware: lanes x units: found {found}, allowed {self.beat_bytes * 2} 4-bit indices a beat"
+            )
+
+    def dict(self) -> dict[str, int]:
+        """The parameters by name, as the image stores and hashes them."""
+        return asdict(self)
+
+
+CONFIGURATIONS = {"tiny": Hardware(slices=2), "small": Hardware(slices=8), "v80": Hardware(slices=64)}
+
+
+def configuration(name: str) -> Hardware:
+    """A named configuration; UserError for an unknown one."""
+    if name not in CONFIGURATIONS:
+        raise UserError(f"--hardware: found {name}, allowed {', '.join(CONFIGURATIONS)}")
+    return CONFIGURATIONS[name]

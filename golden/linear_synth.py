@@ -1,0 +1,148 @@
+"""linear_synth: a wvq linear as the hardware runs it, spread over slices, and the streams it runs from.
+
+The outputs are split into groups, the positions into `subsets` ranges of blocks (a block is `lanes` positions). A
+(group, subset) job is one packet; job j = group * subsets + subset runs on slice j % slices, so the partial sums of a
+group lie on neighbouring slices, where `segment_reduce` adds them. A packet is self-contained:
+
+    job header beat   [15:0] blocks, [31:16] slots, [39:32] log2 of the centroids, [95:64] first output; rest 0
+    per run of blocks with one exponent: its header beat (see `lut2d.pack_index_stream`), then per block
+        codebook beats    int8 [lanes][C][2]
+        index beats       the block's words, as in `lut2d`
+
+The jobs of a slice follow each other without gaps; at the end of a linear every slice is padded with zeros to the
+longest one, so that all streams have the same length and one number per linear addresses them all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lutloom.hardware import Hardware
+from lutloom.lut2d import INDEX_BITS, index_values, index_words, insert_run_headers, remove_run_headers
+from lutloom.wvq import WvqLinear, group_slices
+
+
+def subset_blocks(blocks: int, subsets: int) -> list[tuple[int, int]]:
+    """The half-open range of blocks of every subset."""
+    return [(u * blocks // subsets, (u + 1) * blocks // subsets) for u in range(subsets)]
+
+
+def choose_subsets(linear: WvqLinear, hardware: Hardware) -> int:
+    """The number of subsets, a power of two up to the slices and the blocks, that needs the fewest cycles.
+
+    A job costs its blocks times the beats of a block; the slices work on as many jobs at a time as there are slices.
+    """
+    blocks, groups = linear.idx.shape[0] // hardware.lanes, linear.exp.shape[1]
+
+    def cost(subsets: int) -> tuple[int, int]:
+        return -(-groups * subsets // hardware.slices) * -(-blocks // subsets), subsets
+
+    allowed = [1 << n for n in range(hardware.slices.bit_length()) if 1 << n <= blocks]
+    return min(allowed, key=cost)
+
+
+def pack_job(linear: WvqLinear, g: int, first: int, last: int, hardware: Hardware) -> np.ndarray:
+    """The packet of group `g` and blocks first..last-1: uint8 [beats, beat_bytes]."""
+    lanes, units, width = hardware.lanes, hardware.units, hardware.beat_bytes
+    columns = group_slices(linear.shape[0], linear.group)[g]
+    outputs, centroids = columns.stop - columns.start, linear.centroids
+    positions, slots = slice(first * lanes, last * lanes), -(-outputs // units)
+    idx = np.pad(linear.idx[positions, columns], ((0, 0), (0, slots * units - outputs)))
+    words = index_words(idx, lanes, units, INDEX_BITS[centroids], width)
+    codebooks = linear.w_cent[positions, g].view(np.uint8).reshape(last - first, -1, width)
+    header = np.zeros((1, width), np.uint8)
+    header[0, :4] = np.array([last - first, slots], "<u2").view(np.uint8)
+    header[0, 4] = centroids.bit_length() - 1
+    header[0, 8:12] = np.array([columns.start], "<u4").view(np.uint8)
+    body = np.concatenate((codebooks, words), axis=1)
+    return np.concatenate((header, insert_run_headers(body, linear.exp[positions, g][::lanes])))
+
+
+def pack_streams(linear: WvqLinear, subsets: int, hardware: Hardware) -> np.ndarray:
+    """The linear's part of every slice's stream: uint8 [slices, beats, beat_bytes]."""
+    parts: list[list[np.ndarray]] = [[] for _ in range(hardware.slices)]
+    ranges = subset_blocks(linear.idx.shape[0] // hardware.lanes, subsets)
+    for g in range(linear.exp.shape[1]):
+        for u, (first, last) in enumerate(ranges):
+            parts[(g * subsets + u) % hardware.slices].append(pack_job(linear, g, first, last, hardware))
+    empty = np.zeros((0, hardware.beat_bytes), np.uint8)
+    streams = [np.concatenate([empty, *part]) for part in parts]
+    longest = _even(max(map(len, streams)))
+    return np.stack([np.pad(stream, ((0, longest - len(stream)), (0, 0))) for stream in streams])
+
+
+def stream_beats(linear: WvqLinear, subsets: int, hardware: Hardware) -> int:
+    """Beats of every slice's stream, as `pack_streams` makes them, without making them."""
+    lanes, units, width = hardware.lanes, hardware.units, hardware.beat_bytes
+    beats = [0] * hardware.slices
+    ranges = subset_blocks(linear.idx.shape[0] // lanes, subsets)
+    for g, columns in enumerate(group_slices(linear.shape[0], linear.group)):
+        slots = -(-(columns.stop - columns.start) // units)
+        block = -(-slots * lanes * units * INDEX_BITS[linear.centroids] // (8 * width))
+        block += 2 * linear.centroids * lanes // width
+        for u, (first, last) in enumerate(ranges):
+            exponent = linear.exp[first * lanes : last * lanes : lanes, g]
+            runs = 1 + int(np.count_nonzero(exponent[1:] != exponent[:-1]))
+            beats[(g * subsets + u) % hardware.slices] += 1 + runs + (last - first) * block
+    return _even(max(beats))
+
+
+def _even(beats: int) -> int:
+    """Whole 64-byte address units of 32-byte beats."""
+    return beats + beats % 2
+
+
+def unpack_streams(
+    streams: list[np.ndarray],
+    pairs: np.ndarray,
+    out_scale: np.ndarray,
+    *,
+    subsets: int,
+    inputs: int,
+    act_bits: int,
+    group: int,
+    centroids: int,
+    hardware: Hardware,
+) -> WvqLinear:
+    """The inverse of `pack_streams`: the linear that a descriptor and the slices' streams name.
+
+    Args:
+        streams: of every slice the linear's beats, uint8 [beats, beat_bytes].
+        pairs: int32 [P, 2]; out_scale: float32 [N].
+
+    Raises:
+        ValueError: the packets are not those of such a linear.
+    """
+    lanes, units = hardware.lanes, hardware.units
+    positions, outputs = len(pairs), len(out_scale)
+    columns = group_slices(outputs, group)
+    w_cent = np.empty((positions, len(columns), centroids, 2), np.int8)
+    exp, idx = np.empty((positions, len(columns)), np.uint8), np.empty((positions, outputs), np.uint8)
+    codebook_beats, bits = 2 * centroids * lanes // hardware.beat_bytes, INDEX_BITS[centroids]
+    at = [0] * len(streams)
+    for g, cols in enumerate(columns):
+        slots = -(-(cols.stop - cols.start) // units)
+        index_beats = -(-slots * lanes * units * bits // (8 * hardware.beat_bytes))
+        for u, (first, last) in enumerate(subset_blocks(positions // lanes, subsets)):
+            port = (g * subsets + u) % len(streams)
+            stream = streams[port][at[port] :]
+            _check_header(stream, port, (last - first, slots, bits, cols.start))
+            body, exponent, used = remove_run_headers(stream[1:], last - first, codebook_beats + index_beats)
+            at[port] += 1 + used
+            rows = slice(first * lanes, last * lanes)
+            found = body[:, :codebook_beats].reshape(len(body) * lanes, centroids, 2).view(np.int8)
+            w_cent[rows, g], exp[rows, g] = found, np.repeat(exponent, lanes)
+            values = index_values(body[:, codebook_beats:], lanes, units, slots, bits)
+            idx[rows, cols] = values[:, : cols.stop - cols.start]
+    return WvqLinear(pairs, w_cent, exp, idx, out_scale, inputs, act_bits, group)
+
+
+def _check_header(stream: np.ndarray, port: int, expected: tuple[int, int, int, int]) -> None:
+    if not len(stream):
+        raise ValueError(f"port{port}: found the end of the stream, allowed a packet")
+    head = stream[0]
+    blocks, slots = head[:4].view("<u2")
+    found = (int(blocks), int(slots), int(head[4]), int(head[8:12].view("<u4")[0]))
+    if found != expected:
+        raise ValueError(f"port{port}: job header: found (blocks, slots, index bits, first output) {found}, "
+                         f"allowed {expected}")  # fmt: skip

@@ -1,0 +1,288 @@
+"""The golden machine: executes the program of an image, bit for bit as the accelerator must.
+
+Every operation is the NumPy function with the core's name; this module only moves data between them: the frame (on-chip
+activations, float32 [tokens, words]), the image and the KV cache. A token's results do not depend on how tokens are
+batched or how many threads there are: integer sums are exact and float sums have a stated order.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from lutloom.act_quant import act_quant
+from lutloom.attention import attention
+from lutloom.centroid_search import centroid_search
+from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, lookup_accumulate, quantize_activation
+from lutloom.dequant import dequant
+from lutloom.embed import embed
+from lutloom.errors import UserError
+from lutloom.fp32 import to_bf16
+from lutloom.hardware import Hardware
+from lutloom.image import Image
+from lutloom.linear_synth import unpack_streams
+from lutloom.lut2d import unpack_index_stream
+from lutloom.program import (
+    LAST,
+    LOGITS,
+    RESIDUAL,
+    SEARCH,
+    UNIT,
+    Attention,
+    Descriptor,
+    Embed,
+    LinearSynth,
+    LinearTable,
+    RmsNorm,
+    Rope,
+    Sample,
+    Swiglu,
+    decode,
+)
+from lutloom.rms_norm import rms_norm
+from lutloom.rope import rope
+from lutloom.sampler import sample
+from lutloom.swiglu import swiglu
+
+Trace = Callable[[str, np.ndarray], None]
+KEPT_BYTES = 8 << 30  # unpacked weights kept in memory; above that they are unpacked for every use
+
+
+@dataclass(frozen=True)
+class SynthWeights:
+    """A wvq linear, ready to run: integer weights float64 [K, N], out_scale float32 [N]."""
+
+    dense: np.ndarray
+    out_scale: np.ndarray
+    act_bits: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.dense.nbytes
+
+
+@dataclass(frozen=True)
+class TableWeights:
+    """A group of a covq linear, ready to run; arrays as in `lutloom.covq`."""
+
+    pairs: np.ndarray
+    a_exp: np.ndarray
+    a_cent: np.ndarray
+    table: np.ndarray
+    idx: np.ndarray
+    exp: np.ndarray
+    start: np.ndarray
+    out_scale: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return self.table.nbytes + self.idx.nbytes
+
+
+class Machine:
+    """Runs one sequence. `run` feeds tokens and returns logits, `generate` yields new tokens, `reset` starts anew.
+
+    trace: called as trace(stage, values float32 [tokens, n]) with the output of every stage of the program.
+    """
+
+    def __init__(self, image: Image, trace: Trace | None = None):
+        self.image, self.trace = image, trace
+        config = image.config
+        self.hardware = Hardware(**config["hardware"])
+        self.stages, self.frame_words = config["stages"], config["frame_words"]
+        self.max_context, self.end_tokens = config["max_context"], frozenset(config["end_tokens"])
+        self.program = decode(image.section("program").tobytes(), str(image.path))
+        self.memory = image.data
+        self.ports = [image.section(f"port{s}") for s in range(self.hardware.slices) if f"port{s}" in image.table]
+        self.vocab = next(d.n for d in self.program if isinstance(d, Sample))
+        self._weights: dict[int, SynthWeights | TableWeights] = {}
+        self._kept = 0
+        self._execute = {
+            Embed: self._embed, RmsNorm: self._rms_norm, Rope: self._rope, LinearSynth: self._linear_synth,
+            LinearTable: self._linear_table, Attention: self._attention, Swiglu: self._swiglu,
+        }  # fmt: skip
+        self.reset()
+
+    @classmethod
+    def open(cls, path: str | Path, hardware: Hardware | None = None, trace: Trace | None = None) -> "Machine":
+        """The machine of an image file. `hardware`: refuse an image made for another configuration."""
+        return cls(Image.open(path, hardware.dict() if hardware else None), trace)
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer in the image."""
+        return Tokenizer.from_str(self.image.section("tokenizer").tobytes().decode())
+
+    def reset(self) -> None:
+        """Forget the sequence: position 0, an empty KV cache."""
+        self.position = 0
+        self.cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # layer -> k, v: bf16 as uint16 [KV, room, D]
+
+    def run(self, tokens: np.ndarray, every: bool = False) -> np.ndarray:
+        """Execute the program for tokens int [T] that continue the sequence.
+
+        Returns the logits float32 [1, vocab] of the last token, or with `every` [T, vocab] of all.
+        UserError for a token outside the vocabulary or more positions than the cache has.
+        """
+        self.tokens = self._check(np.asarray(tokens))
+        self.frame = np.zeros((len(self.tokens), self.frame_words), np.float32)
+        self.logits = np.zeros((len(self.tokens) if every else 1, self.vocab), np.float32)
+        for number, descriptor in enumerate(self.program):
+            execute = self._execute.get(type(descriptor))
+            if execute is None:  # Sample and End
+                continue
+            rows = slice(None) if every or not descriptor.flags & LAST else slice(-1, None)
+            result = execute(number, descriptor, self.frame[rows], rows)
+            if self.trace is not None:
+                self.trace(self.stages[descriptor.stage], result)
+        self.position += len(self.tokens)
+        return self.logits
+
+    def generate(
+        self, prompt: np.ndarray, count: int, temperature: float = 0.0, seed: int = 0, stop: bool = True
+    ) -> Iterator[int]:
+        """Yield up to `count` tokens that continue prompt int [T]; ends early with the cache or an end-of-text token.
+
+        temperature 0: the largest logit, ties to the lowest id; else as `lutloom.sampler.sample` with `seed`, step n
+        for the n-th new token. The end-of-text token is not yielded; with stop=False it is one like the others.
+        """
+        self.reset()
+        feed = np.asarray(prompt)
+        for step in range(count):
+            logits = self.run(feed)[-1]
+            token = sample(logits, temperature, seed, step)
+            if stop and token in self.end_tokens:
+                return
+            yield token
+            if self.position == self.max_context:
+                return
+            feed = np.array([token])
+
+    # --- operations: (number of the descriptor, descriptor, frame of its tokens, their rows) -> the output ------------
+
+    def _embed(self, number: int, d: Embed, frame: np.ndarray, rows: slice) -> np.ndarray:
+        table = self._read(d.address, (self.vocab, d.row * UNIT // 2), "<u2")
+        frame[:, d.dst : d.dst + d.n] = embed(table[:, : d.n], self.tokens[rows])
+        return frame[:, d.dst : d.dst + d.n]
+
+    def _rms_norm(self, number: int, d: RmsNorm, frame: np.ndarray, rows: slice) -> np.ndarray:
+        gain = self._read(d.gain, (d.n,), "<f4")
+        x = frame[:, d.src : d.src + d.count * d.n].reshape(len(frame), d.count, d.n)
+        y = rms_norm(x, gain, np.float32(d.eps)).reshape(len(frame), -1)
+        frame[:, d.dst : d.dst + d.count * d.n] = y
+        return y
+
+    def _rope(self, number: int, d: Rope, frame: np.ndarray, rows: slice) -> np.ndarray:
+        table = self._read(d.table, (self.max_context, d.head_dim // 2, 2), "<f4")
+        table = table[self.position : self.position + len(self.tokens)][rows]
+        x = frame[:, d.src : d.src + d.count * d.head_dim].reshape(len(frame), d.count, d.head_dim)
+        y = rope(x, table[:, None]).reshape(len(frame), -1)
+        frame[:, d.dst : d.dst + y.shape[1]] = y
+        return y
+
+    def _linear_synth(self, number: int, d: LinearSynth, frame: np.ndarray, rows: slice) -> np.ndarray:
+        weights = self._unpacked(number, lambda: self._load_synth(d))
+        q, a_scale = act_quant(frame[:, d.src : d.src + d.inputs], weights.act_bits)
+        acc = (q.astype(np.float64) @ weights.dense).astype(np.int32)
+        return self._output(d, frame, rows, dequant(acc, weights.out_scale, a_scale, self._residual(d, frame)))
+
+    def _linear_table(self, number: int, d: LinearTable, frame: np.ndarray, rows: slice) -> np.ndarray:
+        w = self._unpacked(number, lambda: self._load_table(d))
+        if d.flags & SEARCH:
+            x = quantize_activation(frame[:, d.src : d.src + d.inputs], w.a_exp, w.pairs)
+            self.found = centroid_search(x, w.a_cent)
+        acc = lookup_accumulate(self.found, w.table, w.idx, w.exp, w.start)
+        return self._output(d, frame, rows, dequant(acc, w.out_scale, None, self._residual(d, frame)))
+
+    def _attention(self, number: int, d: Attention, frame: np.ndarray, rows: slice) -> np.ndarray:
+        shape = (d.kv_heads, self.max_context, d.head_dim)
+        if d.layer not in self.cache:
+            self.cache[d.layer] = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
+        k, v = self.cache[d.layer]
+        seen = self.position + len(frame)
+        for cache, at in ((k, d.k), (v, d.v)):
+            new = frame[:, at : at + d.kv_heads * d.head_dim].reshape(len(frame), d.kv_heads, d.head_dim)
+            cache[:, self.position : seen] = to_bf16(new).swapaxes(0, 1)
+        q = frame[:, d.q : d.q + d.heads * d.head_dim].reshape(len(frame), d.heads, d.head_dim).swapaxes(0, 1)
+        y = attention(np.ascontiguousarray(q), k[:, :seen], v[:, :seen], self.position, np.float32(d.scale))
+        frame[:, d.dst : d.dst + d.heads * d.head_dim] = y = y.swapaxes(0, 1).reshape(len(frame), -1)
+        return y
+
+    def _swiglu(self, number: int, d: Swiglu, frame: np.ndarray, rows: slice) -> np.ndarray:
+        y = swiglu(frame[:, d.gate : d.gate + d.n], frame[:, d.up : d.up + d.n])
+        frame[:, d.dst : d.dst + d.n] = y
+        return y
+
+    def _residual(self, d: Descriptor, frame: np.ndarray) -> np.ndarray | None:
+        return frame[:, d.residual : d.residual + d.outputs] if d.flags & RESIDUAL else None
+
+    def _output(self, d: Descriptor, frame: np.ndarray, rows: slice, y: np.ndarray) -> np.ndarray:
+        target = self.logits if d.flags & LOGITS else frame
+        target[:, d.dst : d.dst + d.outputs] = y
+        return y
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def _read(self, address: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        """An array at `address` (units of 64 bytes), read-only; UserError if the image is not that long."""
+        first, count = address * UNIT, int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if first + count > len(self.memory):
+            raise UserError(f"{self.image.path}: section program: address {address}: found {count} bytes there, "
+                            f"allowed within the image of {len(self.memory)} bytes")  # fmt: skip
+        return self.memory[first : first + count].view(dtype).reshape(shape)
+
+    def _unpacked(self, number: int, load: Callable[[], SynthWeights | TableWeights]) -> SynthWeights | TableWeights:
+        """The weights of a descriptor, unpacked once and kept as long as there is room."""
+        if number in self._weights:
+            return self._weights[number]
+        try:
+            weights = load()
+        except ValueError as error:
+            raise UserError(f"{self.image.path}: section program: descriptor {number}: {error}") from None
+        if self._kept + weights.nbytes <= KEPT_BYTES:
+            self._weights[number] = weights
+            self._kept += weights.nbytes
+        return weights
+
+    def _load_synth(self, d: LinearSynth) -> SynthWeights:
+        first, last = (beat * self.hardware.beat_bytes for beat in (d.stream, d.stream + d.beats))
+        streams = [port[first:last].reshape(-1, self.hardware.beat_bytes) for port in self.ports]
+        pairs = self._read(d.pairs, (d.positions, 2), "<u2").astype(np.int32)
+        out_scale = self._read(d.scales, (d.outputs,), "<f4")
+        linear = unpack_streams(
+            streams, pairs, out_scale, subsets=d.subsets, inputs=d.inputs, act_bits=d.act_bits, group=d.group,
+            centroids=d.centroids, hardware=self.hardware,
+        )  # fmt: skip
+        return SynthWeights(linear.dense, out_scale, d.act_bits)
+
+    def _load_table(self, d: LinearTable) -> TableWeights:
+        hw = self.hardware
+        slots = -(-d.outputs // hw.units)
+        packet = self._read(d.packet, (d.packet_beats, hw.beat_bytes), "u1")
+        start_beats = slots * hw.units * 4 // hw.beat_bytes
+        start = packet[:start_beats].reshape(-1).view("<i4")[: d.outputs]
+        idx, exp, _ = unpack_index_stream(
+            packet[start_beats:], d.positions // hw.lanes, slots, lanes=hw.lanes, units=hw.units
+        )
+        table = self._read(d.table, (d.positions, 1, ACT_CENTROIDS, WEIGHT_CENTROIDS), "i1")
+        return TableWeights(
+            pairs=self._read(d.pairs, (d.positions, 2), "<u2").astype(np.int32),
+            a_exp=self._read(d.act_exp, (d.positions,), "i1"),
+            a_cent=self._read(d.codebook, (d.positions, ACT_CENTROIDS, 2), "i1"),
+            table=table,
+            idx=np.ascontiguousarray(idx[:, : d.outputs]),
+            exp=exp[:, None],
+            start=start,
+            out_scale=self._read(d.scales, (d.outputs,), "<f4"),
+        )
+
+    def _check(self, tokens: np.ndarray) -> np.ndarray:
+        if tokens.ndim != 1 or not tokens.size or not np.issubdtype(tokens.dtype, np.integer):
+            raise UserError(f"tokens: found {tokens.dtype} of shape {tokens.shape}, allowed integers [T], T > 0")
+        if tokens.min() < 0 or tokens.max() >= self.vocab:
+            raise UserError(f"tokens: found ids {tokens.min()}..{tokens.max()}, allowed 0..{self.vocab - 1}")
+        if self.position + len(tokens) > self.max_context:
+            found = self.position + len(tokens)
+            raise UserError(f"tokens: found {found} positions, allowed {self.max_context} in this image")
+        return tokens
