@@ -113,8 +113,8 @@ class LinearTable(Descriptor):
     """covq: dst [outputs] = one group of a linear of src [inputs], rows from gather table (decode) or table (prefill).
 
     pairs: uint16 [positions][2]; act_exp: int8 [positions]; codebook: int8 [positions][64][2];
-    scales: float32 [outputs]. Packet: start values and index stream of `lutloom.linear_covq`. Rows are `row_stride` bytes apart and `row_offset`
-    into it in the gather table.
+    scales: float32 [outputs]. Packet: start values and index stream of `lutloom.linear_covq`. In the gather table rows
+    are `row_stride` bytes apart; this group's begin `row_offset` bytes into one.
     """
 
     OPCODE: ClassVar[int] = 5
