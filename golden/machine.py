@@ -8,6 +8,7 @@ batched or how many threads there are: integer sums are exact and float sums hav
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -81,13 +82,33 @@ class TableWeights:
         return self.table.nbytes + self.idx.nbytes
 
 
+class WeightCache:
+    """Unpacked weights by the number of their descriptor; the machines of one image may share it between threads."""
+
+    def __init__(self):
+        self._weights: dict[int, SynthWeights | TableWeights] = {}
+        self._kept, self._lock = 0, Lock()
+
+    def get(self, number: int, load: Callable[[], SynthWeights | TableWeights]) -> SynthWeights | TableWeights:
+        """The weights of a descriptor, unpacked once and kept as long as there is room."""
+        with self._lock:  # one thread unpacks, the others wait for the result
+            if number in self._weights:
+                return self._weights[number]
+            weights = load()
+            if self._kept + weights.nbytes <= KEPT_BYTES:
+                self._weights[number] = weights
+                self._kept += weights.nbytes
+            return weights
+
+
 class Machine:
     """Runs one sequence. `run` feeds tokens and returns logits, `generate` yields new tokens, `reset` starts anew.
 
     trace: called as trace(stage, values float32 [tokens, n]) with the output of every stage of the program.
+    weights: the cache of another machine of the same image; default a new one.
     """
 
-    def __init__(self, image: Image, trace: Trace | None = None):
+    def __init__(self, image: Image, trace: Trace | None = None, weights: WeightCache | None = None):
         self.image, self.trace = image, trace
         config = image.config
         self.hardware = Hardware(**config["hardware"])
@@ -97,8 +118,7 @@ class Machine:
         self.memory = image.data
         self.ports = [image.section(f"port{s}") for s in range(self.hardware.slices) if f"port{s}" in image.table]
         self.vocab = next(d.n for d in self.program if isinstance(d, Sample))
-        self._weights: dict[int, SynthWeights | TableWeights] = {}
-        self._kept = 0
+        self.weights = weights or WeightCache()
         self._execute = {
             Embed: self._embed, RmsNorm: self._rms_norm, Rope: self._rope, LinearSynth: self._linear_synth,
             LinearTable: self._linear_table, Attention: self._attention, Swiglu: self._swiglu,
@@ -233,17 +253,11 @@ class Machine:
         return self.memory[first : first + count].view(dtype).reshape(shape)
 
     def _unpacked(self, number: int, load: Callable[[], SynthWeights | TableWeights]) -> SynthWeights | TableWeights:
-        """The weights of a descriptor, unpacked once and kept as long as there is room."""
-        if number in self._weights:
-            return self._weights[number]
+        """The weights of a descriptor from the cache; UserError if the image holds none that a compiler writes."""
         try:
-            weights = load()
+            return self.weights.get(number, load)
         except ValueError as error:
             raise UserError(f"{self.image.path}: section program: descriptor {number}: {error}") from None
-        if self._kept + weights.nbytes <= KEPT_BYTES:
-            self._weights[number] = weights
-            self._kept += weights.nbytes
-        return weights
 
     def _load_synth(self, d: LinearSynth) -> SynthWeights:
         first, last = (beat * self.hardware.beat_bytes for beat in (d.stream, d.stream + d.beats))
