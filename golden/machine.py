@@ -48,6 +48,7 @@ from lutloom.sampler import sample
 from lutloom.swiglu import swiglu
 
 Trace = Callable[[str, np.ndarray], None]
+Force = Callable[[str, np.ndarray], np.ndarray]
 KEPT_BYTES = 8 << 30  # unpacked weights kept in memory; above that they are unpacked for every use
 
 
@@ -105,11 +106,14 @@ class Machine:
     """Runs one sequence. `run` feeds tokens and returns logits, `generate` yields new tokens, `reset` starts anew.
 
     trace: called as trace(stage, values float32 [tokens, n]) with the output of every stage of the program.
+    force: called as force(stage, values) after trace; what it returns takes the output's place in the frame, so that
+           the next operation can be judged on inputs that are right (`lutloom.doctor`).
     weights: the cache of another machine of the same image; default a new one.
     """
 
     def __init__(self, image: Image, trace: Trace | None = None, weights: WeightCache | None = None):
         self.image, self.trace = image, trace
+        self.force: Force | None = None
         config = image.config
         self.hardware = Hardware(**config["hardware"])
         self.stages, self.frame_words = config["stages"], config["frame_words"]
@@ -156,6 +160,9 @@ class Machine:
             result = execute(number, descriptor, self.frame[rows], rows)
             if self.trace is not None:
                 self.trace(self.stages[descriptor.stage], result)
+            if self.force is not None and not descriptor.flags & LOGITS:
+                right = self.force(self.stages[descriptor.stage], result)
+                self.frame[rows, descriptor.dst : descriptor.dst + result.shape[1]] = right
         self.position += len(self.tokens)
         return self.logits
 

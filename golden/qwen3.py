@@ -62,6 +62,8 @@ class Qwen3:
     weights: float32 arrays by Hugging Face name, as `lutloom.checkpoint.load` returns them.
     linear:  replaces the layers' linear operation: linear(name, x [M, K]) -> y [M, N], name as in `linear_names`.
     record:  called as record(name, x [M, K]) with the input of each linear before it runs.
+    trace:   called as trace(stage, values [B * T, n]) with the result of every operation, heads side by side; stages
+             are named as in the program of an image, "rope" holds q and k, o_proj and down_proj include the residual.
     """
 
     def __init__(
@@ -70,10 +72,11 @@ class Qwen3:
         weights: dict[str, np.ndarray],
         linear: Linear | None = None,
         record: Callable[[str, np.ndarray], None] | None = None,
+        trace: Callable[[str, np.ndarray], None] | None = None,
     ):
         self.cfg, self.weights = cfg, weights
         self.linear = linear or self.float_linear
-        self.record = record
+        self.record, self.trace = record, trace
         self.cos, self.sin = rope_table(cfg, min(cfg.max_position_embeddings, 1024))  # [positions, D] each, grows
 
     def float_linear(self, name: str, x: np.ndarray) -> np.ndarray:
@@ -89,17 +92,21 @@ class Qwen3:
         tokens = np.asarray(tokens)
         self.check(tokens, cache)
         ids = np.atleast_2d(tokens)  # [B, T]
-        x = self.weights["model.embed_tokens.weight"][ids]  # [B, T, hidden]
+        x = self.traced("model.embed_tokens", self.weights["model.embed_tokens.weight"][ids])  # [B, T, hidden]
         cache = cache or KVCache(self.cfg, ids.shape[0], ids.shape[1])
         seen = cache.length + ids.shape[1]
         if seen > len(self.cos):
             self.cos, self.sin = rope_table(self.cfg, min(2 * seen, self.cfg.max_position_embeddings))
         for layer in range(self.cfg.num_hidden_layers):
-            x = x + self.attention(layer, self.norm(f"model.layers.{layer}.input_layernorm", x), cache)
-            x = x + self.mlp(layer, self.norm(f"model.layers.{layer}.post_attention_layernorm", x))
+            name = f"model.layers.{layer}"
+            h = self.traced(f"{name}.input_layernorm", self.norm(f"{name}.input_layernorm", x))
+            x = self.traced(f"{name}.self_attn.o_proj", x + self.attention(layer, h, cache))
+            h = self.traced(f"{name}.post_attention_layernorm", self.norm(f"{name}.post_attention_layernorm", x))
+            x = self.traced(f"{name}.mlp.down_proj", x + self.mlp(layer, h))
         cache.length += ids.shape[1]
         head = "model.embed_tokens" if self.cfg.tie_word_embeddings else "lm_head"
-        logits = self.norm("model.norm", x) @ self.weights[f"{head}.weight"].T  # [B, T, vocab]
+        x = self.traced("model.norm", self.norm("model.norm", x))
+        logits = self.traced("lm_head", x @ self.weights[f"{head}.weight"].T)  # [B, T, vocab]
         return logits.reshape(*tokens.shape, -1)
 
     def attention(self, layer: int, x: np.ndarray, cache: KVCache) -> np.ndarray:
@@ -108,13 +115,19 @@ class Qwen3:
         batch, length, _ = x.shape
         past, seen = cache.length, cache.length + length
         q, k, v = (
-            self.apply(f"{name}.{p}_proj", x).reshape(batch, length, -1, cfg.head_dim).swapaxes(1, 2) for p in "qkv"
+            self.traced(f"{name}.{p}_proj", self.apply(f"{name}.{p}_proj", x))
+            .reshape(batch, length, -1, cfg.head_dim)
+            .swapaxes(1, 2)
+            for p in "qkv"
         )  # q [B, H, T, D]; k and v [B, KV, T, D]
         if cfg.qk_norm:
             q, k = self.norm(f"{name}.q_norm", q), self.norm(f"{name}.k_norm", k)
+            self.traced(f"{name}.q_norm", q.swapaxes(1, 2), axes=2)
+            self.traced(f"{name}.k_norm", k.swapaxes(1, 2), axes=2)
         cos, sin = self.cos[past:seen], self.sin[past:seen]  # [T, D]
-        q = rotate(q, cos, sin)
-        cache.k[layer, :, :, past:seen] = rotate(k, cos, sin)
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        self.traced(f"{name}.rope", np.concatenate((q, k), axis=1).swapaxes(1, 2), axes=2)
+        cache.k[layer, :, :, past:seen] = k
         cache.v[layer, :, :, past:seen] = v
         k, v = cache.k[layer, :, :, None, :seen], cache.v[layer, :, :, None, :seen]  # [B, KV, 1, S, D]
         q = q.reshape(batch, cfg.num_key_value_heads, -1, length, cfg.head_dim)  # [B, KV, H/KV, T, D]
@@ -122,13 +135,15 @@ class Qwen3:
         future = np.arange(seen) > np.arange(past, seen)[:, None]  # [T, S]
         y = softmax(np.where(future, np.float32(-np.inf), scores)) @ v  # [B, KV, H/KV, T, D]
         y = y.reshape(batch, -1, length, cfg.head_dim).swapaxes(1, 2)  # [B, T, H, D]
-        return self.apply(f"{name}.o_proj", y.reshape(batch, length, -1))
+        y = self.traced(f"{name}.attention", y.reshape(batch, length, -1))
+        return self.apply(f"{name}.o_proj", y)
 
     def mlp(self, layer: int, x: np.ndarray) -> np.ndarray:
         """SwiGLU: down(silu(gate(x)) * up(x)), x [B, T, hidden] -> [B, T, hidden]."""
         name = f"model.layers.{layer}.mlp"
-        inner = silu(self.apply(f"{name}.gate_proj", x)) * self.apply(f"{name}.up_proj", x)  # [B, T, intermediate]
-        return self.apply(f"{name}.down_proj", inner)
+        gate = self.traced(f"{name}.gate_proj", self.apply(f"{name}.gate_proj", x))  # [B, T, intermediate]
+        up = self.traced(f"{name}.up_proj", self.apply(f"{name}.up_proj", x))
+        return self.apply(f"{name}.down_proj", self.traced(f"{name}.swiglu", silu(gate) * up))
 
     def apply(self, name: str, x: np.ndarray) -> np.ndarray:
         """One linear through the hooks: x [B, T, K] -> [B, T, N]."""
@@ -136,6 +151,12 @@ class Qwen3:
         if self.record is not None:
             self.record(name, rows)
         return self.linear(name, rows).reshape(*x.shape[:-1], -1)
+
+    def traced(self, stage: str, x: np.ndarray, axes: int = 1) -> np.ndarray:
+        """x, after `trace` has seen it as [B * T, n], where n is that of the last `axes` axes together."""
+        if self.trace is not None:
+            self.trace(stage, x.reshape(-1, int(np.prod(x.shape[-axes:]))))
+        return x
 
     def norm(self, name: str, x: np.ndarray) -> np.ndarray:
         """RMSNorm over the last axis: x / sqrt(mean(x^2) + eps) * gain."""
