@@ -17,11 +17,11 @@ from rich.progress import track
 
 from lutloom import models
 from lutloom.checkpoint import bf16_bits
-from lutloom.covq import CovqLinear, group_slices
+from lutloom.covq import GROUP, CovqLinear, group_slices
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
 from lutloom.image import ImageWriter, config_payload, layout
-from lutloom.linear_covq import pack_packet
+from lutloom.linear_covq import BEAT_BYTES, pack_packet
 from lutloom.linear_synth import choose_subsets, pack_streams, stream_beats
 from lutloom.program import (
     BYTES,
@@ -50,6 +50,8 @@ from lutloom.row_table import pack_table_stream
 from lutloom.wvq import WvqLinear
 
 HEAD = "lm_head"
+MAX_POSITIONS = 65535  # of a linear: 16 bits in its descriptor
+MAX_INPUTS = 65535  # of a linear: 16 bits, as in the pairs
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def compile_model(
     model = QuantizedModel.open(quantized, source)
     origin = models.resolve(model.source)
     cfg = origin.cfg
-    context = max_context or min(cfg.max_position_embeddings, 2048)
+    context = min(cfg.max_position_embeddings, 2048) if max_context is None else max_context
     if not 1 <= context <= cfg.max_position_embeddings:
         raise UserError(f"--max-context: found {context}, allowed 1..{cfg.max_position_embeddings}")
     tensors = origin.open()
@@ -176,10 +178,14 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
     qkv, attended = plan.buffer(queries + 2 * keys), plan.buffer(queries)
     gate_up, gated = plan.buffer(2 * inner), plan.buffer(inner)
     linears = LinearPlanner(plan, model, folder)
+    norms: set[str] = set()
 
     def norm(name: str, src: int, dst: int, n: int, count: int = 1, flags: int = 0) -> None:
         tensor = f"{name}.weight"
+        norms.add(tensor)
         gain = model.norms[tensor] if tensor in model.norms else tensors.tensor(tensor)
+        if gain.shape != (n,):
+            raise UserError(f"{folder}: {tensor}: found shape {list(gain.shape)}, allowed [{n}]")
         place = plan.reserve("norms", 4 * n, lambda: gain.astype("<f4").tobytes())
         plan.emit(RmsNorm, name, src, dst, n, count, place, cfg.rms_norm_eps, flags=flags)
 
@@ -192,7 +198,8 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
         name = f"model.layers.{layer}"
         attention, mlp = f"{name}.self_attn", f"{name}.mlp"
         norm(f"{name}.input_layernorm", x, h, hidden)
-        linears.emit({f"{attention}.q_proj": queries, f"{attention}.k_proj": keys, f"{attention}.v_proj": keys}, h, qkv)
+        heads_of = {f"{attention}.q_proj": queries, f"{attention}.k_proj": keys, f"{attention}.v_proj": keys}
+        linears.emit(heads_of, hidden, h, qkv)
         if cfg.qk_norm:
             norm(f"{attention}.q_norm", qkv, qkv, dim, cfg.num_attention_heads)
             norm(f"{attention}.k_norm", qkv + queries, qkv + queries, dim, cfg.num_key_value_heads)
@@ -203,16 +210,18 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
             Attention, f"{attention}.attention", qkv, qkv + queries, qkv + queries + keys, attended,
             cfg.num_attention_heads, cfg.num_key_value_heads, dim, layer, *cache, float(np.float32(dim**-0.5)),
         )  # fmt: skip
-        linears.emit({f"{attention}.o_proj": hidden}, attended, x, residual=x)
+        linears.emit({f"{attention}.o_proj": hidden}, queries, attended, x, residual=x)
         norm(f"{name}.post_attention_layernorm", x, h, hidden)
-        linears.emit({f"{mlp}.gate_proj": inner, f"{mlp}.up_proj": inner}, h, gate_up)
+        linears.emit({f"{mlp}.gate_proj": inner, f"{mlp}.up_proj": inner}, hidden, h, gate_up)
         plan.emit(Swiglu, f"{mlp}.swiglu", gate_up, gate_up + inner, gated, inner)
-        linears.emit({f"{mlp}.down_proj": hidden}, gated, x, residual=x)
+        linears.emit({f"{mlp}.down_proj": hidden}, inner, gated, x, residual=x)
     norm("model.norm", x, h, hidden, flags=LAST)
-    linears.emit({HEAD: cfg.vocab_size}, h, 0, flags=LAST | LOGITS)
+    linears.emit({HEAD: cfg.vocab_size}, hidden, h, 0, flags=LAST | LOGITS)
     plan.emit(Sample, "sample", cfg.vocab_size, flags=LAST)
     plan.emit(End, "end")
     linears.check_all_used()
+    if foreign := sorted(set(model.norms) - norms):
+        raise UserError(f"{folder}: found norm {foreign[0]}, allowed those of the source model")
 
 
 def _embedding(tensors, row: int) -> bytes:
@@ -231,7 +240,9 @@ class LinearPlanner:
         self.inputs: dict[str, dict[str, Place]] = {}  # covq: what linears of one input share
         self.searched: str | None = None
 
-    def emit(self, outputs: dict[str, int], src: int, dst: int, residual: int | None = None, flags: int = 0) -> None:
+    def emit(
+        self, outputs: dict[str, int], inputs: int, src: int, dst: int, residual: int | None = None, flags: int = 0
+    ) -> None:
         """The descriptors of consecutive float linears (name -> outputs) of one input, results side by side at dst."""
         flags |= RESIDUAL if residual is not None else 0
         self.searched = None  # what is in the frame has changed
@@ -243,8 +254,9 @@ class LinearPlanner:
                 raise UserError(f"{self.folder}: linear {remaining[0]}: found no quantised one, allowed linears that "
                                 f"cover {', '.join(outputs)} in this order")  # fmt: skip
             linear, width = self.model.linears[name], sum(outputs[part] for part in parts)
-            if linear.shape[0] != width:
-                raise UserError(f"{self.folder}: {name}: found {linear.shape[0]} outputs, allowed {width}")
+            if linear.shape != (width, inputs):
+                found = "{} outputs and {} inputs".format(*linear.shape)
+                raise UserError(f"{self.folder}: {name}: found {found}, allowed {width} and {inputs}")
             emit = self._synth if isinstance(linear, WvqLinear) else self._table
             emit(name, linear, src, dst, residual or 0, flags)
             self.used.add(name)
@@ -268,7 +280,7 @@ class LinearPlanner:
         self._fits(name, linear.centroids <= hardware.centroids, f"{linear.centroids} centroids", hardware.centroids)
         room = hardware.units * hardware.slots
         self._fits(name, linear.group <= room, f"groups of {linear.group} outputs", room)
-        self._fits(name, linear.idx.shape[0] % hardware.lanes == 0, "positions", f"multiples of {hardware.lanes}")
+        self._fits_blocks(name, linear)
         subsets = choose_subsets(linear, hardware)
         beats = stream_beats(linear, subsets, hardware)
         stream = plan.sizes.get("port0", 0)
@@ -286,6 +298,7 @@ class LinearPlanner:
         """One descriptor a group; the linears of one input share codebook and search."""
         plan = self.plan
         positions, groups, centroids, k = linear.table.shape
+        self._fits_table(name, linear)
         shared = self.inputs.setdefault(self.model.inputs[name], {})
         if not shared:
             shared["pairs"] = self._pairs(name, linear)
@@ -320,6 +333,29 @@ class LinearPlanner:
         size = len(pack_packet(linear, g, units, lanes))
         place = self.plan.reserve("packets", size, lambda: pack_packet(self._get(name), g, units, lanes))
         return place, size // self.plan.hardware.beat_bytes
+
+    def _fits_blocks(self, name: str, linear: WvqLinear | CovqLinear) -> None:
+        """A block's positions are looked up in one cycle and shifted together."""
+        positions, lanes = len(linear.pairs), self.plan.hardware.lanes
+        self._fits(name, positions % lanes == 0, f"{positions} positions", f"multiples of {lanes}")
+        self._fits(name, positions <= MAX_POSITIONS, f"{positions} positions", f"up to {MAX_POSITIONS}")
+        self._fits(name, linear.shape[1] <= MAX_INPUTS, f"{linear.shape[1]} inputs", f"up to {MAX_INPUTS}")
+        blocks = linear.exp.reshape(-1, lanes, linear.exp.shape[1])
+        self._fits(name, (blocks == blocks[:, :1]).all(), "two exponents in a block", f"one for {lanes} positions")
+
+    def _fits_table(self, name: str, linear: CovqLinear) -> None:
+        """What `lutloom.linear_covq` lays out: its beats, its centroids, its groups."""
+        hardware, (_, _, act_centroids, centroids) = self.plan.hardware, linear.table.shape
+        self._fits_blocks(name, linear)
+        self._fits(name, hardware.beat_bytes == BEAT_BYTES, f"a covq linear for {BEAT_BYTES}-byte beats",
+                   f"wvq linears with beats of {hardware.beat_bytes}")  # fmt: skip
+        self._fits(name, centroids <= hardware.centroids, f"{centroids} centroids", hardware.centroids)
+        self._fits(
+            name, act_centroids <= hardware.act_centroids, f"{act_centroids} activation centroids",
+            hardware.act_centroids,
+        )  # fmt: skip
+        room, largest = hardware.units * hardware.slots, min(GROUP, linear.shape[0])
+        self._fits(name, largest <= room, f"groups of {largest} outputs", room)
 
     def _fits(self, name: str, fits: bool, found: str, allowed) -> None:
         if not fits:

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 
 from lutloom.errors import UserError
 
+MIN_BEAT_BYTES = 16  # a job header is one beat and has 12 bytes
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -25,6 +27,10 @@ class Hardware:
             value = getattr(self, name)
             if value < 1 or value > most or value & (value - 1):
                 raise UserError(f"hardware: {name}: found {value}, allowed a power of two up to {most}")
+        if self.beat_bytes < MIN_BEAT_BYTES:
+            raise UserError(f"hardware: beat_bytes: found {self.beat_bytes}, allowed {MIN_BEAT_BYTES} to 64")
+        if self.slots < 1:
+            raise UserError(f"hardware: slots: found {self.slots}, allowed 1 or more")
         if self.lanes * self.units * 4 != self.beat_bytes * 8:
             found = f"{self.lanes} x {self.units}"
             raise UserError(
