@@ -14,7 +14,14 @@ from lutloom.errors import UserError
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Memory-based inference of Qwen3 models.")
 
 # Modules that bring their own sub-commands: each has register(app), and imports without torch.
-COMMAND_MODULES = ("lutloom.evaluate", "lutloom.quantize", "lutloom.compiler", "lutloom.image")
+COMMAND_MODULES = (
+    "lutloom.evaluate",
+    "lutloom.generate",
+    "lutloom.quantize",
+    "lutloom.compiler",
+    "lutloom.image",
+    "lutloom.doctor",
+)
 
 
 @app.command()
