@@ -278,8 +278,8 @@ class LinearPlanner:
         plan, hardware = self.plan, self.plan.hardware
         outputs, inputs = linear.shape
         self._fits(name, linear.centroids <= hardware.centroids, f"{linear.centroids} centroids", hardware.centroids)
-        room = hardware.units * hardware.slots
-        self._fits(name, linear.group <= room, f"groups of {linear.group} outputs", room)
+        room, largest = hardware.units * hardware.slots, min(linear.group, outputs)
+        self._fits(name, largest <= room, f"groups of {largest} outputs", room)
         self._fits_blocks(name, linear)
         subsets = choose_subsets(linear, hardware)
         beats = stream_beats(linear, subsets, hardware)
