@@ -156,7 +156,7 @@ def test_generate_past_the_last_position():
 def test_perplexity_of_a_uniform_model():
     weights = random_weights(TINY)
     weights["model.norm.weight"] = np.zeros(TINY.hidden_size, np.float32)
-    result = evaluate.perplexity(Qwen3(TINY, weights), np.arange(200, dtype=np.uint16), context=16, batch=5)
+    result = evaluate.perplexity(Qwen3(TINY, weights), np.arange(200, dtype=np.uint16), context=16)
     assert result.predictions == 192
     assert result.perplexity == pytest.approx(TINY.vocab_size)
 
@@ -211,7 +211,7 @@ def truncate(folder: Path) -> None:
 
 NORM = "model.norm.weight"
 BAD_CHECKPOINTS = {
-    "no folder": (shutil.rmtree, "model folder not found"),
+    "no folder": (shutil.rmtree, "model not found"),
     "no config": (lambda f: (f / "config.json").unlink(), "config.json: file not found"),
     "config is not JSON": (lambda f: (f / "config.json").write_text("{"), "config.json: not valid JSON"),
     "config is a list": (lambda f: (f / "config.json").write_text("[]"), "list found; allowed: a JSON object"),
@@ -268,7 +268,7 @@ def test_cli_eval_and_generate(tmp_path, monkeypatch, capsys):
     out = tmp_path / "r" / "eval.json"
     for argv in (
         ["eval", "--context", "32", "--tokens", "100", "--out", str(out)],
-        ["generate", "--prompt", "KING.", "--tokens", "8"],
+        ["generate", "--on", "float", "--prompt", "KING.", "--tokens", "8"],
     ):
         monkeypatch.setattr(sys, "argv", ["lutloom", argv[0], "--model", str(folder), *argv[1:]])
         with pytest.raises(SystemExit) as stop:

@@ -1,0 +1,164 @@
+"""The command `generate`: text from a model, token by token, by the float model or the golden machine."""
+
+import hashlib
+import importlib.metadata
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from lutloom import models
+from lutloom.compiler import compile_model
+from lutloom.errors import UserError
+from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
+from lutloom.image import canonical_json
+from lutloom.machine import Machine
+from lutloom.models import Source
+from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE
+from lutloom.qwen3 import Qwen3
+
+ENGINES = ("golden", "float")
+IMAGES = Path("build/images")
+MODEL_FOLDERS = (models.SHAKESPEARE.parent, Path("build/models"))
+DEFAULT_HARDWARE = "tiny"
+
+
+def find_quantized(source: Source) -> Path:
+    """The quantised folder that goes with a model by name, <model>-wvq* in models/ or build/models/.
+
+    The first folder that has one decides; of several the last in the order of names, so 4.5 bits before 4.
+    UserError names the command that makes one.
+    """
+    names = {source.name, source.path.resolve().stem}
+    for folder in MODEL_FOLDERS:
+        found = {file.parent for name in names for file in folder.glob(f"{name}-wvq*/{CONFIG_FILE}")}
+        if found:
+            return max(found)
+    out = MODEL_FOLDERS[-1] / f"{source.name}-wvq-4"
+    raise UserError(
+        f"--quantized: found none for {source.name}, allowed a quantised folder or an image; "
+        f"run: lutloom quantize --model {source.name} --scheme wvq --out {out}"
+    )
+
+
+def image_path(quantized: Path, hardware: Hardware, folder: Path = IMAGES) -> Path:
+    """<folder>/<name>-<hash>.img; the hash covers the files of the quantised model, the hardware and this version."""
+    digest = hashlib.sha256(importlib.metadata.version("lutloom").encode())
+    digest.update(canonical_json(hardware.dict()).encode())
+    for name in (CONFIG_FILE, TENSOR_FILE):
+        try:
+            with (quantized / name).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise UserError(f"{quantized / name}: found {error.strerror}, allowed a quantised model") from None
+    return folder / f"{quantized.resolve().name}-{digest.hexdigest()[:16]}.img"
+
+
+def cached_image(quantized: Path, hardware: Hardware, source: Source | None = None, folder: Path = IMAGES) -> Path:
+    """The image of a quantised model, compiled unless it is there already (see `image_path`).
+
+    source: the float model, if it is not where the folder says. Progress goes to stderr.
+    """
+    path = image_path(quantized, hardware, folder)
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        console = Console(stderr=True)
+        compile_model(
+            quantized, path, hardware, source=str(source.path) if source else None,
+            progress=lambda steps, name: track(steps, f"{name} {quantized.name}", console=console, transient=True),
+        )  # fmt: skip
+        console.print(f"compiled {path}", soft_wrap=True, highlight=False)
+    return path
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module to the command line."""
+    app.command("generate")(generate_command)
+
+
+def generate_command(
+    model: Annotated[
+        str | None, typer.Option(help=f"Float model: {' or '.join(models.SHORT_NAMES)}, a folder or a .gguf file.")
+    ] = None,
+    on: Annotated[str, typer.Option("--on", help=f"What computes: {', '.join(ENGINES)}.")] = "golden",
+    image: Annotated[Path | None, typer.Option(help="Image that `lutloom compile` wrote.")] = None,
+    quantized: Annotated[Path | None, typer.Option(help="Quantised model; default by name of the model.")] = None,
+    prompt: Annotated[str, typer.Option(help="Text to continue; empty: the beginning of a text.")] = "",
+    tokens: Annotated[int, typer.Option(min=1, help="Most tokens to generate.")] = 200,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most likely token.")] = 0.8,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+    hardware: Annotated[
+        str | None, typer.Option(help=f"{', '.join(CONFIGURATIONS)}; default {DEFAULT_HARDWARE}, or the image's.")
+    ] = None,
+) -> None:
+    """Continue a prompt, token by token. The text goes to stdout, everything else to stderr."""
+    if on not in ENGINES:
+        raise UserError(f"--on: found {on}, allowed {', '.join(ENGINES)}")
+    if on == "float" and (image or quantized or hardware):
+        raise UserError("--on float: found --image, --quantized or --hardware, allowed --model alone")
+    if image and quantized:
+        raise UserError("--image and --quantized: found both, allowed one of them")
+    if model is None and (on == "float" or not (image or quantized)):
+        raise UserError(f"--model: found nothing, allowed {', '.join(models.SHORT_NAMES)}, a folder or a .gguf file")
+    with Console(stderr=True).status("loading"):
+        source = models.resolve(model) if model else None
+    if on == "float":
+        tokenizer, ids = _encode(source.tokenizer(), prompt, source.cfg.bos_token_id, source.end_tokens)
+        with Console(stderr=True).status("loading"):
+            network = Qwen3(source.cfg, source.weights())
+        generated = network.generate(ids, tokens, temperature, seed, stop=source.end_tokens)
+    else:
+        machine = _machine(source, image, quantized, hardware)
+        config = machine.image.config
+        tokenizer, ids = _encode(machine.tokenizer(), prompt, config["model"]["bos_token_id"], config["end_tokens"])
+        generated = machine.generate(ids, tokens, temperature, seed)
+    stream_text(generated, tokenizer, prompt, len(ids))
+
+
+def _machine(source: Source | None, image: Path | None, quantized: Path | None, hardware: str | None) -> Machine:
+    wanted = configuration(hardware or DEFAULT_HARDWARE)
+    path = image or cached_image(quantized or find_quantized(source), wanted, source)
+    machine = Machine.open(path, wanted if hardware else None)
+    if image and source and machine.image.config["source"]["sha256"] != source.sha256:
+        found = machine.image.config["source"]["name"]
+        raise UserError(f"{image}: section config: source: found {found}, allowed {source.name} (or no --model)")
+    return machine
+
+
+def _encode(tokenizer: Tokenizer, prompt: str, bos: int | None, ends) -> tuple[Tokenizer, np.ndarray]:
+    """The prompt's tokens int64 [T]; an empty prompt is the token a text begins with."""
+    ids = tokenizer.encode(prompt).ids or [token for token in (bos, *ends) if token is not None][:1]
+    if not ids:
+        raise UserError("--prompt: found nothing, allowed text, as the model has no token that begins one")
+    return tokenizer, np.array(ids, np.int64)
+
+
+def stream_text(generated: Iterator[int], tokenizer: Tokenizer, prompt: str, prompt_tokens: int) -> None:
+    """Print the prompt and every token as it comes; then, on stderr, how many there were and how fast."""
+    stream = DecodeStream(skip_special_tokens=True)
+    start, count = time.perf_counter(), 0
+    with Console(stderr=True).status("reading the prompt"):  # the machine unpacks the weights meanwhile
+        token = next(generated, None)
+    first = time.perf_counter() - start
+    sys.stdout.write(prompt)
+    while token is not None:
+        sys.stdout.write(stream.step(tokenizer, token) or "")
+        sys.stdout.flush()
+        count += 1
+        token = next(generated, None)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    rest = time.perf_counter() - start - first
+    typer.echo(
+        f"prompt of {prompt_tokens} tokens: {first:.1f} s to the first token; "
+        f"{count} tokens in {first + rest:.1f} s, {max(count - 1, 0) / rest:.2f} tokens/s after the first",
+        err=True,
+    )

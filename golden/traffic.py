@@ -1,0 +1,73 @@
+"""Bytes that one new token moves between memory and accelerator, counted over the program of an image.
+
+What is counted is what the descriptors name, whole beats where the hardware reads beats: no estimate and no caching
+between tokens. Activations stay on chip and cost nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS
+from lutloom.program import BYTES, SEARCH, UNIT, Attention, Descriptor, Embed, LinearSynth, LinearTable, RmsNorm, Rope
+
+CLASSES = (
+    "streams",  # wvq: indices and weight codebooks, every beat of every port
+    "packets",  # covq: start values and indices
+    "codebooks",  # covq: activation codebooks and their exponents
+    "rows",  # covq: a row of the gather table per position and group
+    "pairs",  # inputs of every position
+    "scales",  # of every output
+    "norms",
+    "embedding",  # one row
+    "rope",  # one row
+    "kv_read",  # keys and values of the positions seen, bf16
+    "kv_write",  # those of the new position
+    "program",
+)
+
+
+def traffic(program: Sequence[Descriptor], config: Mapping, context: int) -> dict[str, int]:
+    """Bytes per token by class (`CLASSES`) for the decode of the token at position `context` - 1.
+
+    program: the descriptors of an image; config: its section "config", for the hardware parameters.
+    The token attends to `context` positions, itself included. The head runs, as for every token in decode.
+    """
+    hardware = config["hardware"]
+    total = dict.fromkeys(CLASSES, 0)
+    total["program"] = BYTES * len(program)
+    for descriptor in program:
+        for name, count in _bytes(descriptor, hardware, context).items():
+            total[name] += count
+    return total
+
+
+def _bytes(d: Descriptor, hardware: Mapping, context: int) -> dict[str, int]:
+    """Bytes by class of one descriptor."""
+    beat = hardware["beat_bytes"]
+    match d:
+        case Embed():
+            return {"embedding": d.row * UNIT}
+        case RmsNorm():
+            return {"norms": 4 * d.n}
+        case Rope():
+            return {"rope": 4 * d.head_dim}
+        case LinearSynth():
+            return {
+                "streams": d.beats * beat * hardware["slices"],
+                "pairs": 4 * d.positions,
+                "scales": 4 * d.outputs,
+            }
+        case LinearTable():
+            searched = d.flags & SEARCH  # otherwise the centroids found before are used again
+            row = -(-WEIGHT_CENTROIDS // beat) * beat
+            return {
+                "packets": d.packet_beats * beat,
+                "codebooks": (2 * ACT_CENTROIDS + 1) * d.positions if searched else 0,
+                "rows": row * d.positions,
+                "pairs": 4 * d.positions if searched else 0,
+                "scales": 4 * d.outputs,
+            }
+        case Attention():
+            position = 2 * 2 * d.kv_heads * d.head_dim
+            return {"kv_read": position * context, "kv_write": position}
+        case _:
+            return {}
