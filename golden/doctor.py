@@ -11,9 +11,10 @@ Against a trace (an .npz of stage -> float32 values, for instance of a simulatio
 import io
 import json
 import zipfile
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,19 +24,24 @@ from rich.console import Console
 from rich.table import Table
 
 from lutloom import models
-from lutloom.checkpoint import write_file
+from lutloom.checkpoint import tensor_shapes, write_file
+from lutloom.compiler import HEAD
 from lutloom.errors import UserError
 from lutloom.image import Image
 from lutloom.machine import Machine
 from lutloom.program import UNIT, LinearSynth
+from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3
 
 PROMPT = "ROMEO: But, soft! what light through yonder window breaks? It is the east, and Juliet is the sun."
 TOKENS = "tokens"  # the key of a trace that holds the prompt; all others are stages
 JOINED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 ADDING = ("o_proj", "down_proj")  # they add to the residual
-EXACT_FLOOR = 1e-2  # embedding, norm, RoPE, attention, SwiGLU: bf16 of embedding and cache is off by 2^-9 at most
+# Of what is not quantised: bf16 in embedding and KV cache is off by 2^-9 at most, the rest is fp32.
+FLOORS = {"embedding": 1e-2, "attention": 1e-2, "norm": 1e-3, "rope": 1e-3, "swiglu": 1e-3}
 LINEAR_FLOOR = 0.05
+COMPILED = 1e-6  # of a linear against the quantised model it was compiled from, which defines it bit by bit
+TRAINED_NORM = 0.25  # instead of the floor, where quantisation has trained the norm gains
 OUTLIER = 4.0  # times the median of its kind
 ZERO_ERROR = 1.0  # the error of a stage that puts out zeros: whatever is worse carries nothing
 TABLE_WIDTH = 112  # a line of the table, also where the terminal's width is unknown
@@ -102,10 +108,21 @@ class TensorsByName(Mapping):
 # --- running ----------------------------------------------------------------------------------------------------------
 
 
-def float_trace(source: models.Source, tokens: np.ndarray) -> Trace:
-    """Every stage of the float model for tokens int [T]: float32 [T, n]."""
+def float_trace(source: models.Source, tokens: np.ndarray, quantized: QuantizedModel | None = None) -> Trace:
+    """Every stage of the float model for tokens int [T]: float32 [T, n].
+
+    quantized: linears and norm gains of this model in place of the float ones.
+    """
     trace: Trace = {}
-    Qwen3(source.cfg, TensorsByName(source), trace=trace.__setitem__).forward(tokens)
+    weights: Mapping[str, np.ndarray] = TensorsByName(source)
+    linear = None
+    if quantized is not None:
+        weights = ChainMap(quantized.norms, weights)
+        sizes = {name.removesuffix(".weight"): shape[0] for name, shape in tensor_shapes(source.cfg).items()}
+        linear = partial(quantized.linear, sizes=sizes)
+    Qwen3(source.cfg, weights, linear, trace=trace.__setitem__).forward(tokens)
+    if quantized is not None and HEAD in quantized.linears:
+        trace[HEAD] = quantized.linears[HEAD](trace["model.norm"])
     return trace
 
 
@@ -153,17 +170,24 @@ def stages_of_image(machine: Machine, floats: Trace) -> Trace:
 
 
 def examine(
-    machine: Machine, source: models.Source, tokens: np.ndarray, limit: float | None = None
+    machine: Machine,
+    source: models.Source,
+    tokens: np.ndarray,
+    limit: float | None = None,
+    quantized: QuantizedModel | None = None,
 ) -> list[StageReport]:
     """A `StageReport` of every stage in the order of the program, for tokens int [T].
 
-    limit: of the linears' local error, instead of the one `limits` derives. UserError if the image was made from
-    another model.
+    limit: of the linears' local error, instead of the one `limits` derives.
+    quantized: the model that was compiled; its linears and norm gains are then the reference, so that a linear must
+        be the same but for subnormals. UserError if the image was made from another float model.
     """
     wanted = machine.image.config["source"]["sha256"]
     if source.sha256 != wanted:
         raise UserError(f"{source.path}: sha256: found {source.sha256}, allowed {wanted} (of {machine.image.path})")
-    right = stages_of_image(machine, float_trace(source, tokens))
+    if quantized is not None and limit is None:
+        limit = COMPILED
+    right = stages_of_image(machine, float_trace(source, tokens, quantized))
     local, run = golden_trace(machine, tokens, right), golden_trace(machine, tokens)
     reports, residual = [], None
     for stage, values in local.items():
@@ -209,26 +233,25 @@ def limits(reports: list[StageReport], linear: float | None = None) -> list[floa
 
     Quantisation gives every linear an error that the doctor cannot know, but the linears of one kind are alike in all
     layers: the limit is OUTLIER times the median of the kind, at least a floor and at most the error of zeros. The
-    other kinds are held to the same rule with the floor of their rounding; the rule gives way where trained norm gains
-    have replaced those of the float model.
+    other kinds have the limit of their rounding. Norms whose median is above it have been trained together with the
+    quantised linears; their gains differ from the float model's by no typical amount.
     """
-    exact = {"embedding", "norm", "rope", "attention", "swiglu"}
     by_kind: dict[str, list[float]] = defaultdict(list)
     for report in reports:
+        by_kind["linear"] += [report.local] if report.kind not in FLOORS else []
         by_kind[report.kind].append(report.local)
-    all_linears = [report.local for report in reports if report.kind not in exact]
-    bounds = []
-    for report in reports:
-        alike = by_kind[report.kind]
-        if report.kind not in exact and linear is not None:
-            bounds.append(linear)
-        elif report.kind in exact:
-            typical = float(np.median(alike)) if len(alike) >= FEW else 0.0
-            bounds.append(min(ZERO_ERROR, max(EXACT_FLOOR, OUTLIER * typical)))
-        else:
-            typical = float(np.median(alike if len(alike) >= FEW else all_linears))
-            bounds.append(min(ZERO_ERROR, max(LINEAR_FLOOR, OUTLIER * typical)))
-    return bounds
+
+    def limit_of(kind: str) -> float:
+        if kind == "norm" and np.median(by_kind[kind]) > FLOORS[kind]:
+            return TRAINED_NORM
+        if kind in FLOORS:
+            return FLOORS[kind]
+        if linear is not None:
+            return linear
+        alike = by_kind[kind if len(by_kind[kind]) >= FEW else "linear"]
+        return min(ZERO_ERROR, max(LINEAR_FLOOR, OUTLIER * float(np.median(alike))))
+
+    return [limit_of(report.kind) for report in reports]
 
 
 def sections_of(machine: Machine, stage: str) -> list[str]:
@@ -310,6 +333,9 @@ def doctor_command(
     model: Annotated[str | None, typer.Option(help="The float model; default the one the image names.")] = None,
     prompt: Annotated[str | None, typer.Option(help="Text to run; only what it touches is examined.")] = None,
     against: Annotated[Path | None, typer.Option(help="Compare with this trace (.npz) bit for bit instead.")] = None,
+    quantized: Annotated[
+        Path | None, typer.Option(help="Folder of the quantised model: compare with it instead of the float model.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Write the golden machine's trace (.npz).")] = None,
     limit: Annotated[
         float | None, typer.Option(min=0.0, help="Largest local error of a linear; default from its kind's median.")
@@ -328,7 +354,8 @@ def doctor_command(
         healthy = _report_bits(machine, tokens, other, against, json_file)
     else:
         source = models.resolve(model or machine.image.config["source"]["name"])
-        reports = examine(machine, source, tokens, limit)
+        compiled = None if quantized is None else QuantizedModel.open(quantized, source.path)
+        reports = examine(machine, source, tokens, limit, compiled)
         healthy = _report_errors(machine, source, tokens, reports, json_file)
         draw(reports, image.name, picture or Path("build/doctor") / f"{image.stem}.png")
     if not healthy:
@@ -374,8 +401,8 @@ def _report_errors(
     for r in reports:
         numbers = f"{r.local:.2e}", f"{r.limit:.2e}", f"{r.error:.2e}", f"{r.cosine:.5f}", f"{r.max_abs:.2e}"
         table.add_row(r.stage, *numbers, "[red]off[/]" if r.off else "ok")
-    console = Console(highlight=False)
-    console.print(table, width=max(console.width, TABLE_WIDTH))
+    console = Console(highlight=False, width=max(Console().width, TABLE_WIDTH))
+    console.print(table)
     first = next((r for r in reports if r.off), None)
     if first is None:
         verdict = "no stage is off"
@@ -439,7 +466,7 @@ def draw(reports: list[StageReport], title: str, path: Path) -> bool:
     axes.set(yscale="log", ylabel="relative L2 error", title=f"{title}: error by stage", ylim=(1e-8, 5 * top))
     axes.set_xticks(starts, names, rotation=60, ha="right")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", ncols=4)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110)
     _make_folder(path)
