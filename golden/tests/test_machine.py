@@ -435,7 +435,7 @@ def test_program_of_the_head(images):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_models_hold_what_the_tests_are_about(toys, kind):
-    """Residual stages, all numbers of centroids, runs of exponents, groups that do not divide the outputs, both schemes."""
+    """Residual stages, all codebook sizes, runs of exponents, groups that do not divide the outputs, both schemes."""
     linears = toys[kind].model.linears.values()
     wvq = [linear for linear in linears if isinstance(linear, WvqLinear)]
     if kind == "covq":
