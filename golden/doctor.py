@@ -146,6 +146,10 @@ def golden_trace(machine: Machine, tokens: np.ndarray, right: Trace | None = Non
     machine.force = force if right is not None else None
     try:
         machine.run(tokens)
+    except (ValueError, IndexError, MemoryError) as error:  # an address or a size that no compiler writes
+        last = next(reversed(parts), "the start")
+        raise UserError(f"{machine.image.path}: section program: after {last}: found a command that cannot run "
+                        f"({" ".join(str(error).split())}), allowed those of the compiler") from error  # fmt: skip
     finally:
         machine.trace = machine.force = None
         machine.reset()

@@ -308,6 +308,16 @@ def test_limits():
     assert report_of("norm", np.nan).off and report_of("norm", np.inf).off
 
 
+def test_command_that_cannot_run_is_refused(wvq, source, tmp_path):
+    forgery = Forgery(wvq[0], tmp_path / "bad.img")
+    forgery.program(f"{LAYER}.1.self_attn.rope", lambda d: replace(d, count=9999))
+    machine = forgery.seal()
+    with pytest.raises(
+        UserError, match=rf"bad\.img: section program: after {LAYER}.1.self_attn.k_norm: found .*, allowed"
+    ):
+        examine(machine, source, IDS)
+
+
 # --- traces -----------------------------------------------------------------------------------------------------------
 
 
