@@ -344,9 +344,10 @@ def _bar(name: str, console: Console) -> Track:
 
 def _table(report: dict) -> Table:
     title = f"{report['model']}: {report['float']['predictions']:,} predictions, context {report['context']}"
-    caption = "decoder, head, all: bits per weight; agree: token as float; minutes: to quantise"
-    table = Table("model", title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("perplexity", "/ float", "agree", "decoder", "head", "all", "MB/token", "minutes"):
+    caption = "decoder, head, all: bits per weight; agree: token as float"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold")  # a name is never cut
+    for column in ("perplexity", "/ float", "agree", "decoder", "head", "all", "MB/token", "min"):
         table.add_column(column, justify="right")
     table.add_row("float", f"{report['float']['perplexity']:.3f}")
     for r in report["quantized"]:

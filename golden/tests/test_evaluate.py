@@ -172,7 +172,7 @@ def test_command_writes_all_figures(toy, tmp_path, monkeypatch, capsys):
     assert entry["bytes_per_token"]["total"] == sum(entry["bytes_per_token"][name] for name in CLASSES)
     assert set(entry["bits_per_weight"]) == {"decoder", "head", "total"}
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-    assert "quantised" in capsys.readouterr().out
+    assert {"quantised", f"{entry['perplexity']:.3f}", f"{entry['ratio']:.4f}"} <= set(capsys.readouterr().out.split())
     before = [path.stat().st_mtime_ns for path in (tmp_path / "build/images").iterdir()]
     assert run(monkeypatch, "eval", "--model", toy.source, "--quantized", toy.folder, "--context", CONTEXT) == 0
     assert [path.stat().st_mtime_ns for path in (tmp_path / "build/images").iterdir()] == before  # not compiled anew
