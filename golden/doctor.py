@@ -148,8 +148,9 @@ def golden_trace(machine: Machine, tokens: np.ndarray, right: Trace | None = Non
         machine.run(tokens)
     except (ValueError, IndexError, MemoryError) as error:  # an address or a size that no compiler writes
         last = next(reversed(parts), "the start")
+        reason = " ".join(str(error).split())
         raise UserError(f"{machine.image.path}: section program: after {last}: found a command that cannot run "
-                        f"({" ".join(str(error).split())}), allowed those of the compiler") from error  # fmt: skip
+                        f"({reason}), allowed those of the compiler") from error  # fmt: skip
     finally:
         machine.trace = machine.force = None
         machine.reset()
