@@ -17,7 +17,8 @@ from lutloom.wvq import ENTRY_BITS, MAX_GROUP, WvqLinear
 TOP_EXPONENT = 4  # of the loudest positions: the quietest have a grid up to 2^4 times finer
 ACC_ROOM = 16  # log2 of the row entries of full size that the 32-bit accumulator has room for
 MARGIN = 1.25  # room that error feedback needs above the largest weight
-EXHAUSTIVE = 1024  # combinations of two stages up to which all are tried
+AT_ONCE = 16  # pairs whose codebooks are trained together, before any of them is quantised
+EXHAUSTIVE = 256  # combinations of two stages up to which all are tried
 RESIDUAL_PEAK = 0.4  # largest residual, as a share of the largest weight
 
 
@@ -164,18 +165,28 @@ def assign(points: Tensor, books: list[Tensor]) -> list[Tensor]:
     return chosen
 
 
-def train_codebooks(points: Tensor, count: int, stages: int, steps: int, generator: torch.Generator) -> list[Tensor]:
-    """Codebooks [B, count, 2] of one or two stages for points [B, S, 2]: k-means, small ones then jointly."""
-    books = [kmeans(points, count, steps, generator)]
-    if stages == 1:
-        return books
+def train_codebooks(
+    points: Tensor, staged: Tensor, setting: Setting, steps: int, generator: torch.Generator
+) -> list[list[Tensor]]:
+    """The codebooks of a few pairs: points [pairs * Gn, S, 2] in their metrics, staged bool [pairs].
+
+    Returns for every pair one codebook [Gn, C, 2], or two if it is staged: k-means of the points and of what is left;
+    small codebooks are then trained on, jointly.
+    """
+    count, groups = setting.centroids, len(points) // len(staged)
+    first = kmeans(points, count, steps, generator)
+    if not staged.any():
+        return [[book] for book in first.split(groups)]
+    two = staged.repeat_interleave(groups)
+    points, books = points[two], [first[two]]
     books.append(kmeans(points - pick(books[0], nearest(points, books[0])), count, steps, generator))
     for _ in range(steps if count * count <= EXHAUSTIVE else 0):
         near = assign(points, books)
         for i in range(2):
             total, size = cluster_sums(points - pick(books[1 - i], near[1 - i]), near[i], count)
             books[i] = torch.where(size[..., None] > 0, total / size.clamp(min=1)[..., None], books[i])
-    return books
+    jointly = iter(zip(*(book.split(groups) for book in books), strict=True))
+    return [list(next(jointly)) if two else [book] for two, book in zip(staged, first.split(groups), strict=True)]
 
 
 @dataclass
@@ -230,8 +241,8 @@ def quantize_linear(
 ) -> WvqTensors:
     """GPTVQ of one linear: weight float32 [N, K], K even; `scale` [N] as `output_scale`, which is the default.
 
-    Pair after pair, in the order of the inputs' power, gets a codebook by k-means in its metric, rounded to the grid,
-    and its indices; a second stage does the same with what is left. The rest is fed to the pairs still to come.
+    Pairs are worked on in the order of the inputs' power. A few at a time get codebooks by k-means in their metrics,
+    rounded to the grid; then pair after pair gets its indices, and its error is fed to the pairs still to come.
     """
     outputs, inputs = weight.shape
     pairs = inputs // 2
@@ -243,25 +254,32 @@ def quantize_linear(
     sizes = rest.view(outputs, pairs, 2).abs().sum(-1)[members].amax(1).T * MARGIN  # [K / 2, Gn]
     stream, exp, unit = choose_grid(torch.cat((sizes, sizes[staged] * RESIDUAL_PEAK)), setting)
     step = unit * torch.exp2(exp)[..., None, None]  # [P, Gn, 1, 1]
-    stages = {p: [p] for p in range(pairs)}
-    for position, p in enumerate(staged.tolist(), start=pairs):
-        stages[p].append(position)
+    positions = torch.full((pairs, 2), -1)
+    positions[:, 0] = torch.arange(pairs)
+    positions[staged, 1] = torch.arange(pairs, len(exp))
     cent = torch.empty(len(exp), len(members), setting.centroids, 2)
     idx = torch.empty(len(exp), outputs, dtype=torch.int64)
     generator = torch.Generator().manual_seed(0)
-    for p, positions in stages.items():
-        block, inverse, now = metric.blocks[p], metric.inverse[p], slice(2 * p, 2 * p + 2)
-        points = (rest[:, now] @ inverse)[members]  # [Gn, size, 2]
-        values = []
-        books = train_codebooks(points, setting.centroids, len(positions), steps, generator)
-        for position, book in zip(positions, books, strict=True):
-            cent[position] = to_grid(book @ block / step[position], setting.peak)
-            values.append(cent[position] * step[position] @ inverse)
-        for position, value, near in zip(positions, values, assign(points, values), strict=True):
-            idx[position] = near.flatten()[:outputs]
-            points = points - pick(value, near)
-        rest[:, now] = points.flatten(0, 1)[:outputs]  # the error, in the metric
-        rest[:, 2 * p + 2 :].addmm_(rest[:, now], metric.upper[now, 2 * p + 2 :], alpha=-1)
+    for start in range(0, pairs, AT_ONCE):
+        batch = torch.arange(start, min(start + AT_ONCE, pairs))
+        last = 2 * start + 2 * len(batch)
+        points = torch.einsum("npi,pij->pnj", rest[:, 2 * start : last].view(outputs, -1, 2), metric.inverse[batch])
+        books = train_codebooks(points[:, members].flatten(0, 1), positions[batch, 1] >= 0, setting, steps, generator)
+        for place, p in enumerate(batch.tolist()):
+            now = slice(2 * p, 2 * p + 2)
+            point = (rest[:, now] @ metric.inverse[p])[members]  # [Gn, size, 2]
+            here = [int(i) for i in positions[p] if i >= 0]
+            values = []
+            for position, book in zip(here, books[place], strict=True):
+                cent[position] = to_grid(book @ metric.blocks[p] / step[position], setting.peak)
+                values.append(cent[position] * step[position] @ metric.inverse[p])
+            for position, value, near in zip(here, values, assign(point, values), strict=True):
+                idx[position] = near.flatten()[:outputs]
+                point = point - pick(value, near)
+            rest[:, now] = point.flatten(0, 1)[:outputs]  # the error, in the metric
+            rest[:, 2 * p + 2 : last].addmm_(rest[:, now], metric.upper[now, 2 * p + 2 : last], alpha=-1)
+        now = slice(2 * start, last)
+        rest[:, last:].addmm_(rest[:, now], metric.upper[now, last:], alpha=-1)
     named = torch.cat((metric.order.view(-1, 2), metric.order.view(-1, 2)[staged]))
     return WvqTensors(
         named[stream], cent[stream], exp[stream], idx[stream], scale * unit, inputs, size, setting.act_bits
