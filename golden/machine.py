@@ -42,6 +42,7 @@ from lutloom.program import (
     Swiglu,
     decode,
 )
+from lutloom.program_check import check_config, check_program
 from lutloom.rms_norm import rms_norm
 from lutloom.rope import rope
 from lutloom.sampler import sample
@@ -114,11 +115,13 @@ class Machine:
     def __init__(self, image: Image, trace: Trace | None = None, weights: WeightCache | None = None):
         self.image, self.trace = image, trace
         self.force: Force | None = None
+        check_config(image)
         config = image.config
         self.hardware = Hardware(**config["hardware"])
         self.stages, self.frame_words = config["stages"], config["frame_words"]
         self.max_context, self.end_tokens = config["max_context"], frozenset(config["end_tokens"])
         self.program = decode(image.section("program").tobytes(), str(image.path))
+        check_program(image, self.program)
         self.memory = image.data
         self.ports = [image.section(f"port{s}") for s in range(self.hardware.slices) if f"port{s}" in image.table]
         self.vocab = next(d.n for d in self.program if isinstance(d, Sample))
