@@ -1,22 +1,45 @@
-"""The command `quantize`: from the float model to the trained, bit-exact quantised one. torch is loaded on demand."""
+"""The command `quantize`: from a float model to a quantised one and its report. torch is loaded on demand."""
 
+import ctypes
 import json
 import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from lutloom import checkpoint, corpus
+from lutloom import checkpoint, corpus, evaluate, models
 from lutloom.errors import UserError
-from lutloom.evaluate import load_validation, perplexity
-from lutloom.quantized_model import QuantizedModel, file_hash
-from lutloom.qwen3 import Qwen3
+from lutloom.models import Source
+from lutloom.quantized_model import QuantizedModel
+from lutloom.qwen3 import Qwen3, Qwen3Config
 
-SCHEMES = ("covq", "float")
-REPORT_FILE = "quantize.json"
+SCHEMES = ("wvq", "covq", "float")
+REPORT_FILE = evaluate.QUANTIZE_REPORT
+SMALL = 20_000_000  # weights of the decoder up to which training the indices too is affordable
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What `--bits` stands for."""
+
+    budget: float  # bits per weight of the decoder's linears
+    head_bits: float
+    minutes: float = 9.0  # of distillation
+
+
+PRESETS = {
+    "2.25": Preset(2.25, 4.5),
+    "3": Preset(3.0, 4.5),
+    "4": Preset(4.0, 4.5),
+    "4.5": Preset(4.5, 4.5),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -25,104 +48,274 @@ def register(app: typer.Typer) -> None:
 
 
 def quantize_command(
-    model: Annotated[Path, typer.Option(help="Hugging Face folder of the float model.")],
+    model: Annotated[str, typer.Option(help=f"Float model: {' or '.join(models.SHORT_NAMES)}, a folder or a .gguf.")],
     out: Annotated[Path, typer.Option(help="Folder to write the quantised model to.")],
     scheme: Annotated[
-        str, typer.Option(help="covq, or float: the float model trained on by the same recipe (the control).")
-    ] = "covq",
-    qat_minutes: Annotated[float | None, typer.Option(min=0.1, help="Length of training, measured here.")] = None,
-    qat_steps: Annotated[int | None, typer.Option(min=0, help="Length in steps; 0 calibrates only.")] = None,
-    lr: Annotated[float | None, typer.Option(min=1e-8, help="Peak learning rate.")] = None,
-    distil: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the distillation loss.")] = None,
+        str, typer.Option(help="wvq, covq, or float: a float model trained on by covq's recipe (the control).")
+    ] = "wvq",
+    bits: Annotated[str, typer.Option(help=f"wvq: preset of bits per weight: {', '.join(PRESETS)}.")] = "4",
+    budget: Annotated[float | None, typer.Option(min=1, help="wvq: bits per weight of the decoder's linears.")] = None,
+    head_bits: Annotated[float | None, typer.Option(min=1, help="wvq: bits per weight of the head, at most.")] = None,
+    act_bits: Annotated[int, typer.Option(min=8, max=12, help="wvq: bits of an activation.")] = 10,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", "--qat-minutes", min=0.1, help="Length of training, measured here.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", "--qat-steps", min=0, help="Length in steps; 0 calibrates only.")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(min=1e-8, help="covq: peak learning rate.")] = None,
+    distil: Annotated[float | None, typer.Option(min=0, max=1, help="covq: share of the distillation loss.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run whose state file stands in --state.")
     ] = False,
     state: Annotated[Path | None, typer.Option(help="State file; default build/quantize/<name of out>.pt")] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
 ) -> None:
-    """Quantise a model to look-up tables: calibration, then quantisation-aware training."""
+    """Quantise a model: calibration, then training. A report (sizes, minutes, perplexities) goes beside the result."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
     if scheme not in SCHEMES:
         raise UserError(f"--scheme: found {scheme}, allowed {', '.join(SCHEMES)}")
-    if qat_minutes is not None and qat_steps is not None:
-        raise UserError("--qat-minutes and --qat-steps: found both, allowed one of them")
-    if resume and any(value is not None for value in (qat_minutes, qat_steps, lr, distil)):
+    if bits not in PRESETS:
+        raise UserError(f"--bits: found {bits}, allowed {', '.join(PRESETS)} (or --budget for any other number)")
+    if minutes is not None and steps is not None:
+        raise UserError("--minutes and --steps: found both, allowed one of them")
+    if resume and any(value is not None for value in (minutes, steps, lr, distil, budget, head_bits)):
         raise UserError("--resume: found with a setting of the recipe, allowed alone (it keeps the recipe)")
-    if scheme == "float" and qat_steps == 0:
-        raise UserError("--qat-steps: found 0 with --scheme float, allowed from 1")
-    state = state or Path("build/quantize") / f"{out.resolve().name}.pt"
-    recipe = {"scheme": scheme, "steps": qat_steps, "lr": lr, "distil": distil}
-    given = {key: value for key, value in recipe.items() if value is not None}
-    run_quantize(model, out, state, given, qat_minutes, resume, threads)
+    if scheme == "float" and steps == 0:
+        raise UserError("--steps: found 0 with --scheme float, allowed from 1")
+    source = models.resolve(model)
+    job = Job(source, out, state or Path("build/quantize") / f"{out.resolve().name}.pt", resume, threads, Console())
+    keep_freed_memory()
+    if scheme == "wvq":
+        preset = PRESETS[bits]
+        run_wvq(job, budget or preset.budget, head_bits or preset.head_bits, act_bits, minutes or preset.minutes, steps)
+    else:
+        recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
+        run_covq(job, {key: value for key, value in recipe.items() if value is not None}, minutes)
 
 
-def run_quantize(
-    model: Path, out: Path, state: Path, recipe: dict, minutes: float | None, resume: bool, threads: int
-) -> None:
-    """All stages. `recipe` overrides fields of covq_train.QatSettings; a report of the run goes beside the model."""
+@dataclass(frozen=True)
+class Job:
+    """What every scheme needs to know."""
+
+    source: Source
+    out: Path
+    state: Path
+    resume: bool
+    threads: int
+    console: Console
+
+    def training_tokens(self) -> np.ndarray:
+        """Tokens of the text that belongs to the model: uint16 [n]. See `evaluation_tokens`."""
+        if self.source.path.is_dir() and (self.source.path / corpus.VALIDATION_FILE).is_file():
+            texts, _ = corpus.split_works(corpus.load_works())
+        else:
+            texts, _ = corpus.debian_texts()
+        return corpus.encode_texts(self.source.tokenizer(), texts)
+
+    def evaluation_tokens(self) -> tuple[np.ndarray, int]:
+        """(tokens int [n], context): of validation.safetensors beside the model, else of the Debian corpus."""
+        has_own = self.source.path.is_dir() and (self.source.path / corpus.VALIDATION_FILE).is_file()
+        text = None if has_own else corpus.DEBIAN_FOLDER / "dev.txt"
+        _, tokens, context = evaluate.load_tokens(self.source, text, None, None)
+        return tokens, context
+
+    def write_report(self, report: dict) -> None:
+        """quantize.json beside the model."""
+        checkpoint.write_file(self.out / REPORT_FILE, (json.dumps(report, indent=1) + "\n").encode())
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep freed memory for the next allocation: without it training spends a third of its time on zeroing
+    pages. Elsewhere nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, mmap_max, arena_max = -1, -4, -8  # names of malloc.h
+        for parameter, value in ((arena_max, 1), (mmap_max, 0), (trim_threshold, 2**31 - 1)):
+            mallopt(parameter, value)
+
+
+# --- wvq --------------------------------------------------------------------------------------------------------------
+
+
+def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: float, steps: int | None) -> None:
+    """All stages of wvq: settings by sensitivity, calibration, distillation, rounding, evaluation."""
+    import torch
+
+    from lutloom.wvq_distil import WvqRecipe, WvqRun
+
+    torch.set_num_threads(job.threads)
+    cfg, weights, tokens = job.source.cfg, job.source.weights(), job.training_tokens()
+    if job.resume:
+        run = WvqRun.from_state(job.state, cfg, weights, job.source.sha256, tokens)
+    else:
+        recipe = WvqRecipe(budget, head_bits, act_bits, distil=distil_settings(cfg))
+        run = WvqRun(cfg, weights, job.source.sha256, tokens, recipe)
+        with job.console.status("measuring sensitivities"):
+            run.choose()
+    calibrate(run, job)
+    if steps != 0:
+        train_wvq(run, job, minutes, steps)
+    quantised = run.student.export(portable_name(job.source), job.source.sha256)
+    quantised.save(job.out)
+    distiller = run.distiller
+    report = {
+        "model": job.source.name,
+        "source_sha256": job.source.sha256,
+        "scheme": "wvq",
+        "recipe": asdict(run.recipe) | {"distil": asdict(distiller.settings) if distiller else None},
+        "minutes": {
+            "calibration": round(run.seconds / 60, 2),
+            "distillation": round(distiller.seconds / 60, 2) if distiller else 0.0,
+        },
+        "bits_per_weight": evaluate.bits_per_weight(quantised),
+        "linears": {name: [s.centroids, s.residual] for name, s in run.settings.items()},
+    }
+    job.write_report(report)
+    job.write_report(report | measure_wvq(job))
+
+
+def distil_settings(cfg: Qwen3Config):
+    """The recipe by the size of the model: the indices of a small one are trained too."""
+    from lutloom.wvq_distil import DistilSettings
+
+    shapes = checkpoint.tensor_shapes(cfg)
+    weights = sum(int(np.prod(shapes[f"{name}.weight"])) for name in cfg.linear_names())
+    if weights > SMALL:
+        return DistilSettings()
+    return DistilSettings(batch=16, context=256, latent_lr=5e-3, warmup=20, final_lr=0.02)
+
+
+def calibrate(run, job: Job) -> None:
+    """Calibration with a progress bar; the state file is written after every layer."""
+    calibration = run.calibration
+    names = list(calibration.student.parts)
+    done = sum(calibration.student.has(name) for name in names)
+    with progress_bar(job.console, "calibrate") as progress:
+        task = progress.add_task("calibrate", total=len(names), completed=done, note="")
+        run.calibrate(
+            lambda name: progress.update(task, advance=1, note=name.removeprefix("model.layers.")),
+            lambda: run.save_state(job.state),
+        )
+    run.save_state(job.state)
+
+
+def train_wvq(run, job: Job, minutes: float, steps: int | None) -> None:
+    """Distillation with a progress bar; continues where a resumed run stopped."""
+    if run.distiller is None:
+        run.start_distillation()
+        if steps is None:
+            run.distiller.plan(minutes)
+        else:
+            run.distiller.set_steps(steps)
+    distiller = run.distiller
+    with progress_bar(job.console, "distil") as progress:
+        task = progress.add_task("distil", total=distiller.settings.steps, completed=distiller.step, note="")
+        distiller.fit(loss_report(progress, task, job.console), lambda: run.save_state(job.state))
+
+
+def measure_wvq(job: Job) -> dict:
+    """Perplexity of the float model and of the written one, the latter bit for bit as the hardware computes."""
+    from lutloom.generate import DEFAULT_HARDWARE, cached_image
+    from lutloom.hardware import configuration
+    from lutloom.machine import Machine
+
+    start = time.perf_counter()
+    tokens, context = job.evaluation_tokens()
+    hardware = configuration(DEFAULT_HARDWARE)
+    with job.console.status("evaluating"):
+        machine = Machine.open(cached_image(job.out, hardware, job.source), hardware)
+        found = evaluate.measure(evaluate.machine_runners(machine, job.threads), tokens, context)
+        reference = evaluate.measure(evaluate.float_runners(job.source, job.threads), tokens, context)
+    ratio = found.perplexity / reference.perplexity
+    job.console.print(
+        f"wrote {job.out}: perplexity {found.perplexity:.3f}, {ratio:.4f} of the float model's "
+        f"{reference.perplexity:.3f} ({found.predictions:,} tokens, {time.perf_counter() - start:.0f} s)"
+    )
+    return {
+        "predictions": found.predictions,
+        "context": context,
+        "perplexity": round(found.perplexity, 4),
+        "float_perplexity": round(reference.perplexity, 4),
+        "ratio": round(ratio, 4),
+    }
+
+
+def portable_name(source: Source) -> str:
+    """What config.json calls the float model: its short name or its path."""
+    return source.name if source.name in models.SHORT_NAMES and source.path.is_file() else str(source.path)
+
+
+# --- covq -------------------------------------------------------------------------------------------------------------
+
+
+def run_covq(job: Job, recipe: dict, minutes: float | None) -> None:
+    """All stages of covq, or of its control. `recipe` overrides fields of covq_train.QatSettings."""
     import torch
 
     from lutloom.covq_train import QatSettings, QatTrainer
 
-    torch.set_num_threads(threads)
-    console = Console()
-    cfg, weights = checkpoint.load(model)
-    tokenizer = checkpoint.load_tokenizer(model)
-    validation = load_validation(model)
-    sha256 = file_hash(model / checkpoint.WEIGHTS_FILE)
-    train_texts, _ = corpus.split_works(corpus.load_works())
-    tokens = corpus.encode_texts(tokenizer, train_texts)
-    report = {"model": model.resolve().name, "source_sha256": sha256}
-    if resume:
-        trainer = QatTrainer.from_state(state, cfg, weights, sha256, tokens)
+    torch.set_num_threads(job.threads)
+    cfg, weights, tokens = job.source.cfg, job.source.weights(), job.training_tokens()
+    sha256 = job.source.sha256
+    if job.resume:
+        trainer = QatTrainer.from_state(job.state, cfg, weights, sha256, tokens)
     else:
         trainer = QatTrainer(cfg, weights, QatSettings(**recipe), tokens)
         if trainer.settings.scheme == "covq":
-            with progress_bar(console, "calibrate") as progress:
+            with progress_bar(job.console, "calibrate") as progress:
                 task = progress.add_task("calibrate", total=len(cfg.linear_names()), note="")
                 trainer.calibrate(lambda name: progress.update(task, advance=1, note=name))
         trainer.start()
-        trainer.save_state(state, sha256)
+        trainer.save_state(job.state, sha256)
     if trainer.settings.steps:
-        train(trainer, console, minutes, state, sha256)
-    report |= {"settings": vars(trainer.settings), "train_seconds": round(trainer.seconds, 1)}
+        train_covq(trainer, job, minutes)
+    report = {"model": job.source.name, "source_sha256": sha256, "settings": vars(trainer.settings)}
+    report |= {"train_seconds": round(trainer.seconds, 1)}
     if trainer.settings.scheme == "float":
         tensors = {name: p.detach().numpy() for name, p in trainer.student.state_dict().items()}
-        checkpoint.save(out, cfg, tensors, tokenizer.to_str(pretty=False), corpus.END_OF_TEXT)
-        network = Qwen3(*checkpoint.load(out))
+        tokenizer = job.source.tokenizer().to_str(pretty=False)
+        checkpoint.save(job.out, cfg, tensors, tokenizer, corpus.END_OF_TEXT)
+        network = Qwen3(*checkpoint.load(job.out))
     else:
         from lutloom.covq_qat import export
 
-        export(trainer.student, model, sha256).save(out)
-        network = quantised_network(cfg, weights, QuantizedModel.load(out, model))
-    result = perplexity(network, validation)
+        export(trainer.student, portable_name(job.source), sha256).save(job.out)
+        covq = QuantizedModel.load(job.out, portable_name(job.source))
+        network = Qwen3(cfg, {**weights, **covq.norms}, linear=covq.linear)
+    result = evaluate.perplexity(network, *job.evaluation_tokens())
     report |= {"validation_predictions": result.predictions, "validation_perplexity": round(result.perplexity, 4)}
-    checkpoint.write_file(out / REPORT_FILE, (json.dumps(report, indent=1) + "\n").encode())
-    console.print(f"wrote {out}: validation perplexity {result.perplexity:.3f} ({result.predictions:,} tokens)")
+    job.write_report(report)
+    job.console.print(f"wrote {job.out}: validation perplexity {result.perplexity:.3f} ({result.predictions:,} tokens)")
 
 
-def quantised_network(cfg, weights: dict, covq: QuantizedModel) -> Qwen3:
-    """The NumPy model with every linear and norm gain of the quantised one."""
-    return Qwen3(cfg, {**weights, **covq.norms}, linear=covq.linear)
-
-
-def train(trainer, console: Console, minutes: float | None, state: Path, sha256: str) -> None:
+def train_covq(trainer, job: Job, minutes: float | None) -> None:
     """Training with a progress bar; the state file is written every 100 steps."""
     if minutes is not None:
         trainer.plan(minutes)
-    with progress_bar(console, "train") as progress:
+    with progress_bar(job.console, "train") as progress:
         task = progress.add_task("train", total=trainer.settings.steps, completed=trainer.step, note="")
-        recent: list[float] = []
+        save: Callable[[], None] = lambda: trainer.save_state(job.state, job.source.sha256)  # noqa: E731
+        trainer.fit(loss_report(progress, task, job.console), save)
 
-        def report(step: int, loss: float) -> None:
-            recent.append(loss)
-            del recent[:-50]
-            mean = sum(recent) / len(recent)
-            progress.update(task, completed=step, note=f"loss {mean:.4f}")
-            if step % 100 == 0:
-                console.print(f"step {step}: loss {mean:.4f}, {trainer.seconds:.0f} s")
 
-        trainer.fit(report, lambda: trainer.save_state(state, sha256))
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+def loss_report(progress: Progress, task, console: Console) -> Callable[[int, float], None]:
+    """What the trainers call after every step: the bar, and a line now and then for logs."""
+    recent: list[float] = []
+
+    def report(step: int, loss: float) -> None:
+        recent.append(loss)
+        del recent[:-20]
+        mean = sum(recent) / len(recent)
+        progress.update(task, completed=step, note=f"loss {mean:.4f}")
+        if step % 20 == 0:
+            console.print(f"step {step}: loss {mean:.4f}")
+
+    return report
 
 
 def progress_bar(console: Console, name: str) -> Progress:

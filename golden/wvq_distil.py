@@ -1,325 +1,39 @@
-"""wvq for whole models in PyTorch: calibration layer by layer, then distillation from the float model.
+"""wvq for whole models: distillation of a calibrated student from the float model, and the run of all stages.
 
-Forward values are those of `lutloom.wvq`, but for matrix products in bfloat16. Gradients are straight-through: a
-rounded activation or centroid passes its gradient on. Trained are the codebooks, the output scales and the norm gains;
-indices and exponents stay. Linears that read the same input are fused: q, k and v; gate and up.
+Trained are the codebooks, the output scales and the norm gains, and for small models latent weights from which the
+indices are chosen anew in every step. The loss is the divergence of the next-token distribution from the float model's.
+Embedding and head stay. Batch s is a function of (seed, s), as in `lutloom.train`.
 """
 
-import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from lutloom.quantized_model import QuantizedModel
+from lutloom.errors import UserError
 from lutloom.qwen3 import Qwen3Config
 from lutloom.torch_qwen3 import TorchQwen3
 from lutloom.train import TrainSettings, batch_at
-from lutloom.wvq_calibrate import (
-    Metric,
-    Setting,
-    WvqTensors,
-    codebook_places,
-    correct_target,
-    output_scale,
-    quantize_activation,
-    quantize_linear,
-    to_grid,
+from lutloom.wvq_calibrate import Setting, choose_settings, quantize_activation
+from lutloom.wvq_student import (
+    HEAD,
+    Calibration,
+    Student,
+    StudentLinear,
+    head_weight,
+    hidden_states,
+    measure_sensitivity,
 )
 
-HEAD = "lm_head"
-SEQUENCES = 8  # worked on at a time in calibration
 CHUNK = 512  # tokens whose logits are held at a time
-FUSED = {
-    "self_attn.qkv_proj": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "self_attn.o_proj": ("self_attn.o_proj",),
-    "mlp.gate_up_proj": ("mlp.gate_proj", "mlp.up_proj"),
-    "mlp.down_proj": ("mlp.down_proj",),
-}
-
-
-def fused_parts(cfg: Qwen3Config) -> dict[str, tuple[str, ...]]:
-    """The float linears of every fused one, in the order they run; the head is the last."""
-    layers = [f"model.layers.{i}." for i in range(cfg.num_hidden_layers)]
-    parts = {layer + name: tuple(layer + p for p in names) for layer in layers for name, names in FUSED.items()}
-    return parts | {HEAD: (HEAD,)}
-
-
-class _Linear(torch.autograd.Function):
-    """y = (q w) a_scale out_scale, q = act_quant(x), w from the codebooks; see the module's text for the gradients."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, cent: Tensor, out_scale: Tensor, layer: "StudentLinear") -> Tensor:
-        q, a_scale = quantize_activation(x.float(), layer.act_bits)
-        q, weight = q.bfloat16(), layer.weight(cent)  # both exact but for the sum of two stages
-        y = torch.matmul(q, weight).float() * a_scale * out_scale
-        y = y.bfloat16() if torch.is_autocast_enabled("cpu") else y
-        ctx.save_for_backward(q, a_scale, weight, out_scale, y)
-        ctx.layer = layer
-        return y
-
-    @staticmethod
-    def backward(ctx, grad: Tensor):
-        q, a_scale, weight, out_scale, y = ctx.saved_tensors
-        scaled = grad.float() * out_scale
-        grad_x = torch.matmul(scaled.bfloat16(), weight.T).float()
-        if not ctx.layer.cent.requires_grad:
-            return grad_x, None, None, None
-        grad_weight = torch.matmul(q.T, (scaled * a_scale).bfloat16())  # [K, N]
-        return grad_x, ctx.layer.codebook_gradient(grad_weight), (grad * y).sum(0) / out_scale, None
-
-
-class StudentLinear(nn.Module):
-    """A quantised linear whose codebooks and output scales can be trained."""
-
-    def __init__(self, tensors: WvqTensors):
-        super().__init__()
-        self.inputs, self.group, self.act_bits, self.peak = (
-            tensors.inputs, tensors.group, tensors.act_bits, tensors.peak
-        )  # fmt: skip
-        self.cent = nn.Parameter(tensors.cent)  # [P, Gn, C, 2], in units of 2^exp
-        self.gain = nn.Parameter(torch.ones_like(tensors.out_scale))  # [N], trained part of out_scale
-        self.register_buffer("out_scale", tensors.out_scale)
-        self.register_buffer("pairs", tensors.pairs)
-        self.register_buffer("exp", tensors.exp)
-        self.register_buffer("idx", tensors.idx.to(torch.uint8))
-        self.place = codebook_places(tensors.idx, self.group, self.cent.shape[2])  # int64 [P, N], derived
-        self.kept: tuple[Tensor, Tensor] | None = None  # input and result, for the next linear that reads the input
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x [..., K] -> [..., N]."""
-        if self.kept is None or self.kept[0] is not x:
-            y = _Linear.apply(x.reshape(-1, x.shape[-1]), self.cent, self.out_scale * self.gain, self)
-            self.kept = (x, y.view(*x.shape[:-1], -1))
-        return self.kept[1]
-
-    def weight(self, cent: Tensor) -> Tensor:
-        """The whole-number weights, bfloat16 [K, N]."""
-        flat = to_grid(cent, self.peak) * torch.exp2(self.exp)[..., None, None]
-        flat = flat.bfloat16().flatten(1, 2).transpose(1, 2).contiguous()  # [P, 2, Gn C]
-        rows = flat.gather(2, self.place[:, None].expand(-1, 2, -1)).flatten(0, 1)
-        return torch.zeros(self.inputs, rows.shape[1], dtype=rows.dtype).index_add_(0, self.pairs.flatten(), rows)
-
-    def codebook_gradient(self, grad_weight: Tensor) -> Tensor:
-        """Gradient of the whole-number weights [K, N] -> gradient of the codebooks [P, Gn, C, 2]."""
-        positions, groups, count, _ = self.cent.shape
-        rows = grad_weight[self.pairs.flatten()].float().view(positions, 2, -1)
-        total = torch.zeros(positions, 2, groups * count)
-        total.scatter_add_(2, self.place[:, None].expand(-1, 2, -1), rows)
-        total *= torch.exp2(self.exp).repeat_interleave(count, 1)[:, None]
-        return total.transpose(1, 2).reshape(self.cent.shape)
-
-    def tensors(self) -> WvqTensors:
-        """The present state."""
-        return WvqTensors(
-            self.pairs, self.cent.detach(), self.exp, self.idx.long(), (self.out_scale * self.gain).detach(),
-            self.inputs, self.group, self.act_bits,
-        )  # fmt: skip
-
-
-class Part(nn.Module):
-    """One of the linears that were fused: a slice of the outputs."""
-
-    def __init__(self, whole: StudentLinear, first: int, last: int):
-        super().__init__()
-        self.whole, self.first, self.last = [whole], first, last  # in a list: shared, not a child
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.whole[0](x)[..., self.first : self.last]
-
-
-def hidden_states(model: TorchQwen3, tokens: Tensor) -> Tensor:
-    """What the head reads: tokens int64 [B, T] -> [B, T, hidden]."""
-    cos, sin = model.rope(tokens.shape[1], tokens.device)
-    x = model.model.embed_tokens(tokens)
-    for block in model.model.layers:
-        x = block(x, cos, sin, 0.0)
-    return model.model.norm(x)
-
-
-def head_weight(model: TorchQwen3) -> Tensor:
-    """float32 [vocab, hidden], tied or not."""
-    return model.model.embed_tokens.weight if model.cfg.tie_word_embeddings else model.lm_head.weight
-
-
-class Student(nn.Module):
-    """A float model whose linears are replaced, one fused linear after the other, by quantised ones."""
-
-    def __init__(self, teacher: TorchQwen3):
-        super().__init__()
-        self.network = copy.deepcopy(teacher)
-        self.parts = fused_parts(teacher.cfg)
-        self.linears = nn.ModuleDict()
-
-    def float_weight(self, name: str) -> Tensor:
-        """The float weight of a fused linear that has not been replaced: [N, K]."""
-        if name == HEAD:
-            return head_weight(self.network)
-        return torch.cat([self.network.get_submodule(part).weight for part in self.parts[name]])
-
-    def replace(self, name: str, tensors: WvqTensors) -> None:
-        """Put the quantised linear in the place of its parts."""
-        linear, first = StudentLinear(tensors), 0
-        self.linears[name.replace(".", "/")] = linear
-        if name == HEAD:
-            return
-        for part in self.parts[name]:
-            parent, _, last = part.rpartition(".")
-            owner = self.network.get_submodule(parent)
-            outputs = getattr(owner, last).weight.shape[0]
-            setattr(owner, last, Part(linear, first, first + outputs))
-            first += outputs
-
-    def linear(self, name: str) -> StudentLinear:
-        return self.linears[name.replace(".", "/")]
-
-    def has(self, name: str) -> bool:
-        """Whether the fused linear has been replaced."""
-        return name.replace(".", "/") in self.linears
-
-    def forget(self) -> None:
-        """Drop what the linears keep of the last pass."""
-        for linear in self.linears.values():
-            linear.kept = None
-
-    def head(self, hidden: Tensor) -> Tensor:
-        """Logits float32 [..., vocab]."""
-        if self.has(HEAD):
-            return self.linear(HEAD)(hidden)
-        return F.linear(hidden, head_weight(self.network)).float()
-
-    def state(self) -> dict:
-        """The quantised linears and the norm gains, as tensors and numbers."""
-        linears = {name: vars(self.linear(name).tensors()) for name in self.parts if self.has(name)}
-        return {"linears": linears, "norms": {name: p.detach() for name, p in self.norms()}}
-
-    def restore(self, state: dict) -> None:
-        """Take over the `state` of a student of the same teacher."""
-        for name, fields in state["linears"].items():
-            self.replace(name, WvqTensors(**fields))
-        for name, parameter in self.norms():
-            parameter.data = state["norms"][name].clone()
-
-    def norms(self) -> list[tuple[str, nn.Parameter]]:
-        """The norm gains by tensor name."""
-        return [(name, p) for name, p in self.network.named_parameters() if name.endswith("norm.weight")]
-
-    @torch.no_grad()
-    def export(self, source: str, sha256: str) -> QuantizedModel:
-        """Round to the stored format (exact golden arithmetic from here on)."""
-        linears = {name: self.linear(name).tensors().finish() for name in self.parts}
-        norms = {name: p.detach().numpy().copy() for name, p in self.norms()}
-        return QuantizedModel(linears, norms, source, sha256, parts=self.parts)
-
-
-class _Captured(Exception):
-    """Ends a forward pass early."""
-
-
-def block_input(block: nn.Module, linear: str, x: Tensor, cos: Tensor, sin: Tensor) -> Iterator[Tensor]:
-    """What the linear at `linear` of a block reads, sequence by sequence: x [B, T, hidden] -> float32 [T, K] each."""
-    seen = []
-
-    def hook(module, args):
-        seen.append(args[0])
-        raise _Captured
-
-    handle = block.get_submodule(linear).register_forward_pre_hook(hook)
-    try:
-        for sequence in x.split(SEQUENCES):
-            try:
-                block(sequence, cos, sin, 0.0)
-            except _Captured:
-                yield seen.pop().flatten(0, 1).float()
-    finally:
-        handle.remove()
-
-
-def moments(ideal: Iterator[Tensor], found: Iterator[Tensor], act_bits: int) -> tuple[Tensor, Tensor]:
-    """gram = Xq'Xq / S and cross = (X - Xq)'Xq / S of the float and the quantised model's inputs, [K, K] each."""
-    gram = cross = 0.0
-    count = 0
-    for x, xq in zip(ideal, found, strict=True):
-        whole, scale = quantize_activation(xq, act_bits)
-        xq = whole * scale
-        gram, cross, count = gram + xq.T @ xq, cross + (x - xq).T @ xq, count + len(x)
-    return gram / count, cross / count
-
-
-class Calibration:
-    """Quantises a model layer by layer; after every layer it can be saved and continued.
-
-    Kept are the hidden states of the calibration tokens before the present layer, of the float and of the quantised
-    model; of other layers only the weights.
-    """
-
-    def __init__(self, teacher: TorchQwen3, tokens: Tensor, settings: dict[str, Setting]):
-        self.teacher, self.student, self.settings = teacher, Student(teacher), settings
-        self.layer = 0
-        self.cos, self.sin = teacher.rope(tokens.shape[1], tokens.device)
-        self.ideal = teacher.model.embed_tokens(tokens).detach()  # [B, T, hidden]
-        self.found = self.ideal.clone()
-
-    @torch.no_grad()
-    def run(self, report: Callable[[str], None], save: Callable[[], None] = lambda: None) -> Student:
-        """Quantise what is left. `report(name)` after every linear, `save()` after every layer."""
-        with torch.autocast("cpu", torch.bfloat16):
-            while self.layer < self.teacher.cfg.num_hidden_layers:
-                for name in FUSED:
-                    self.quantize(name)
-                    report(f"model.layers.{self.layer}.{name}")
-                self.advance()
-                self.layer += 1
-                save()
-            if not self.student.has(HEAD):
-                self.quantize_head()
-                report(HEAD)
-        self.student.forget()
-        return self.student
-
-    def state(self) -> dict:
-        """What a resumed run needs, for torch.save."""
-        return {"layer": self.layer, "ideal": self.ideal, "found": self.found, "student": self.student.state()}
-
-    def resume(self, state: dict) -> None:
-        """Continue from `state`."""
-        self.layer, self.ideal, self.found = state["layer"], state["ideal"], state["found"]
-        self.student.restore(state["student"])
-
-    def quantize(self, name: str) -> None:
-        full, first = f"model.layers.{self.layer}.{name}", FUSED[name][0]
-        blocks = [m.model.layers[self.layer] for m in (self.teacher, self.student.network)]
-        inputs = [
-            block_input(b, first, x, self.cos, self.sin) for b, x in zip(blocks, (self.ideal, self.found), strict=True)
-        ]
-        self.replace(full, *inputs)
-
-    def replace(self, name: str, ideal: Iterator[Tensor], found: Iterator[Tensor]) -> None:
-        setting = self.settings[name]
-        with torch.autocast("cpu", enabled=False):
-            gram, cross = moments(ideal, found, setting.act_bits)
-            weight = self.student.float_weight(name)
-            target = correct_target(weight, gram, cross)
-            self.student.replace(name, quantize_linear(target, Metric.of(gram), setting, scale=output_scale(weight)))
-
-    def advance(self) -> None:
-        """Hidden states after the layer."""
-        for x, model in ((self.ideal, self.teacher), (self.found, self.student.network)):
-            block = model.model.layers[self.layer]
-            for sequence in x.split(SEQUENCES):
-                sequence.copy_(block(sequence, self.cos, self.sin, 0.0))
-        self.student.forget()
-
-    def quantize_head(self) -> None:
-        norms = [model.model.norm for model in (self.teacher, self.student.network)]
-        states = [
-            (norm(part).flatten(0, 1) for part in x.split(SEQUENCES))
-            for norm, x in zip(norms, (self.ideal, self.found), strict=True)
-        ]
-        self.replace(HEAD, *states)
+HEAD_CHOICES = ((16, 0.0), (32, 0.0), (64, 0.0), (16, 1.0), (64, 0.5), (32, 1.0), (64, 1.0))  # centroids, residual
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -365,16 +79,23 @@ class FrozenHead:
 class DistilSettings:
     """The recipe of distillation. Learning rates are per step of Adam."""
 
-    steps: int = 100
+    steps: int = 60
     batch: int = 4
     context: int = 512
-    cent_lr: float = 0.3  # units of the int8 grid
-    gain_lr: float = 2e-3  # output scales, relative
-    norm_lr: float = 2e-3  # norm gains, relative to their mean size
+    cent_lr: float = 0.05  # units of the int8 grid
+    gain_lr: float = 3e-4  # output scales, relative
+    norm_lr: float = 3e-4  # norm gains, relative to their mean size
+    latent_lr: float = 0.0  # latent weights, relative to their mean size; 0: the indices stay
     warmup: int = 5
     final_lr: float = 0.05
     clip: float = 1.0
     seed: int = 1
+
+    def schedule(self) -> TrainSettings:
+        return TrainSettings(
+            steps=self.steps, batch=self.batch, context=self.context, warmup=self.warmup, final_lr=self.final_lr,
+            seed=self.seed,
+        )  # fmt: skip
 
 
 class Distiller:
@@ -383,29 +104,25 @@ class Distiller:
     def __init__(self, teacher: TorchQwen3, student: Student, settings: DistilSettings, tokens: np.ndarray):
         self.teacher, self.student, self.settings, self.tokens = teacher, student, settings, tokens
         self.step, self.seconds = 0, 0.0
-        student.requires_grad_(False)
+        student.requires_grad_(False).train()
         self.head = FrozenHead(student.linear(HEAD))
         self.teacher_head = head_weight(teacher).detach().bfloat16().T  # [hidden, vocab]
-        layers = [linear for name, linear in student.linears.items() if name != HEAD]
-        norms = [norm for _, norm in student.norms()]
+        layers = [student.linear(name) for name in student.parts if name != HEAD]
         groups = [
             {"params": [layer.cent for layer in layers], "peak": settings.cent_lr},
             {"params": [layer.gain for layer in layers], "peak": settings.gain_lr},
-            *({"params": [norm], "peak": settings.norm_lr * float(norm.abs().mean())} for norm in norms),
+            *({"params": [p], "peak": settings.norm_lr * float(p.abs().mean())} for _, p in student.norms()),
         ]
-        for group in groups:
-            for parameter in group["params"]:
-                parameter.requires_grad_(True)
-        self.parameters = [p for group in groups for p in group["params"]]
+        if settings.latent_lr:
+            for layer in layers:
+                layer.add_latent()
+            groups.append({"params": [layer.latent for layer in layers], "peak": settings.latent_lr})
+        self.parameters = [p.requires_grad_(True) for group in groups for p in group["params"]]
         self.optimiser = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.95), fused=True)
 
     def train_step(self) -> float:
-        """One optimiser step; returns the batch's loss in nats."""
-        settings = self.settings
-        schedule = TrainSettings(
-            steps=settings.steps, batch=settings.batch, context=settings.context, warmup=settings.warmup,
-            final_lr=settings.final_lr, seed=settings.seed,
-        )  # fmt: skip
+        """One optimiser step; returns the batch's loss in nats per token."""
+        start, schedule = time.perf_counter(), self.settings.schedule()
         tokens = batch_at(self.tokens, schedule, self.step)[:, :-1]
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
@@ -414,10 +131,174 @@ class Distiller:
         loss = _HeadLoss.apply(hidden.flatten(0, 1).float(), ideal.flatten(0, 1), self.head, self.teacher_head)
         loss.backward()
         self.student.forget()
-        torch.nn.utils.clip_grad_norm_(self.parameters, settings.clip)
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * schedule.lr_scale(self.step)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
+        self.seconds += time.perf_counter() - start
         return loss.item()
+
+    def plan(self, minutes: float, probe: int = 3) -> None:
+        """Set the number of steps so that it takes about `minutes`; the first `probe` steps are run for it."""
+        self.train_step()  # pays for allocation
+        self.seconds = 0.0
+        for _ in range(probe - 1):
+            self.train_step()
+        each = self.seconds / (probe - 1)
+        self.set_steps(max(probe + 1, int(minutes * 60 / each)))
+
+    def set_steps(self, steps: int) -> None:
+        """The length of the run, in steps."""
+        self.settings = replace(self.settings, steps=steps)
+
+    def state(self) -> dict:
+        """What a resumed run needs beside the calibration's state."""
+        latents = [layer.latent for layer in self.student.linears.values() if layer.latent is not None]
+        return {
+            "settings": asdict(self.settings),
+            "step": self.step,
+            "seconds": self.seconds,
+            "latents": [latent.detach() for latent in latents],
+            "units": [layer.unit for layer in self.student.linears.values() if layer.latent is not None],
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def resume(self, state: dict) -> None:
+        """Continue from `state`; the student has been restored."""
+        self.settings = DistilSettings(**state["settings"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        layers = [layer for layer in self.student.linears.values() if layer.latent is not None]
+        for layer, latent, unit in zip(layers, state["latents"], state["units"], strict=True):
+            layer.latent.data, layer.unit = latent.clone(), unit
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def fit(self, report: Callable[[int, float], None], save: Callable[[], None], save_every: int = 20) -> None:
+        """Train up to settings.steps; `report(step, loss)` after every step, `save()` now and then and at the end."""
+        while self.step < self.settings.steps:
+            report(self.step + 1, self.train_step())
+            if self.step % save_every == 0 or self.step == self.settings.steps:
+                save()
+        for layer in self.student.linears.values():
+            if layer.latent is not None:
+                layer.choose_indices()
+        self.student.eval()
+
+
+@dataclass(frozen=True)
+class WvqRecipe:
+    """All choices of a run; numbers only, so that a state file can hold them."""
+
+    budget: float = 4.0  # bits per weight over the decoder's linears, everything stored counted
+    head_bits: float = 4.5  # the same for the head, at most
+    act_bits: int = 10
+    calibration: int = 64  # contexts
+    sensitivity: int = 8  # contexts
+    context: int = 512
+    distil: DistilSettings = field(default_factory=DistilSettings)
+
+
+def head_setting(outputs: int, inputs: int, bits: float, act_bits: int) -> Setting:
+    """The largest setting of `HEAD_CHOICES` within `bits` per weight; UserError if there is none."""
+    settings = [Setting(centroids, share, act_bits=act_bits) for centroids, share in HEAD_CHOICES]
+    sizes = {setting: setting.bits(outputs, inputs) / (outputs * inputs) for setting in settings}
+    fitting = [setting for setting in settings if sizes[setting] <= bits]
+    if not fitting:
+        raise UserError(f"--head-bits: found {bits}, allowed {min(sizes.values()):.2f} and more for this model")
+    return max(fitting, key=sizes.get)
+
+
+class WvqRun:
+    """Sensitivity, calibration and distillation of one model; can be saved and continued at any time."""
+
+    def __init__(
+        self, cfg: Qwen3Config, weights: dict[str, np.ndarray], sha256: str, tokens: np.ndarray, recipe: WvqRecipe
+    ):
+        self.sha256, self.tokens, self.recipe = sha256, tokens, recipe
+        self.teacher = TorchQwen3(cfg)
+        self.teacher.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()}, strict=False)
+        self.teacher.eval().requires_grad_(False)
+        self.settings: dict[str, Setting] = {}
+        self.calibration: Calibration | None = None
+        self.distiller: Distiller | None = None
+        self.seconds = 0.0  # of calibration
+
+    @property
+    def student(self) -> Student:
+        """The quantised model, as far as it is."""
+        return self.calibration.student
+
+    def batch(self, contexts: int, number: int) -> Tensor:
+        """Contexts of the training text, the same for every run: int64 [contexts, context]."""
+        schedule = TrainSettings(batch=contexts, context=self.recipe.context, seed=number)
+        return batch_at(self.tokens, schedule, 0)[:, :-1]
+
+    def choose(self) -> None:
+        """Measure the sensitivities and spend the budget."""
+        start, recipe = time.perf_counter(), self.recipe
+        linears = measure_sensitivity(self.teacher, self.batch(recipe.sensitivity, 1001))
+        self.settings = choose_settings(linears, recipe.budget, recipe.act_bits)
+        self.settings[HEAD] = head_setting(*head_weight(self.teacher).shape, recipe.head_bits, recipe.act_bits)
+        self.start_calibration()
+        self.seconds += time.perf_counter() - start
+
+    def start_calibration(self) -> None:
+        """Hidden states of the calibration tokens before the first layer."""
+        self.calibration = Calibration(self.teacher, self.batch(self.recipe.calibration, 1002), self.settings)
+
+    def calibrate(self, report: Callable[[str], None], save: Callable[[], None]) -> None:
+        """Quantise the layers that are left; see Calibration.run."""
+        start, before = time.perf_counter(), self.seconds
+
+        def count_and_save():
+            self.seconds = before + time.perf_counter() - start
+            save()
+
+        self.calibration.run(report, count_and_save)
+        self.seconds = before + time.perf_counter() - start
+
+    def start_distillation(self) -> None:
+        """The optimiser, with the recipe's settings."""
+        self.distiller = Distiller(self.teacher, self.student, self.recipe.distil, self.tokens)
+
+    def save_state(self, path: Path) -> None:
+        """Write what a resumed run needs, atomically."""
+        state = {
+            "sha256": self.sha256,
+            "recipe": asdict(self.recipe),
+            "settings": {name: asdict(setting) for name, setting in self.settings.items()},
+            "calibration": self.calibration.state(),
+            "distiller": self.distiller.state() if self.distiller else None,
+            "seconds": self.seconds,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(path.suffix + ".new")
+        torch.save(state, temporary)
+        os.replace(temporary, path)
+
+    @classmethod
+    def from_state(
+        cls, path: Path, cfg: Qwen3Config, weights: dict[str, np.ndarray], sha256: str, tokens: np.ndarray
+    ) -> "WvqRun":
+        """Continue from a state file. UserError if it is missing, damaged or of another float model."""
+        if not path.is_file():
+            raise UserError(f"{path}: state: found nothing, allowed a state file of an earlier run")
+        try:
+            state = torch.load(path, weights_only=True)
+            if state["sha256"] != sha256:
+                raise UserError(f"{path}: sha256: found {state['sha256']}, allowed that of --model, {sha256}")
+            recipe = dict(state["recipe"])
+            recipe["distil"] = DistilSettings(**recipe["distil"])
+            run = cls(cfg, weights, sha256, tokens, WvqRecipe(**recipe))
+            run.settings = {name: Setting(**setting) for name, setting in state["settings"].items()}
+            run.seconds = state["seconds"]
+            run.start_calibration()
+            run.calibration.resume(state["calibration"])
+            if state["distiller"] is not None:
+                run.start_distillation()
+                run.distiller.resume(state["distiller"])
+        except (RuntimeError, KeyError, TypeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(f"{path}: found no usable state ({reason}), allowed a state file of `quantize`") from None
+        return run
