@@ -1,0 +1,126 @@
+// fp32_add: y = a + b or a - b, rounded to nearest even. The one place that a primitive of the device may replace.
+//
+// Numbers:  subnormal inputs and results are zeros of their sign; x - x = +0; overflow is infinity; NaN in or inf - inf gives
+//           0x7FC00000. A sum below 2^-126 is exact, so flushing needs no rounding.
+// Steps:    1 order by magnitude   2 align, sticky bit   3 add   4 leading zeros   5 normalise   6 round
+//
+// Latency:       fp32_pkg::AddLatency = 6. Throughput: one sum a cycle.
+// Back-pressure: every register holds while enable_i is low.
+//
+// Ports:
+//   subtract_i  1: a - b
+module fp32_add (
+    input  logic        clk_i,
+    input  logic        enable_i,
+    input  logic [31:0] a_i,
+    input  logic [31:0] b_i,
+    input  logic        subtract_i,
+    output logic [31:0] y_o
+);
+  localparam int unsigned Stages = 6;
+  if (Stages != fp32_pkg::AddLatency) $error("%m: AddLatency is %0d, allowed: 6", fp32_pkg::AddLatency);
+
+  // ---- 1: the larger magnitude first; subnormals lose their fraction ---------------------------------------------
+  wire swap = a_i[30:0] < b_i[30:0];
+  wire a_some = a_i[30:23] != '0, b_some = b_i[30:23] != '0;
+  wire [7:0] a_less_b = a_i[30:23] - b_i[30:23];
+  wire [7:0] b_less_a = b_i[30:23] - a_i[30:23];
+
+  logic sign1_q, minus1_q;  // sign of the larger; magnitudes are subtracted
+  logic [7:0] exp1_q, shift1_q;
+  logic [23:0] large1_q, small1_q;  // with the leading one
+  always_ff @(posedge clk_i) begin
+    if (enable_i) begin
+      sign1_q  <= swap ? b_i[31] ^ subtract_i : a_i[31];
+      minus1_q <= a_i[31] ^ b_i[31] ^ subtract_i;
+      exp1_q   <= swap ? b_i[30:23] : a_i[30:23];
+      shift1_q <= swap ? b_less_a : a_less_b;
+      large1_q <= swap ? {b_some, b_i[22:0] & {23{b_some}}} : {a_some, a_i[22:0] & {23{a_some}}};
+      small1_q <= swap ? {a_some, a_i[22:0] & {23{a_some}}} : {b_some, b_i[22:0] & {23{b_some}}};
+    end
+  end
+
+  // ---- 2: align; guard and round bit below the fraction, everything lower in the sticky bit ----------------------
+  wire far = shift1_q[7:5] != '0;
+  wire [25:0] aligned = {small1_q, 2'b0} >> shift1_q[4:0];
+  wire [25:0] lost = {small1_q, 2'b0} & ~({26{1'b1}} << shift1_q[4:0]);
+  wire top_exp = exp1_q == 8'd255;
+
+  logic sign2_q, minus2_q, nan2_q, inf2_q;
+  logic [7:0] exp2_q;
+  logic [23:0] large2_q;
+  logic [26:0] small2_q;
+  always_ff @(posedge clk_i) begin
+    if (enable_i) begin
+      sign2_q  <= sign1_q;
+      minus2_q <= minus1_q;
+      exp2_q   <= exp1_q;
+      large2_q <= large1_q;
+      small2_q <= {far ? 26'b0 : aligned, far ? small1_q[23] : lost != '0};
+      inf2_q   <= top_exp;
+      // the larger is a NaN, or both are infinities (equal exponents, the smaller fraction is 0 too)
+      nan2_q   <= top_exp && (large1_q[22:0] != '0 || (shift1_q == '0 && minus1_q));
+    end
+  end
+
+  // ---- 3: add; never negative ------------------------------------------------------------------------------------
+  logic sign3_q, minus3_q, nan3_q, inf3_q;
+  logic [7:0] exp3_q;
+  logic [27:0] sum3_q;
+  always_ff @(posedge clk_i) begin
+    if (enable_i) begin
+      sign3_q  <= sign2_q;
+      minus3_q <= minus2_q;
+      nan3_q   <= nan2_q;
+      inf3_q   <= inf2_q;
+      exp3_q   <= exp2_q;
+      sum3_q   <= {1'b0, large2_q, 3'b0} + ({1'b0, small2_q} ^ {28{minus2_q}}) + 28'(minus2_q);
+    end
+  end
+
+  // ---- 4: leading zeros ------------------------------------------------------------------------------------------
+  logic sign4_q, nan4_q, inf4_q, zero4_q;
+  logic [7:0] exp4_q;
+  logic [4:0] zeros4_q;
+  logic [27:0] sum4_q;
+  always_ff @(posedge clk_i) begin
+    if (enable_i) begin
+      sign4_q  <= sign3_q && !(minus3_q && sum3_q == '0);  // x - x is +0
+      nan4_q   <= nan3_q;
+      inf4_q   <= inf3_q;
+      zero4_q  <= sum3_q == '0;
+      exp4_q   <= exp3_q;
+      zeros4_q <= fp32_pkg::leading_zeros({sum3_q, 4'b1111});
+      sum4_q   <= sum3_q;
+    end
+  end
+
+  // ---- 5: normalise ----------------------------------------------------------------------------------------------
+  logic sign5_q, nan5_q, inf5_q, zero5_q;
+  logic [9:0] exp5_q;  // two's complement
+  logic [26:0] sum5_q;  // without the leading one; 23 bits of fraction, 4 below
+  always_ff @(posedge clk_i) begin
+    if (enable_i) begin
+      sign5_q <= sign4_q;
+      nan5_q  <= nan4_q;
+      inf5_q  <= inf4_q;
+      zero5_q <= zero4_q;
+      exp5_q  <= 10'(exp4_q) + 10'd1 - 10'(zeros4_q);
+      sum5_q  <= 27'(sum4_q << zeros4_q);
+    end
+  end
+
+  // ---- 6: round; a carry out of the fraction goes into the exponent, and from the largest number to infinity -----
+  wire up = sum5_q[3] && (sum5_q[4] || sum5_q[2:0] != '0);
+  wire [30:0] rounded = {exp5_q[7:0], sum5_q[26:4]} + 31'(up);
+  wire above = nan5_q || inf5_q || (!exp5_q[9] && exp5_q[8:0] >= 9'd255);
+  wire below = zero5_q || exp5_q[9] || exp5_q == '0;
+  always_ff @(posedge clk_i) begin
+    if (enable_i) begin
+      y_o[31] <= sign5_q && !nan5_q;
+      if (above) y_o[30:0] <= {8'd255, nan5_q, 22'b0};
+      else if (below) y_o[30:0] <= '0;
+      else y_o[30:0] <= rounded;
+    end
+  end
+endmodule
