@@ -56,7 +56,7 @@ module fp32_log
   logic [31:0] distance, inverse_q, z, z_third, z_late, square, square_late, slope, curve, series;
   logic [31:0] point_q, point, e, e_ln2, sum;
   fp32_add u_distance (
-      .clk_i, .enable_i, .a_i({One[31:23], fraction_q}), .b_i({One[31:24], One[23:16] + j_q, 16'b0}), .subtract_i(1'b1),
+      .clk_i, .enable_i, .a_i({One[31:23], fraction_q}), .b_i({One[31:16] + 16'(j_q), 16'b0}), .subtract_i(1'b1),
       .y_o(distance)
   );
   fp32_delay #(.Width(8), .Cycles(AtDistance - TableLatency - AtJ)) u_j_inverse (.clk_i, .enable_i, .d_i(j_q), .q_o(j_inverse));
