@@ -22,24 +22,10 @@ from lutloom.qwen3 import Qwen3, Qwen3Config
 
 SCHEMES = ("wvq", "covq", "float")
 REPORT_FILE = evaluate.QUANTIZE_REPORT
+BUDGET = 4.0  # bits per weight of the decoder's linears
+HEAD_BITS = 4.5  # bits per weight of the head
+HEAD_CONTEXTS = 32  # of the training text, for the head of a co-quantised model
 SMALL = 20_000_000  # weights of the decoder up to which training the indices too is affordable
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What `--bits` stands for."""
-
-    budget: float  # bits per weight of the decoder's linears
-    head_bits: float
-    minutes: float = 9.0  # of distillation
-
-
-PRESETS = {
-    "2.25": Preset(2.25, 4.5),
-    "3": Preset(3.0, 4.5),
-    "4": Preset(4.0, 4.5),
-    "4.5": Preset(4.5, 4.5),
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -53,10 +39,15 @@ def quantize_command(
     scheme: Annotated[
         str, typer.Option(help="wvq, covq, or float: a float model trained on by covq's recipe (the control).")
     ] = "wvq",
-    bits: Annotated[str, typer.Option(help=f"wvq: preset of bits per weight: {', '.join(PRESETS)}.")] = "4",
-    budget: Annotated[float | None, typer.Option(min=1, help="wvq: bits per weight of the decoder's linears.")] = None,
-    head_bits: Annotated[float | None, typer.Option(min=1, help="wvq: bits per weight of the head, at most.")] = None,
-    act_bits: Annotated[int, typer.Option(min=8, max=12, help="wvq: bits of an activation.")] = 10,
+    budget: Annotated[
+        float | None, typer.Option(min=1, help=f"wvq: bits per weight of the decoder's linears; default {BUDGET}.")
+    ] = None,
+    head_bits: Annotated[
+        float | None, typer.Option(min=1, help=f"Bits per weight of the head, at most; default {HEAD_BITS}.")
+    ] = None,
+    act_bits: Annotated[
+        int, typer.Option(min=8, max=12, help="Bits of an activation of wvq (all linears, or covq's head).")
+    ] = 10,
     minutes: Annotated[
         float | None, typer.Option("--minutes", "--qat-minutes", min=0.1, help="Length of training, measured here.")
     ] = None,
@@ -75,8 +66,6 @@ def quantize_command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
     if scheme not in SCHEMES:
         raise UserError(f"--scheme: found {scheme}, allowed {', '.join(SCHEMES)}")
-    if bits not in PRESETS:
-        raise UserError(f"--bits: found {bits}, allowed {', '.join(PRESETS)} (or --budget for any other number)")
     if minutes is not None and steps is not None:
         raise UserError("--minutes and --steps: found both, allowed one of them")
     if resume and any(value is not None for value in (minutes, steps, lr, distil, budget, head_bits)):
@@ -87,11 +76,11 @@ def quantize_command(
     job = Job(source, out, state or Path("build/quantize") / f"{out.resolve().name}.pt", resume, threads, Console())
     keep_freed_memory()
     if scheme == "wvq":
-        preset = PRESETS[bits]
-        run_wvq(job, budget or preset.budget, head_bits or preset.head_bits, act_bits, minutes or preset.minutes, steps)
+        run_wvq(job, budget or BUDGET, head_bits or HEAD_BITS, act_bits, minutes, steps)
     else:
         recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
-        run_covq(job, {key: value for key, value in recipe.items() if value is not None}, minutes)
+        recipe = {key: value for key, value in recipe.items() if value is not None}
+        run_covq(job, recipe, minutes, head_bits or HEAD_BITS, act_bits)
 
 
 @dataclass(frozen=True)
@@ -109,9 +98,9 @@ class Job:
         """Tokens of the text that belongs to the model: uint16 [n]. See `evaluation_tokens`."""
         if self.source.path.is_dir() and (self.source.path / corpus.VALIDATION_FILE).is_file():
             texts, _ = corpus.split_works(corpus.load_works())
-        else:
-            texts, _ = corpus.debian_texts()
-        return corpus.encode_texts(self.source.tokenizer(), texts)
+            return corpus.encode_texts(self.source.tokenizer(), texts)
+        corpus.debian_texts()
+        return evaluate.load_text(corpus.DEBIAN_FOLDER / "train.txt", self.source.tokenizer()).astype(np.uint16)
 
     def evaluation_tokens(self) -> tuple[np.ndarray, int]:
         """(tokens int [n], context): of validation.safetensors beside the model, else of the Debian corpus."""
@@ -139,7 +128,7 @@ def keep_freed_memory() -> None:
 # --- wvq --------------------------------------------------------------------------------------------------------------
 
 
-def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: float, steps: int | None) -> None:
+def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: float | None, steps: int | None) -> None:
     """All stages of wvq: settings by sensitivity, calibration, distillation, rounding, evaluation."""
     import torch
 
@@ -173,7 +162,7 @@ def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: f
         "linears": {name: [s.centroids, s.residual] for name, s in run.settings.items()},
     }
     job.write_report(report)
-    job.write_report(report | measure_wvq(job))
+    job.write_report(report | measure(job))
 
 
 def distil_settings(cfg: Qwen3Config):
@@ -184,7 +173,7 @@ def distil_settings(cfg: Qwen3Config):
     weights = sum(int(np.prod(shapes[f"{name}.weight"])) for name in cfg.linear_names())
     if weights > SMALL:
         return DistilSettings()
-    return DistilSettings(batch=16, context=256, latent_lr=5e-3, warmup=20, final_lr=0.02)
+    return DistilSettings(steps=400, batch=16, latent_lr=5e-3, warmup=20, final_lr=0.02)
 
 
 def calibrate(run, job: Job) -> None:
@@ -201,13 +190,13 @@ def calibrate(run, job: Job) -> None:
     run.save_state(job.state)
 
 
-def train_wvq(run, job: Job, minutes: float, steps: int | None) -> None:
+def train_wvq(run, job: Job, minutes: float | None, steps: int | None) -> None:
     """Distillation with a progress bar; continues where a resumed run stopped."""
     if run.distiller is None:
         run.start_distillation()
-        if steps is None:
+        if minutes is not None:
             run.distiller.plan(minutes)
-        else:
+        elif steps is not None:
             run.distiller.set_steps(steps)
     distiller = run.distiller
     with progress_bar(job.console, "distil") as progress:
@@ -215,7 +204,7 @@ def train_wvq(run, job: Job, minutes: float, steps: int | None) -> None:
         distiller.fit(loss_report(progress, task, job.console), lambda: run.save_state(job.state))
 
 
-def measure_wvq(job: Job) -> dict:
+def measure(job: Job) -> dict:
     """Perplexity of the float model and of the written one, the latter bit for bit as the hardware computes."""
     from lutloom.generate import DEFAULT_HARDWARE, cached_image
     from lutloom.hardware import configuration
@@ -250,10 +239,11 @@ def portable_name(source: Source) -> str:
 # --- covq -------------------------------------------------------------------------------------------------------------
 
 
-def run_covq(job: Job, recipe: dict, minutes: float | None) -> None:
+def run_covq(job: Job, recipe: dict, minutes: float | None, head_bits: float, act_bits: int) -> None:
     """All stages of covq, or of its control. `recipe` overrides fields of covq_train.QatSettings."""
     import torch
 
+    from lutloom.covq_qat import export
     from lutloom.covq_train import QatSettings, QatTrainer
 
     torch.set_num_threads(job.threads)
@@ -278,16 +268,29 @@ def run_covq(job: Job, recipe: dict, minutes: float | None) -> None:
         tokenizer = job.source.tokenizer().to_str(pretty=False)
         checkpoint.save(job.out, cfg, tensors, tokenizer, corpus.END_OF_TEXT)
         network = Qwen3(*checkpoint.load(job.out))
-    else:
-        from lutloom.covq_qat import export
-
-        export(trainer.student, portable_name(job.source), sha256).save(job.out)
-        covq = QuantizedModel.load(job.out, portable_name(job.source))
-        network = Qwen3(cfg, {**weights, **covq.norms}, linear=covq.linear)
-    result = evaluate.perplexity(network, *job.evaluation_tokens())
-    report |= {"validation_predictions": result.predictions, "validation_perplexity": round(result.perplexity, 4)}
+        result = evaluate.perplexity(network, *job.evaluation_tokens())
+        job.write_report(report | {"perplexity": round(result.perplexity, 4), "predictions": result.predictions})
+        job.console.print(f"wrote {job.out}: perplexity {result.perplexity:.3f} ({result.predictions:,} tokens)")
+        return
+    quantised = export(trainer.student, portable_name(job.source), sha256)
+    with job.console.status("quantising the head"):
+        add_head(quantised, job, tokens, head_bits, act_bits)
+    quantised.save(job.out)
+    report |= {"bits_per_weight": evaluate.bits_per_weight(quantised)}
     job.write_report(report)
-    job.console.print(f"wrote {job.out}: validation perplexity {result.perplexity:.3f} ({result.predictions:,} tokens)")
+    job.write_report(report | measure(job))
+
+
+def add_head(model: QuantizedModel, job: Job, tokens: np.ndarray, head_bits: float, act_bits: int) -> None:
+    """Give a co-quantised model its head, which is wvq."""
+    from lutloom.train import TrainSettings, batch_at
+    from lutloom.wvq_head import HEAD, head_setting, quantize_head
+
+    cfg, weights = job.source.cfg, job.source.weights()
+    batch = batch_at(tokens, TrainSettings(batch=HEAD_CONTEXTS, context=256, seed=1003), 0)[:, :-1]
+    setting = head_setting(cfg.vocab_size, cfg.hidden_size, head_bits, act_bits)
+    model.linears[HEAD] = quantize_head(cfg, weights, model, batch.numpy(), setting)
+    model.parts[HEAD] = (HEAD,)
 
 
 def train_covq(trainer, job: Job, minutes: float | None) -> None:

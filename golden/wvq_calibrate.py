@@ -16,7 +16,7 @@ from lutloom.wvq import ENTRY_BITS, MAX_GROUP, WvqLinear
 
 TOP_EXPONENT = 4  # of the loudest positions: the quietest have a grid up to 2^4 times finer
 ACC_ROOM = 16  # log2 of the row entries of full size that the 32-bit accumulator has room for
-MARGIN = 1.25  # room that error feedback needs above the largest weight
+MARGIN = 0.9  # largest centroid, as a share of the largest weight (error feedback makes weights grow)
 AT_ONCE = 16  # pairs whose codebooks are trained together, before any of them is quantised
 EXHAUSTIVE = 256  # combinations of two stages up to which all are tried
 RESIDUAL_PEAK = 0.4  # largest residual, as a share of the largest weight

@@ -22,6 +22,7 @@ from lutloom.qwen3 import Qwen3Config
 from lutloom.torch_qwen3 import TorchQwen3
 from lutloom.train import TrainSettings, batch_at
 from lutloom.wvq_calibrate import Setting, choose_settings, quantize_activation
+from lutloom.wvq_head import head_setting
 from lutloom.wvq_student import (
     HEAD,
     Calibration,
@@ -33,7 +34,6 @@ from lutloom.wvq_student import (
 )
 
 CHUNK = 512  # tokens whose logits are held at a time
-HEAD_CHOICES = ((16, 0.0), (32, 0.0), (64, 0.0), (16, 1.0), (64, 0.5), (32, 1.0), (64, 1.0))  # centroids, residual
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -79,12 +79,12 @@ class FrozenHead:
 class DistilSettings:
     """The recipe of distillation. Learning rates are per step of Adam."""
 
-    steps: int = 60
-    batch: int = 4
-    context: int = 512
-    cent_lr: float = 0.05  # units of the int8 grid
-    gain_lr: float = 3e-4  # output scales, relative
-    norm_lr: float = 3e-4  # norm gains, relative to their mean size
+    steps: int = 50
+    batch: int = 8
+    context: int = 256
+    cent_lr: float = 0.02  # units of the int8 grid; 0.1 diverges: roundings that flip at random add noise
+    gain_lr: float = 7e-4  # output scales, relative
+    norm_lr: float = 5e-4  # norm gains, relative to their mean size
     latent_lr: float = 0.0  # latent weights, relative to their mean size; 0: the indices stay
     warmup: int = 5
     final_lr: float = 0.05
@@ -118,7 +118,7 @@ class Distiller:
                 layer.add_latent()
             groups.append({"params": [layer.latent for layer in layers], "peak": settings.latent_lr})
         self.parameters = [p.requires_grad_(True) for group in groups for p in group["params"]]
-        self.optimiser = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.95), fused=True)
+        self.optimiser = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
 
     def train_step(self) -> float:
         """One optimiser step; returns the batch's loss in nats per token."""
@@ -193,20 +193,10 @@ class WvqRecipe:
     budget: float = 4.0  # bits per weight over the decoder's linears, everything stored counted
     head_bits: float = 4.5  # the same for the head, at most
     act_bits: int = 10
-    calibration: int = 64  # contexts
+    calibration: int = 96  # contexts
     sensitivity: int = 8  # contexts
     context: int = 512
     distil: DistilSettings = field(default_factory=DistilSettings)
-
-
-def head_setting(outputs: int, inputs: int, bits: float, act_bits: int) -> Setting:
-    """The largest setting of `HEAD_CHOICES` within `bits` per weight; UserError if there is none."""
-    settings = [Setting(centroids, share, act_bits=act_bits) for centroids, share in HEAD_CHOICES]
-    sizes = {setting: setting.bits(outputs, inputs) / (outputs * inputs) for setting in settings}
-    fitting = [setting for setting in settings if sizes[setting] <= bits]
-    if not fitting:
-        raise UserError(f"--head-bits: found {bits}, allowed {min(sizes.values()):.2f} and more for this model")
-    return max(fitting, key=sizes.get)
 
 
 class WvqRun:

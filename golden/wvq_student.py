@@ -225,15 +225,21 @@ class Student(nn.Module):
 
     def state(self) -> dict:
         """The quantised linears and the norm gains, as tensors and numbers."""
-        linears = {name: dict(vars(self.linear(name).tensors())) for name in self.parts if self.has(name)}
-        for fields in linears.values():
-            fields["idx"] = fields["idx"].to(torch.uint8)
+        linears = {}
+        for name in self.parts:
+            if self.has(name):
+                linear = self.linear(name)
+                fields = vars(linear.tensors()) | {"out_scale": linear.out_scale, "gain": linear.gain.detach()}
+                linears[name] = fields | {"idx": fields["idx"].to(torch.uint8)}
         return {"linears": linears, "norms": {name: p.detach() for name, p in self.norms()}}
 
     def restore(self, state: dict) -> None:
         """Take over the `state` of a student of the same teacher."""
         for name, fields in state["linears"].items():
-            self.replace(name, WvqTensors(**(fields | {"idx": fields["idx"].long()})))
+            fields = fields | {"idx": fields["idx"].long()}
+            gain = fields.pop("gain")
+            self.replace(name, WvqTensors(**fields))
+            self.linear(name).gain.data = gain.clone()
         for name, parameter in self.norms():
             parameter.data = state["norms"][name].clone()
 
