@@ -96,23 +96,24 @@ module fp32_add (
   end
 
   // ---- 5: normalise ----------------------------------------------------------------------------------------------
-  logic sign5_q, nan5_q, inf5_q, zero5_q;
+  wire [26:0] norm = 27'(sum4_q << zeros4_q);  // without the leading one; 23 bits of fraction, 4 below
+  logic sign5_q, nan5_q, inf5_q, zero5_q, up5_q;
   logic [9:0] exp5_q;  // two's complement
-  logic [26:0] sum5_q;  // without the leading one; 23 bits of fraction, 4 below
+  logic [22:0] fraction5_q;
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
-      sign5_q <= sign4_q;
-      nan5_q  <= nan4_q;
-      inf5_q  <= inf4_q;
-      zero5_q <= zero4_q;
-      exp5_q  <= 10'(exp4_q) + 10'd1 - 10'(zeros4_q);
-      sum5_q  <= 27'(sum4_q << zeros4_q);
+      sign5_q     <= sign4_q;
+      nan5_q      <= nan4_q;
+      inf5_q      <= inf4_q;
+      zero5_q     <= zero4_q;
+      exp5_q      <= 10'(exp4_q) + 10'd1 - 10'(zeros4_q);
+      fraction5_q <= norm[26:4];
+      up5_q       <= norm[3] && (norm[4] || norm[2:0] != '0);
     end
   end
 
   // ---- 6: round; a carry out of the fraction goes into the exponent, and from the largest number to infinity -----
-  wire up = sum5_q[3] && (sum5_q[4] || sum5_q[2:0] != '0);
-  wire [30:0] rounded = {exp5_q[7:0], sum5_q[26:4]} + 31'(up);
+  wire [30:0] rounded = {exp5_q[7:0], fraction5_q} + 31'(up5_q);
   wire above = nan5_q || inf5_q || (!exp5_q[9] && exp5_q[8:0] >= 9'd255);
   wire below = zero5_q || exp5_q[9] || exp5_q == '0;
   always_ff @(posedge clk_i) begin

@@ -19,14 +19,14 @@ module fp32_from_int #(
   if (Stages != fp32_pkg::FromIntLatency) $error("%m: FromIntLatency is %0d, allowed: 4", fp32_pkg::FromIntLatency);
   if (Bits < 2 || Bits > 32) $error("%m: Bits is %0d, allowed: 2..32", Bits);
 
-  logic sign1_q, sign2_q, sign3_q, zero3_q;
+  logic sign1_q, sign2_q, sign3_q, zero3_q, up3_q;
   logic [Bits-1:0] magnitude1_q;
   logic [31:0] magnitude2_q;  // at the upper end
   logic [4:0] zeros2_q;
   logic [7:0] exp3_q;
-  logic [30:0] norm3_q;  // without the leading one; 23 bits of fraction, 8 below
+  logic [22:0] fraction3_q;
   wire [31:0] raised = 32'(magnitude1_q) << (32 - Bits);
-  wire up = norm3_q[7] && (norm3_q[8] || norm3_q[6:0] != '0);
+  wire [30:0] norm = 31'(magnitude2_q << zeros2_q);  // without the leading one; 23 bits of fraction, 8 below
 
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
@@ -40,9 +40,10 @@ module fp32_from_int #(
       sign3_q      <= sign2_q;
       zero3_q      <= magnitude2_q == '0;
       exp3_q       <= 8'(126 + Bits) - 8'(zeros2_q);
-      norm3_q      <= 31'(magnitude2_q << zeros2_q);
+      fraction3_q  <= norm[30:8];
+      up3_q        <= norm[7] && (norm[8] || norm[6:0] != '0);
 
-      y_o <= zero3_q ? '0 : {sign3_q, {exp3_q, norm3_q[30:8]} + 31'(up)};
+      y_o <= zero3_q ? '0 : {sign3_q, {exp3_q, fraction3_q} + 31'(up3_q)};
     end
   end
 endmodule

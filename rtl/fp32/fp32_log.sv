@@ -38,6 +38,7 @@ module fp32_log
   } end_t;
 
   wire [7:0] j = 8'(x_i[22:16]) + 8'(x_i[15]);
+  wire higher = x_i[22:15] >= 8'(2 * Halve - 1);  // j >= Halve
   end_t end_q, end_late;
   logic [7:0] j_q, j_inverse, j_point;
   logic [8:0] e_q, e_late;
@@ -48,7 +49,7 @@ module fp32_log
       end_q.top  <= x_i[30:23] == '1;
       end_q.zero <= x_i[30:23] == '0;
       j_q        <= j;
-      e_q        <= 9'(x_i[30:23]) - ((j >= 8'(Halve)) ? 9'd126 : 9'd127);
+      e_q        <= 9'(x_i[30:23]) - 9'd127 + 9'(higher);
       fraction_q <= x_i[22:0];
     end
   end

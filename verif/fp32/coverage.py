@@ -1,4 +1,4 @@
-"""Functional coverage of fp32: what kinds of numbers went in and came out, and each unit's own cases, from exact arithmetic."""
+"""Functional coverage of fp32: kinds of numbers in and out, and each unit's own cases, judged by exact arithmetic."""
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from verif.lib.record import Coverage
 
 STALLS = ["none", "input", "output", "both"]
 KINDS = ["zero", "negative zero", "subnormal", "least normal", "normal", "largest", "infinity", "NaN", "NaN payload"]
+ROUNDINGS = ["exact", "tie to even down", "tie to even up", "rounded down", "rounded up"]
 TABLES = {"Exp": 128, "Reciprocal": 256, "Rsqrt": 256, "Log": 129, "Sigmoid": 128}
 
 coverage = Coverage(
@@ -18,15 +19,14 @@ coverage = Coverage(
         "result": [kind for kind in KINDS if kind not in ("subnormal", "NaN payload")],
         "cancelled bits": list(range(1, 25)),
         "exponents apart": ["0", "1", "2..23", "24", "25", "26..31", "more"],
-        "sum": ["exact", "tie to even down", "tie to even up", "rounded down", "rounded up", "to infinity", "overflow",
-                "inf - inf", "x - x", "flushed", "just at or above 2^-126"],
-        "product": ["exact", "tie to even down", "tie to even up", "rounded down", "rounded up", "to infinity", "overflow",
-                    "0 * inf", "flushed", "below 2^-126, rounded to it", "just at or above 2^-126"],
+        "sum": [*ROUNDINGS, "to infinity", "overflow", "inf - inf", "x - x", "flushed", "just at or above 2^-126"],
+        "product": [*ROUNDINGS, "to infinity", "overflow", "0 * inf", "flushed", "below 2^-126, rounded to it",
+                    "just at or above 2^-126"],
         "multiply-add": ["one rounding would differ", "cancels"],
         "order": ["less", "equal", "greater", "NaN", "zeros of both signs"],
         "from int": ["zero", "exact", "tie to even down", "tie to even up", "lowest", "rounded to a power of two"],
-        "to int": ["tie to even down", "tie to even up", "saturates high", "saturates low", "rounded up to saturation", "lowest",
-                   "NaN", "below a half", "negative to zero"],
+        "to int": ["tie to even down", "tie to even up", "saturates high", "saturates low", "rounded up to saturation",
+                   "lowest", "NaN", "below a half", "negative to zero"],
         "to bf16": ["tie to even down", "tie to even up", "to infinity", "subnormal", "NaN"],
         "table": [f"{unit}: all {size}" for unit, size in TABLES.items()],
         "exp": ["clamped low", "clamped high", "zero", "infinity", "least octave", "highest octave"],
@@ -74,7 +74,7 @@ def least_or_above(word: int) -> bool:
 
 
 def cover(unit: str, bits: int, cases: np.ndarray, results: np.ndarray) -> None:
-    """Count what `cases` uint32 [n, 3] and their results cover; called with directed cases, so speed does not matter."""
+    """Count what `cases` uint32 [n, 3] and their results cover."""
     coverage.hit("unit", unit)
     if unit != "FromInt":
         words = cases[:, 0] << I(16) if unit == "FromBf16" else cases[:, : OPERANDS.get(unit, 1)]

@@ -7,15 +7,18 @@ import numpy as np
 
 from lutloom import fp32
 
-UNITS = ["Add", "Mul", "MulAdd", "Compare", "FromInt", "ToInt", "ToBf16", "FromBf16", "Exp", "Reciprocal", "Rsqrt", "Log",
-         "Sigmoid"]  # fmt: skip
+LATENCY = {
+    "Add": 6, "Mul": 5, "MulAdd": 11, "Compare": 2, "FromInt": 4, "ToInt": 4, "ToBf16": 2, "FromBf16": 1,
+    "Exp": 54, "Reciprocal": 46, "Rsqrt": 56, "Log": 47, "Sigmoid": 112,
+}  # fmt: skip
+UNITS = list(LATENCY)  # in the order of fp32_pkg::unit_e
 OPERANDS = dict(Add=2, Mul=2, MulAdd=3, Compare=2)  # all others 1
 F, I = np.float32, np.uint32  # noqa: E741
 SIGN, INF, NAN, LEAST, LARGEST = 0x80000000, 0x7F800000, 0x7FC00000, 0x00800000, 0x7F7FFFFF
 SPECIAL = np.array(
-    [0, SIGN, 1, 0x80000001, 0x007FFFFF, 0x807FFFFF, LEAST, LEAST | SIGN, 0x00800001, 0x00FFFFFF, 0x01000000, 0x3F800000,
-     0xBF800000, 0x3F7FFFFF, 0x3F800001, 0x3F000000, 0x34000000, 0x33800000, 0x4B800000, 0x7F000000, LARGEST, 0xFF7FFFFF,
-     INF, INF | SIGN, NAN, NAN | SIGN, 0x7F800001, 0xFFBFFFFF, 0x7FFFFFFF],
+    [0, SIGN, 1, 0x80000001, 0x007FFFFF, 0x807FFFFF, LEAST, LEAST | SIGN, 0x00800001, 0x00FFFFFF, 0x01000000,
+     0x3F800000, 0xBF800000, 0x3F7FFFFF, 0x3F800001, 0x3F000000, 0x34000000, 0x33800000, 0x4B800000, 0x7F000000,
+     LARGEST, 0xFF7FFFFF, INF, INF | SIGN, NAN, NAN | SIGN, 0x7F800001, 0xFFBFFFFF, 0x7FFFFFFF],
     I,
 )  # fmt: skip
 
@@ -63,7 +66,9 @@ def near(rng, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     a, b, c = raw(rng, count), raw(rng, count), raw(rng, count)
     exponent = ((a >> I(23)) & I(255)).astype(np.int64)
     close = with_exponent(b, exponent + rng.integers(-26, 27, count))
-    same = (a & I(0xFF800000)) ^ (b & I(SIGN)) | ((a & I(0x7FFFFF)) ^ (b & I(0x7FFFFF)) >> (c & I(31)))  # leading bits equal
+    same = (a & I(0xFF800000)) ^ (b & I(SIGN)) | (
+        (a & I(0x7FFFFF)) ^ (b & I(0x7FFFFF)) >> (c & I(31))
+    )  # leading bits equal
     edge = with_exponent(b, rng.choice([127, 382], count) + rng.integers(-2, 3, count) - exponent)
     short = b & I(0xFFFFF000)  # few significant bits: ties
     pick = rng.integers(0, 4, count)
@@ -182,7 +187,9 @@ def from_int_corners(rng, bits: int) -> np.ndarray:
     powers = 2 ** np.arange(32, dtype=np.int64)
     ties = (1 << 24) + np.arange(-4, 12)
     halves = [(half << shift) + off for half in ties for shift in range(1, 7) for off in (-1, 0, 1)]
-    values = np.concatenate([powers[:, None] + np.arange(-2, 3), np.array(halves)[:, None] + np.zeros(1, np.int64)], axis=None)
+    values = np.concatenate(
+        [powers[:, None] + np.arange(-2, 3), np.array(halves)[:, None] + np.zeros(1, np.int64)], axis=None
+    )
     return rows(np.concatenate([values, -values, [0, 2**31 - 1, -(2**31), 2**31 - 64, 2**31 - 65]]))
 
 
@@ -193,7 +200,9 @@ def to_int_corners(rng, bits: int) -> np.ndarray:
     values = np.concatenate([halves, near_limit, -near_limit, limit * np.array([2, -2, 3e9, -3e9, 0.5, 0.75])])
     words = floats(values)
     finite = words[(words & I(0x7FFFFFFF)) > 0]
-    return rows(np.concatenate([words, finite + I(1), finite - I(1), floats([0.25, 0.49999997, 8388607.5, 2**31 - 128])]))
+    return rows(
+        np.concatenate([words, finite + I(1), finite - I(1), floats([0.25, 0.49999997, 8388607.5, 2**31 - 128])])
+    )
 
 
 def to_bf16_corners(rng, bits: int) -> np.ndarray:
@@ -223,7 +232,7 @@ def sigmoid_corners(rng, bits: int) -> np.ndarray:
 
 
 def mantissa_corners(rng, bits: int) -> np.ndarray:
-    """First, last and a middle number of every 256th of the mantissa, at both parities; every exponent for one mantissa."""
+    """First, last and a middle number of every 256th of the mantissa, both parities; every exponent for one mantissa."""
     entry = np.arange(256)[:, None] << 15
     within = np.array([0, 0x7FFF, 0x4321])
     exponents = np.arange(256) << 23

@@ -1,6 +1,6 @@
 """The tables and constants of the fp32 functions as a SystemVerilog package, from lutloom.fp32.
 
-    python -m verif.fp32.tables        # writes rtl/fp32/fp32_tables_pkg.sv
+python -m verif.fp32.tables        # writes rtl/fp32/fp32_tables_pkg.sv
 """
 
 import numpy as np

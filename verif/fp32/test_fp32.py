@@ -1,26 +1,29 @@
 """fp32: every unit on the pyuvm bench, millions of cases from files, broken units, the generated tables."""
 
 import os
+import re
 import subprocess
 
 import numpy as np
 import pytest
 
 from verif.fp32 import tables
-from verif.fp32.stimuli import UNITS, corners, golden, random
+from verif.fp32.stimuli import LATENCY, UNITS, corners, golden, random
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.corefiles import core_files
-from verif.lib.paths import BUILD, tool_environment
+from verif.lib.paths import ROOT, tool_environment
 from verif.lib.runner import ElaborationRefused
 
 TESTS = 6
 MILLION = 1 << 20
-CHUNK = 1 << 20
+CHUNK = MILLION  # cases in memory at a time
 SETS = [(unit, 32) for unit in UNITS] + [("ToInt", 16), ("ToInt", 8), ("ToInt", 2), ("FromInt", 9), ("FromInt", 16)]
-# The ten million of fp32_add and fp32_mul: LUTLOOM_FP32_CASES=10485760; by default a tenth of it.
-PAIRS = int(os.environ.get("LUTLOOM_FP32_CASES", MILLION))
-CASES = {"Add": PAIRS, "Mul": PAIRS}
-LANES = {"Add": 16, "Mul": 16}
+CASES = {
+    "Add": 10 * MILLION,
+    "Mul": 10 * MILLION,
+    "MulAdd": MILLION,
+}  # random cases in bulk; the others an eighth of a million
+LANES = {"Add": 16, "Mul": 16, "MulAdd": 16}
 
 
 def values(unit, bits):
@@ -69,3 +72,86 @@ def test_bulk(unit, bits, tmp_path):
         waves_on_failure=False,
     )
     vectors.unlink()
+
+
+BROKEN = {
+    # a product just below 2^-126 is flushed instead of rounded to it
+    "Mul": (
+        Mutation("rtl/fp32/fp32_mul.sv", "least3_q[two] && leading == '1;", "least3_q[two] && leading == '0;"),
+        "Mismatch",
+    ),
+    # bits shifted out far below do not break a tie
+    "Add": (Mutation("rtl/fp32/fp32_add.sv", "far ? small1_q[23] : lost != '0", "lost != '0"), "Mismatch"),
+    # a table entry is missed at the wrap from one octave to the next
+    "Exp": (Mutation("rtl/fp32/fp32_exp.sv", "ExpTable[k_table[6:0]]", "ExpTable[k_table[6:0] & 7'd126]"), "Mismatch"),
+    # a subnormal comes through: the stream's assertion is alive
+    "FromBf16": (
+        Mutation("rtl/fp32/fp32_from_bf16.sv", "y_q <= {a_i[15], 15'b0};", "y_q <= a_i;"),
+        "a_no_subnormal",
+    ),
+}
+
+
+@pytest.mark.parametrize("unit", BROKEN)
+def test_broken_unit_is_caught(unit):
+    mutation, match = BROKEN[unit]
+    with pytest.raises(SimulationFailed, match=match):
+        simulate("fp32", "verif.fp32.tb", name=f"broken-{unit}", parameters=values(unit, 32), mutation=mutation)
+
+
+def test_bulk_bench_sees_one_wrong_bit(tmp_path):
+    """The last case of the file with another result expected."""
+    vectors = tmp_path / "vectors.bin"
+    count = write_cases(vectors, "ToBf16", 32, 4096, 4)
+    with vectors.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    with pytest.raises(SimulationFailed, match=f"Mismatch: 1 of {count} results are wrong"):
+        simulate(
+            "fp32",
+            "verif.fp32.tb_bulk",
+            name="bulk-wrong",
+            toplevel="tb_bulk",
+            parameters=values("ToBf16", 32) | {"Lanes": 4},
+            extra_sources=("verif/fp32/tb_bulk.sv",),
+            env={"CASES": count},
+            plusargs=(f"+vectors={vectors}",),
+            waves_on_failure=False,
+        )
+
+
+@pytest.mark.parametrize("parameters", [{"Unit": 13}, {"Unit": 5, "Bits": 33}, {"Unit": 4, "Bits": 1}], ids=str)
+def test_illegal_parameters_are_refused(parameters):
+    with pytest.raises(ElaborationRefused, match=rf"{list(parameters)[-1]} is .*allowed: "):
+        simulate("fp32", "verif.fp32.tb", name="illegal", parameters=parameters)
+
+
+def test_every_unit_is_lint_clean():
+    """`make lint` elaborates the default unit; here Verilator -Wall sees all of them."""
+    files = core_files("fp32")
+    sources = [str(path) for path in [*files.waivers, *files.sources]]
+    options = ["--lint-only", "-Wall", "--assert", "--timescale", "1ns/1ps", "--top-module", files.toplevel]
+    for unit, bits in SETS:
+        generics = [f"-G{name}={value}" for name, value in values(unit, bits).items()]
+        done = subprocess.run(
+            ["verilator", *options, *generics, *sources],
+            env={**os.environ, **tool_environment()},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0 and not done.stderr, f"{unit}, {bits} bits:\n{done.stderr}"
+
+
+def test_tables_are_those_of_the_golden_model():
+    assert tables.PACKAGE.read_text() == tables.package(), "run `python -m verif.fp32.tables`"
+
+
+def test_latencies_are_written_once():
+    """The testbench's figures are those of the header comments, and of the package."""
+    for unit in UNITS:
+        name = "".join("_" + c.lower() if c.isupper() else c for c in unit).lstrip("_")
+        header = (ROOT / "rtl" / "fp32" / f"fp32_{name}.sv").read_text().partition("module ")[0]
+        promised = re.search(rf"Latency: +fp32_pkg::{unit}Latency\b[^.]*?= (\d+)\.", header)
+        assert promised and int(promised[1]) == LATENCY[unit], unit
