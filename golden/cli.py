@@ -18,6 +18,7 @@ COMMAND_MODULES = (
     "lutloom.evaluate",
     "lutloom.generate",
     "lutloom.quantize",
+    "lutloom.corpus",
     "lutloom.compiler",
     "lutloom.image",
     "lutloom.doctor",

@@ -61,6 +61,9 @@ def quantize_command(
     ] = False,
     state: Annotated[Path | None, typer.Option(help="State file; default build/quantize/<name of out>.pt")] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    evaluate_it: Annotated[
+        bool, typer.Option("--evaluate/--no-evaluate", help="Measure the perplexity of what was written.")
+    ] = True,
 ) -> None:
     """Quantise a model: calibration, then training. A report (sizes, minutes, perplexities) goes beside the result."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
@@ -73,7 +76,15 @@ def quantize_command(
     if scheme == "float" and steps == 0:
         raise UserError("--steps: found 0 with --scheme float, allowed from 1")
     source = models.resolve(model)
-    job = Job(source, out, state or Path("build/quantize") / f"{out.resolve().name}.pt", resume, threads, Console())
+    job = Job(
+        source,
+        out,
+        state or Path("build/quantize") / f"{out.resolve().name}.pt",
+        resume,
+        threads,
+        Console(),
+        evaluate_it,
+    )
     keep_freed_memory()
     if scheme == "wvq":
         run_wvq(job, budget or BUDGET, head_bits or HEAD_BITS, act_bits, minutes, steps)
@@ -93,6 +104,7 @@ class Job:
     resume: bool
     threads: int
     console: Console
+    evaluate: bool
 
     def training_tokens(self) -> np.ndarray:
         """Tokens of the text that belongs to the model: uint16 [n]. See `evaluation_tokens`."""
@@ -162,7 +174,8 @@ def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: f
         "linears": {name: [s.centroids, s.residual] for name, s in run.settings.items()},
     }
     job.write_report(report)
-    job.write_report(report | measure(job))
+    if job.evaluate:
+        job.write_report(report | measure(job))
 
 
 def distil_settings(cfg: Qwen3Config):
@@ -248,7 +261,7 @@ def run_covq(job: Job, recipe: dict, minutes: float | None, head_bits: float, ac
 
     torch.set_num_threads(job.threads)
     cfg, weights, tokens = job.source.cfg, job.source.weights(), job.training_tokens()
-    sha256 = job.source.sha256
+    sha256, start = job.source.sha256, time.perf_counter()
     if job.resume:
         trainer = QatTrainer.from_state(job.state, cfg, weights, sha256, tokens)
     else:
@@ -261,8 +274,9 @@ def run_covq(job: Job, recipe: dict, minutes: float | None, head_bits: float, ac
         trainer.save_state(job.state, sha256)
     if trainer.settings.steps:
         train_covq(trainer, job, minutes)
-    report = {"model": job.source.name, "source_sha256": sha256, "settings": vars(trainer.settings)}
-    report |= {"train_seconds": round(trainer.seconds, 1)}
+    report = {"model": job.source.name, "source_sha256": sha256, "scheme": trainer.settings.scheme}
+    report |= {"recipe": vars(trainer.settings)}
+    report |= {"minutes": {"all": round((time.perf_counter() - start) / 60, 2)}}
     if trainer.settings.scheme == "float":
         tensors = {name: p.detach().numpy() for name, p in trainer.student.state_dict().items()}
         tokenizer = job.source.tokenizer().to_str(pretty=False)
@@ -278,7 +292,8 @@ def run_covq(job: Job, recipe: dict, minutes: float | None, head_bits: float, ac
     quantised.save(job.out)
     report |= {"bits_per_weight": evaluate.bits_per_weight(quantised)}
     job.write_report(report)
-    job.write_report(report | measure(job))
+    if job.evaluate:
+        job.write_report(report | measure(job))
 
 
 def add_head(model: QuantizedModel, job: Job, tokens: np.ndarray, head_bits: float, act_bits: int) -> None:
