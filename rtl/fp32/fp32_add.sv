@@ -41,7 +41,7 @@ module fp32_add (
   end
 
   // ---- 2: align; guard and round bit below the fraction, everything lower in the sticky bit ----------------------
-  wire far = shift1_q[7:5] != '0;
+  wire far = shift1_q[7:5] != '0;  // less than any rounding notices
   wire [25:0] aligned = {small1_q, 2'b0} >> shift1_q[4:0];
   wire [25:0] lost = {small1_q, 2'b0} & ~({26{1'b1}} << shift1_q[4:0]);
   wire top_exp = exp1_q == 8'd255;
@@ -56,7 +56,7 @@ module fp32_add (
       minus2_q <= minus1_q;
       exp2_q   <= exp1_q;
       large2_q <= large1_q;
-      small2_q <= {far ? 26'b0 : aligned, far ? small1_q[23] : lost != '0};
+      small2_q <= far ? '0 : {aligned, lost != '0};
       inf2_q   <= top_exp;
       // the larger is a NaN, or both are infinities (equal exponents, the smaller fraction is 0 too)
       nan2_q   <= top_exp && (large1_q[22:0] != '0 || (shift1_q == '0 && minus1_q));

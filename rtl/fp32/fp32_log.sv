@@ -49,7 +49,7 @@ module fp32_log
       end_q.top  <= x_i[30:23] == '1;
       end_q.zero <= x_i[30:23] == '0;
       j_q        <= j;
-      e_q        <= 9'(x_i[30:23]) - 9'd127 + 9'(higher);
+      e_q        <= 9'(x_i[30:23]) - (higher ? 9'd126 : 9'd127);
       fraction_q <= x_i[22:0];
     end
   end

@@ -24,7 +24,7 @@ module fp32_reciprocal
     logic       sign;
     logic       nan;
     logic       zero;
-    logic [7:0] exponent;
+    logic [8:0] change;  // of the exponent, two's complement
   } end_t;
 
   end_t end0_q, end2;
@@ -32,12 +32,12 @@ module fp32_reciprocal
   logic [31:0] y0_q, y1, y2;
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
-      end0_q.sign     <= x_i[31];
-      end0_q.nan      <= x_i[30:23] == '1 && x_i[22:0] != '0;
-      end0_q.zero     <= x_i[30:23] == '0;
-      end0_q.exponent <= x_i[30:23];
-      fraction0_q     <= x_i[22:0];
-      y0_q            <= ReciprocalTable[x_i[22:15]];
+      end0_q.sign   <= x_i[31];
+      end0_q.nan    <= x_i[30:23] == '1 && x_i[22:0] != '0;
+      end0_q.zero   <= x_i[30:23] == '0;
+      end0_q.change <= 9'd127 - 9'(x_i[30:23]);
+      fraction0_q   <= x_i[22:0];
+      y0_q          <= ReciprocalTable[x_i[22:15]];
     end
   end
 
@@ -49,7 +49,7 @@ module fp32_reciprocal
   );
 
   wire unused = y2[31];  // always positive
-  wire [9:0] exponent = 10'(y2[30:23]) + 10'd127 - 10'(end2.exponent);  // two's complement
+  wire [9:0] exponent = 10'(y2[30:23]) + 10'($signed(end2.change));  // two's complement
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
       if (end2.nan) y_o <= QuietNan;

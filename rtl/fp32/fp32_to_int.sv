@@ -26,8 +26,8 @@ module fp32_to_int #(
   logic [4:0] shift1_q;
   logic [23:0] fraction1_q;
   wire [FieldW-1:0] field = FieldW'(fraction1_q) << (FieldW - 24);
-  wire [FieldW-1:0] shifted = field >> shift1_q;
-  wire [FieldW-1:0] lost = field & ~({FieldW{1'b1}} << shift1_q);
+  wire [Bits-1:0] shifted = Bits'((field >> BelowW) >> shift1_q);  // and the guard bit
+  wire [FieldW-1:0] lost = field & ~(({FieldW{1'b1}} << BelowW) << shift1_q);
 
   logic sign2_q, nan2_q, huge2_q, guard2_q, sticky2_q;
   logic [Bits-2:0] whole2_q;
@@ -37,13 +37,6 @@ module fp32_to_int #(
   // -(w + up) = ~w + !up
   wire [Bits-1:0] signed_whole = (Bits'(whole2_q) ^ {Bits{sign2_q}}) + Bits'(up ^ sign2_q);
   wire too_high = !sign3_q && whole3_q[Bits-1];  // rounded up to 2^(Bits-1)
-
-  logic below;  // any bit below the guard bit
-  if (BelowW > 0) begin : gen_below
-    assign below = shifted[BelowW-1:0] != '0;
-  end else begin : gen_exact
-    assign below = 1'b0;
-  end
 
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
@@ -57,9 +50,9 @@ module fp32_to_int #(
       sign2_q   <= sign1_q;
       nan2_q    <= nan1_q;
       huge2_q   <= huge1_q;
-      whole2_q  <= little1_q ? '0 : shifted[FieldW-1:BelowW+1];
-      guard2_q  <= !little1_q && shifted[BelowW];
-      sticky2_q <= lost != '0 || below;
+      whole2_q  <= little1_q ? '0 : shifted[Bits-1:1];
+      guard2_q  <= !little1_q && shifted[0];
+      sticky2_q <= lost != '0;
 
       sign3_q  <= sign2_q;
       nan3_q   <= nan2_q;

@@ -154,6 +154,7 @@ def add_corners(rng, bits: int) -> np.ndarray:
 
 def mul_corners(rng, bits: int) -> np.ndarray:
     a = (raw(rng, 40) & I(0x7FFFFF)) | I(0x3F800000)
+    top = np.array([1, 2, 1000, 1448, 1449])
     odd = 2 * np.arange(1, 41) + 1
     tie = (I(127) << I(23)) | (odd.astype(I) << I(11))  # 13 bits squared: a 25-bit product half of the time
     return np.concatenate(
@@ -168,6 +169,7 @@ def mul_corners(rng, bits: int) -> np.ndarray:
             rows(0x7F000000, [0x3FFFFFFF, 0x40000000, 0xC0000000]),
             rows(0x7F7FFFFF, [0x3F800000, 0x3F800001, 0x3F7FFFFF]),
             rows(INF, [0, 1, SIGN, 0x3F800000]),
+            rows(0x3F800000 + top, INF - 2 * top),  # 2^128 less up to half a unit of the last place: to infinity
         ]
     )
 
@@ -232,7 +234,7 @@ def sigmoid_corners(rng, bits: int) -> np.ndarray:
 
 
 def mantissa_corners(rng, bits: int) -> np.ndarray:
-    """First, last and a middle number of every 256th of the mantissa, both parities; every exponent for one mantissa."""
+    """First, last and a middle number of every 256th of the mantissa, both parities; every exponent of one mantissa."""
     entry = np.arange(256)[:, None] << 15
     within = np.array([0, 0x7FFF, 0x4321])
     exponents = np.arange(256) << 23

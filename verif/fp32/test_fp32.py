@@ -17,7 +17,8 @@ from verif.lib.runner import ElaborationRefused
 TESTS = 6
 MILLION = 1 << 20
 CHUNK = MILLION  # cases in memory at a time
-SETS = [(unit, 32) for unit in UNITS] + [("ToInt", 16), ("ToInt", 8), ("ToInt", 2), ("FromInt", 9), ("FromInt", 16)]
+BULK = [(unit, 32) for unit in UNITS] + [("ToInt", 16), ("FromInt", 9)]  # as they are used in exp and log
+SETS = [*BULK, ("ToInt", 8), ("ToInt", 2), ("FromInt", 16)]
 CASES = {
     "Add": 10 * MILLION,
     "Mul": 10 * MILLION,
@@ -55,7 +56,7 @@ def write_cases(path, unit, bits, count, lanes):
     return written
 
 
-@pytest.mark.parametrize("unit,bits", SETS)
+@pytest.mark.parametrize("unit,bits", BULK)
 def test_bulk(unit, bits, tmp_path):
     lanes = LANES.get(unit, 4)
     vectors = tmp_path / "vectors.bin"
@@ -80,8 +81,8 @@ BROKEN = {
         Mutation("rtl/fp32/fp32_mul.sv", "least3_q[two] && leading == '1;", "least3_q[two] && leading == '0;"),
         "Mismatch",
     ),
-    # bits shifted out far below do not break a tie
-    "Add": (Mutation("rtl/fp32/fp32_add.sv", "far ? small1_q[23] : lost != '0", "lost != '0"), "Mismatch"),
+    # what is shifted out does not break a tie
+    "Add": (Mutation("rtl/fp32/fp32_add.sv", "{aligned, lost != '0}", "{aligned, 1'b0}"), "Mismatch"),
     # a table entry is missed at the wrap from one octave to the next
     "Exp": (Mutation("rtl/fp32/fp32_exp.sv", "ExpTable[k_table[6:0]]", "ExpTable[k_table[6:0] & 7'd126]"), "Mismatch"),
     # a subnormal comes through: the stream's assertion is alive
