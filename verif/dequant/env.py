@@ -1,0 +1,174 @@
+"""What the testbench of dequant is made of: coverage, vectors and what golden/dequant.py makes of them, environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cocotb
+import numpy as np
+from pyuvm import uvm_env
+
+from lutloom import fp32
+from lutloom.dequant import dequant
+from verif.lib.tb import Coverage, Scoreboard, Stall, StreamBus, make_agent, parameters
+
+STALLS = ["none", "input", "output", "both"]
+F, I = np.float32, np.uint32  # noqa: E741
+SIGN, INF, NAN, LEAST, LARGEST = 0x80000000, 0x7F800000, 0x7FC00000, 0x00800000, 0x7F7FFFFF
+KINDS = ["zero", "negative zero", "subnormal", "normal", "infinity", "negative infinity", "NaN", "NaN with payload"]
+RESULTS = [kind for kind in KINDS if kind not in ("subnormal", "NaN with payload")]
+USES = ["nothing", "act_scale", "residual", "both"]
+INPUTS = ["accumulators", "scales", "acts", "residuals"]
+LATENCY = 21
+WAITING = 22  # beats taken while the consumer waits
+
+coverage = Coverage(
+    "dequant",
+    {
+        "lanes": [1, 4, 16],
+        "uses": USES,
+        "uses after": [f"{b} after {a}" for a in USES for b in USES],
+        "acc": ["zero", "exact", "rounded", "tie to even", "lowest", "highest"],
+        "out_scale": KINDS,
+        "act_scale": KINDS,
+        "residual": KINDS,
+        "result": RESULTS,
+        "step": ["product flushed", "product to infinity", "0 * inf", "inf - inf", "sum cancels",
+                 "sum is a negative zero", "negative zero without residual"],
+        "length": ["one beat", "several beats"],
+        "last to come": INPUTS,
+        "waiting": [f"{WAITING} beats"],
+        "stall": STALLS,
+        "reset": ["mid vector"],
+    },
+)  # fmt: skip
+
+
+def lanes() -> int:
+    return int(parameters().get("Lanes", 16))
+
+
+def kind(word: int) -> str:
+    magnitude = word & 0x7FFFFFFF
+    if magnitude > INF:
+        return "NaN" if magnitude == NAN else "NaN with payload"
+    if magnitude == 0:
+        return "negative zero" if word else "zero"
+    if magnitude == INF:
+        return "negative infinity" if word & SIGN else "infinity"
+    return "subnormal" if magnitude < LEAST else "normal"
+
+
+def beats_of(words: np.ndarray) -> list[int]:
+    """Beats of a vector of 32-bit words."""
+    return [int.from_bytes(beat.tobytes(), "little") for beat in words.view("<u4").reshape(-1, lanes())]
+
+
+@dataclass
+class Vector:
+    """acc int32 [n], out_scale float32 [n], act_scale float32 or None, residual float32 [n] or None."""
+
+    acc: np.ndarray
+    out_scale: np.ndarray
+    act_scale: np.float32 | None
+    residual: np.ndarray | None
+
+    @property
+    def uses(self) -> tuple[int, int]:
+        return int(self.act_scale is not None), int(self.residual is not None)
+
+    def words(self) -> tuple[list, list, list, list]:
+        """Words for the four inputs, in the order of INPUTS."""
+        data = beats_of(self.acc)
+        return (
+            [(word, int(i == len(data) - 1), *self.uses) for i, word in enumerate(data)],
+            beats_of(self.out_scale),
+            [] if self.act_scale is None else [int(F(self.act_scale).view(I))],
+            [] if self.residual is None else beats_of(self.residual),
+        )
+
+    def result(self) -> np.ndarray:
+        return dequant(self.acc, self.out_scale, self.act_scale, self.residual)
+
+    def results(self) -> list[tuple[int, int]]:
+        data = beats_of(self.result())
+        return [(word, int(i == len(data) - 1)) for i, word in enumerate(data)]
+
+    def cover(self, before: Vector | None) -> None:
+        coverage.hit("lanes", lanes())
+        use = USES[self.uses[0] + 2 * self.uses[1]]
+        coverage.hit("uses", use)
+        if before is not None:
+            coverage.hit("uses after", f"{use} after {USES[before.uses[0] + 2 * before.uses[1]]}")
+        coverage.hit("length", "several beats" if len(self.acc) > lanes() else "one beat")
+        result = self.result()
+        for point, numbers in (
+            ("out_scale", self.out_scale),
+            ("act_scale", self.act_scale),
+            ("residual", self.residual),
+            ("result", result),
+        ):
+            if numbers is not None:
+                for word in np.unique(np.atleast_1d(numbers).view(I)).tolist():
+                    coverage.hit(point, kind(word))
+        whole, product = fp32.from_int(self.acc), dequant(self.acc, self.out_scale, self.act_scale)
+        exact = whole.astype(np.float64)
+        low, high = (np.nextafter(whole, F(end)).astype(np.float64) for end in (-np.inf, np.inf))
+        twice = 2.0 * self.acc
+        factor = self.out_scale if self.act_scale is None else self.act_scale
+        factors = [(whole, self.out_scale), (fp32.mul(whole, self.out_scale), np.broadcast_to(factor, whole.shape))]
+        residual = self.residual if self.residual is not None else np.zeros_like(product)
+        used = self.residual is not None
+        seen = {
+            "acc": {
+                "zero": self.acc == 0,
+                "exact": (exact == self.acc) & (self.acc != 0),
+                "rounded": exact != self.acc,
+                "tie to even": (exact != self.acc) & ((exact + low == twice) | (exact + high == twice)),
+                "lowest": self.acc == -(1 << 31),
+                "highest": self.acc == (1 << 31) - 1,
+            },
+            "step": {
+                "product flushed": [((fp32.mul(a, b) == 0) & (fp32.flush(a) != 0) & (fp32.flush(b) != 0)).any()
+                                    for a, b in factors],
+                "product to infinity": [(np.isinf(fp32.mul(a, b)) & np.isfinite(a) & np.isfinite(b)).any()
+                                        for a, b in factors],
+                "0 * inf": [(np.isnan(fp32.mul(a, b)) & ~np.isnan(a) & ~np.isnan(b)).any() for a, b in factors],
+                "inf - inf": used & np.isnan(result) & ~np.isnan(product) & ~np.isnan(residual),
+                "sum cancels": used & (result == 0) & (product != 0),
+                "sum is a negative zero": used & (result.view(I) == SIGN),
+                "negative zero without residual": (not used) & (result.view(I) == SIGN),
+            },
+        }  # fmt: skip
+        for point, bins in seen.items():
+            for name, where in bins.items():
+                if np.any(where):
+                    coverage.hit(point, name)
+
+
+class DequantEnv(uvm_env):
+    """Four streams in, results to the scoreboard."""
+
+    stalls = (False, False)
+    seed = 0
+
+    def build_phase(self):
+        dut, seed = cocotb.top, self.seed
+        fields = {"data": "s_axis_tdata", "last": "s_axis_tlast"}
+        fields |= {"use_act_scale": "use_act_scale_i", "use_residual": "use_residual_i"}
+        buses = (
+            StreamBus(dut, "s_axis", "s_axis_tvalid", "s_axis_tready", fields),
+            *(StreamBus.axis(dut, f"s_axis_{name}") for name in ("scale", "act", "residual")),
+        )
+        self.inputs = [
+            make_agent(self, name, bus, "source", Stall.pick(self.stalls[0], seed + i))
+            for i, (name, bus) in enumerate(zip(INPUTS, buses, strict=True))
+        ]
+        self.held = False
+        pattern = Stall.pick(self.stalls[1], seed)
+        stall = Stall("held", iter(lambda: self.held or pattern(), None))
+        self.results = make_agent(self, "results", StreamBus.axis(dut, "m_axis", "data last"), "sink", stall)
+        self.scoreboard = Scoreboard("scoreboard", self)
+
+    def connect_phase(self):
+        self.results.ap.connect(self.scoreboard.analysis_export)
