@@ -24,7 +24,7 @@ coverage = Coverage(
         "eps": ["zero", "positive"],
         "stall": STALLS,
         "gains": ["before the factor", "after the factor"],
-        "full": ["the queue"],
+        "full": ["the queue", "the factors"],
         "reset": ["in a vector", "factors on their way", "results waiting"],
         "error": ["vector too long", "gains end early", "gains end late", "stored gains of another length"],
     },
@@ -208,9 +208,11 @@ class FullAndReset(NormTest):
 
     async def stimulus(self):
         shape = self.shape
-        depth = shape.MaxBeats + shape.latency  # beats the core holds at most, about
+        top = shape.MaxBeats
+        depth = top + shape.latency - 9  # of the queue; 16 more beats in the read path and the output
         runs = {
-            "the queue": ([self.job(4) for _ in range(depth // 4 + 30)], 2 * depth),
+            "the queue": ([self.job(top) for _ in range(depth // top + 3)], 2 * depth),
+            "the factors": ([self.job(1) for _ in range(depth + 40)], 2 * depth),
             "results waiting": ([self.job(4), self.job(2)], 2 * shape.latency),
             "factors on their way": ([self.job(4), self.job(2)], shape.latency // 2),
             "in a vector": ([self.job(3), self.job(6)], 7),
@@ -222,11 +224,12 @@ class FullAndReset(NormTest):
             self.env.scoreboard.expect(expected)
             tasks = [cocotb.start_soon(self.env.x.send(x)), cocotb.start_soon(self.env.gain.send(gain))]
             await self.cycles(wait)
-            if how == "the queue":
+            if how.startswith("the"):
                 taken = len(self.env.x.monitor.cycles) - before
-                assert shape.MaxBeats < taken < len(x), f"{taken} of {len(x)} beats taken"
+                most = depth + 16 if how == "the queue" else shape.latency + 16
+                assert taken == most < len(x), f"{how}: {taken} of {len(x)} beats taken, {most} fit"
                 assert self.dut.s_axis_tready.value == 0
-                coverage.hit("full", "the queue")
+                coverage.hit("full", how)
             else:
                 self.env.scoreboard.flush()
                 self.env.x.abort()
