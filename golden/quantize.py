@@ -19,12 +19,14 @@ from lutloom.errors import UserError
 from lutloom.models import Source
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3, Qwen3Config
+from lutloom.sampled_text import sampled_text
 
 SCHEMES = ("wvq", "covq", "float")
 REPORT_FILE = evaluate.QUANTIZE_REPORT
 BUDGET = 4.0  # bits per weight of the decoder's linears
 HEAD_BITS = 4.5  # bits per weight of the head
 HEAD_CONTEXTS = 32  # of the training text, for the head of a co-quantised model
+SAMPLE = 128  # tokens of a text that the float model writes
 SMALL = 20_000_000  # weights of the decoder up to which training the indices too is affordable
 
 
@@ -48,6 +50,9 @@ def quantize_command(
     act_bits: Annotated[
         int, typer.Option(min=8, max=12, help="Bits of an activation of wvq (all linears, or covq's head).")
     ] = 10,
+    samples: Annotated[
+        int, typer.Option(min=0, help="wvq: contexts of text that the float model writes, for half of the training.")
+    ] = 0,
     minutes: Annotated[
         float | None, typer.Option("--minutes", "--qat-minutes", min=0.1, help="Length of training, measured here.")
     ] = None,
@@ -87,7 +92,7 @@ def quantize_command(
     )
     keep_freed_memory()
     if scheme == "wvq":
-        run_wvq(job, budget or BUDGET, head_bits or HEAD_BITS, act_bits, minutes, steps)
+        run_wvq(job, budget or BUDGET, head_bits or HEAD_BITS, act_bits, samples, minutes, steps)
     else:
         recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
         recipe = {key: value for key, value in recipe.items() if value is not None}
@@ -140,7 +145,9 @@ def keep_freed_memory() -> None:
 # --- wvq --------------------------------------------------------------------------------------------------------------
 
 
-def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: float | None, steps: int | None) -> None:
+def run_wvq(
+    job: Job, budget: float, head_bits: float, act_bits: int, samples: int, minutes: float | None, steps: int | None
+) -> None:
     """All stages of wvq: settings by sensitivity, calibration, distillation, rounding, evaluation."""
     import torch
 
@@ -151,8 +158,10 @@ def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: f
     if job.resume:
         run = WvqRun.from_state(job.state, cfg, weights, job.source.sha256, tokens)
     else:
-        recipe = WvqRecipe(budget, head_bits, act_bits, distil=distil_settings(cfg))
+        recipe = WvqRecipe(budget, head_bits, act_bits, samples=samples, distil=distil_settings(cfg))
         run = WvqRun(cfg, weights, job.source.sha256, tokens, recipe)
+        if samples:
+            run.sample(write_text(job, Qwen3(cfg, weights), samples, recipe.context))
         with job.console.status("measuring sensitivities"):
             run.choose()
     calibrate(run, job)
@@ -176,6 +185,15 @@ def run_wvq(job: Job, budget: float, head_bits: float, act_bits: int, minutes: f
     job.write_report(report)
     if job.evaluate:
         job.write_report(report | measure(job))
+
+
+def write_text(job: Job, network: Qwen3, contexts: int, length: int) -> np.ndarray:
+    """Let the float model write, with a progress bar: uint16 [contexts * length]. Many short texts at once are fast."""
+    texts = contexts * length // SAMPLE
+    with progress_bar(job.console, "write") as progress:
+        task = progress.add_task("write", total=SAMPLE - 1, note=f"tokens of {texts} texts")
+        sampled = sampled_text(network, texts, SAMPLE, report=lambda step: progress.update(task, completed=step))
+    return sampled.astype(np.uint16).ravel()
 
 
 def distil_settings(cfg: Qwen3Config):

@@ -98,11 +98,27 @@ class DistilSettings:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Text:
+    """What a model is calibrated on and trained with: a corpus, and text that the float model wrote."""
+
+    corpus: np.ndarray  # uint16 [n]
+    sampled: np.ndarray  # uint16 [m], m = 0 for none
+
+    def batch(self, schedule: TrainSettings, step: int) -> Tensor:
+        """The contexts of a step, half of them sampled ones if there are any: int64 [batch, context]."""
+        if not len(self.sampled):
+            return batch_at(self.corpus, schedule, step)[:, :-1]
+        half = replace(schedule, batch=schedule.batch // 2)
+        rest = replace(schedule, batch=schedule.batch - half.batch)
+        return torch.cat((batch_at(self.corpus, rest, step)[:, :-1], batch_at(self.sampled, half, step)[:, :-1]))
+
+
 class Distiller:
     """The float teacher, the calibrated student, the optimiser and the number of steps done."""
 
-    def __init__(self, teacher: TorchQwen3, student: Student, settings: DistilSettings, tokens: np.ndarray):
-        self.teacher, self.student, self.settings, self.tokens = teacher, student, settings, tokens
+    def __init__(self, teacher: TorchQwen3, student: Student, settings: DistilSettings, text: "Text"):
+        self.teacher, self.student, self.settings, self.text = teacher, student, settings, text
         self.step, self.seconds = 0, 0.0
         student.requires_grad_(False).train()
         self.head = FrozenHead(student.linear(HEAD))
@@ -123,7 +139,7 @@ class Distiller:
     def train_step(self) -> float:
         """One optimiser step; returns the batch's loss in nats per token."""
         start, schedule = time.perf_counter(), self.settings.schedule()
-        tokens = batch_at(self.tokens, schedule, self.step)[:, :-1]
+        tokens = self.text.batch(schedule, self.step)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 ideal = hidden_states(self.teacher, tokens)
@@ -195,6 +211,7 @@ class WvqRecipe:
     act_bits: int = 10
     calibration: int = 96  # contexts
     sensitivity: int = 8  # contexts
+    samples: int = 0  # contexts of text written by the float model; from 2 on they are half of all contexts
     context: int = 512
     distil: DistilSettings = field(default_factory=DistilSettings)
 
@@ -205,7 +222,8 @@ class WvqRun:
     def __init__(
         self, cfg: Qwen3Config, weights: dict[str, np.ndarray], sha256: str, tokens: np.ndarray, recipe: WvqRecipe
     ):
-        self.sha256, self.tokens, self.recipe = sha256, tokens, recipe
+        self.sha256, self.recipe = sha256, recipe
+        self.text = Text(tokens, np.empty(0, np.uint16))
         self.teacher = TorchQwen3(cfg)
         self.teacher.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()}, strict=False)
         self.teacher.eval().requires_grad_(False)
@@ -222,7 +240,11 @@ class WvqRun:
     def batch(self, contexts: int, number: int) -> Tensor:
         """Contexts of the training text, the same for every run: int64 [contexts, context]."""
         schedule = TrainSettings(batch=contexts, context=self.recipe.context, seed=number)
-        return batch_at(self.tokens, schedule, 0)[:, :-1]
+        return self.text.batch(schedule, 0)
+
+    def sample(self, sampled: np.ndarray) -> None:
+        """Add the text that the float model wrote: uint16 [m]."""
+        self.text = replace(self.text, sampled=sampled)
 
     def choose(self) -> None:
         """Measure the sensitivities and spend the budget."""
@@ -250,12 +272,13 @@ class WvqRun:
 
     def start_distillation(self) -> None:
         """The optimiser, with the recipe's settings."""
-        self.distiller = Distiller(self.teacher, self.student, self.recipe.distil, self.tokens)
+        self.distiller = Distiller(self.teacher, self.student, self.recipe.distil, self.text)
 
     def save_state(self, path: Path) -> None:
         """Write what a resumed run needs, atomically."""
         state = {
             "sha256": self.sha256,
+            "sampled": torch.from_numpy(self.text.sampled),
             "recipe": asdict(self.recipe),
             "settings": {name: asdict(setting) for name, setting in self.settings.items()},
             "calibration": self.calibration.state(),
@@ -281,6 +304,7 @@ class WvqRun:
             recipe = dict(state["recipe"])
             recipe["distil"] = DistilSettings(**recipe["distil"])
             run = cls(cfg, weights, sha256, tokens, WvqRecipe(**recipe))
+            run.sample(state["sampled"].numpy())
             run.settings = {name: Setting(**setting) for name, setting in state["settings"].items()}
             run.seconds = state["seconds"]
             run.start_calibration()

@@ -13,6 +13,7 @@ from lutloom import checkpoint
 from lutloom.errors import UserError
 from lutloom.quantized_model import QuantizedModel, file_hash
 from lutloom.qwen3 import Qwen3, Qwen3Config
+from lutloom.sampled_text import sampled_text
 from lutloom.torch_qwen3 import TorchQwen3
 from lutloom.wvq_calibrate import (
     CHOICES,
@@ -25,7 +26,7 @@ from lutloom.wvq_calibrate import (
     quantize_linear,
     to_grid,
 )
-from lutloom.wvq_distil import DistilSettings, WvqRecipe, WvqRun
+from lutloom.wvq_distil import DistilSettings, Text, WvqRecipe, WvqRun
 from lutloom.wvq_head import head_setting, quantize_head
 from lutloom.wvq_student import HEAD, Student, StudentLinear, fused_parts, measure_sensitivity
 
@@ -354,3 +355,22 @@ def test_parts_share_one_linear(weights):
     teacher = TorchQwen3(CFG)
     student = Student(teacher)
     assert student.float_weight("model.layers.1.self_attn.qkv_proj").shape == (32 + 16 + 16, 32)
+
+
+def test_half_of_a_batch_is_sampled_text():
+    corpus, sampled = np.zeros(4000, np.uint16), np.ones(4000, np.uint16)
+    schedule = DistilSettings(batch=5, context=16).schedule()
+    assert Text(corpus, sampled).batch(schedule, 3).sum(1).tolist() == [0, 0, 0, 16, 16]
+    assert Text(corpus, sampled[:0]).batch(schedule, 3).shape == (5, 16)
+
+
+def test_the_float_model_writes_the_same_text_again(weights):
+    """With a cache and several texts at once; and the words it writes are the likely ones."""
+    network = Qwen3(CFG, {name: w * 0.1 if "embed" in name else w for name, w in weights.items()})  # less certain
+    text = sampled_text(network, 40, 12, seed=5)
+    assert (text == sampled_text(network, 40, 12, seed=5)).all() and (text != sampled_text(network, 40, 12)).any()
+    logits = network.forward(text)[:, :-1].astype(np.float64)
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    chosen = np.take_along_axis(log_p, text[:, 1:, None], -1).mean()
+    entropy = -(np.exp(log_p) * log_p).sum(-1).mean()
+    assert entropy > 0.5 and abs(-chosen - entropy) < 0.1 * entropy
