@@ -69,5 +69,5 @@ module embed_convert #(
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       s_axis_beat_tvalid && s_axis_beat_tready |-> s_axis_beat_tlast == end_row);
   a_latency :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) go && !m_axis_tvalid && room |=> ##1 m_axis_tvalid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) $past(go && !m_axis_tvalid && room) |=> m_axis_tvalid);
 endmodule
