@@ -164,6 +164,10 @@ def run_wvq(
             run.sample(write_text(job, Qwen3(cfg, weights), samples, recipe.context))
         with job.console.status("measuring sensitivities"):
             run.choose()
+        if run.bits > budget:
+            job.console.print(
+                f"--budget {budget}: the smallest settings of this model take {run.bits:.2f} bits a weight"
+            )
     calibrate(run, job)
     if steps != 0:
         train_wvq(run, job, minutes, steps)

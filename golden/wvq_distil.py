@@ -231,6 +231,7 @@ class WvqRun:
         self.calibration: Calibration | None = None
         self.distiller: Distiller | None = None
         self.seconds = 0.0  # of calibration
+        self.bits = 0.0  # per weight of the decoder's linears, as the settings have it
 
     @property
     def student(self) -> Student:
@@ -251,6 +252,8 @@ class WvqRun:
         start, recipe = time.perf_counter(), self.recipe
         linears = measure_sensitivity(self.teacher, self.batch(recipe.sensitivity, 1001))
         self.settings = choose_settings(linears, recipe.budget, recipe.act_bits)
+        spent = sum(linear.bits_of(self.settings[name]) for name, linear in linears.items())
+        self.bits = spent / sum(linear.outputs * linear.inputs for linear in linears.values())
         self.settings[HEAD] = head_setting(*head_weight(self.teacher).shape, recipe.head_bits, recipe.act_bits)
         self.start_calibration()
         self.seconds += time.perf_counter() - start

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from lutloom import checkpoint
 from lutloom.errors import UserError
+from lutloom.evaluate import bits_per_weight
 from lutloom.quantized_model import QuantizedModel, file_hash
 from lutloom.qwen3 import Qwen3, Qwen3Config
 from lutloom.sampled_text import sampled_text
@@ -269,7 +270,8 @@ def test_a_run_that_was_cut_gives_the_same_model(weights, finished, tmp_path):
 
 
 def test_training_moves_codebooks_scales_norms_and_indices(finished):
-    _, before, after = finished
+    run, before, after = finished
+    assert run.bits <= RECIPE.budget and run.bits == pytest.approx(bits_per_weight(before)["decoder"])
     name = "model.layers.0.mlp.gate_up_proj"
     a, b = before.linears[name], after.linears[name]
     assert (a.out_scale != b.out_scale).any() and (a.idx != b.idx).any()
