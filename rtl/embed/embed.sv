@@ -3,7 +3,7 @@
 //   y = fp32 of table[id][0 .. values-1];  row id lies at base + 64 * stride * id, bf16 values without gaps
 //
 // Numbers:       exact; subnormals are zeros of their sign, every NaN is 0x7FC00000.
-// Latency:       id to its read 4 cycles; beat to its first values 2 cycles.
+// Latency:       id to its read 4 cycles; beat taken to its last values 2 cycles.
 // Throughput:    one beat of Lanes values a cycle, rows back to back if the beats come; one id in 5 cycles. Up to Ahead reads run
 //                ahead of the values.
 // Back-pressure: every ready depends on registers and on the valid of its own stream's companion only.
@@ -107,7 +107,7 @@ module embed
   assign busy_o = reading || rows_q != '0;
 
   a_rows :
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) level <= ($clog2(Ahead + 1))'(rows_q));
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) ($clog2(Ahead + 4))'(level) <= rows_q);
   a_room :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) new_valid |-> new_ready);
   stream_checker #(.Width(AddrW + BytesW)) u_read_rules (

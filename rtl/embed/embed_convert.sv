@@ -1,6 +1,6 @@
 // embed_convert: beats of bf16 values to beats of Lanes fp32 values; a row begins with a fresh beat.
 //
-// Latency:       2 cycles from a beat to its first values (conversion, spill register).
+// Latency:       2 cycles from a beat taken to its last values (conversion, spill register); it is taken with its last part.
 // Throughput:    one beat of Lanes values a cycle, rows back to back.
 // Back-pressure: the conversion moves as long as no result waits in it, or the spill register has room.
 //
