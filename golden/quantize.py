@@ -208,7 +208,7 @@ def distil_settings(cfg: Qwen3Config):
     weights = sum(int(np.prod(shapes[f"{name}.weight"])) for name in cfg.linear_names())
     if weights > SMALL:
         return DistilSettings()
-    return DistilSettings(steps=400, batch=16, latent_lr=5e-3, warmup=20, final_lr=0.02)
+    return DistilSettings(steps=120, batch=16, latent_lr=5e-3, warmup=20, final_lr=0.02)
 
 
 def calibrate(run, job: Job) -> None:
