@@ -1,0 +1,338 @@
+// attention: grouped-query attention of one token over a layer's key/value cache in memory, decode and causal prefill alike.
+//
+//   appends bf16(k), bf16(v) at `position`, then for every q head, over positions 0 .. position in blocks of 16:
+//     s = (sum of q * k) * scale;  m' = maximum(m, s ...);  p = exp(s - m');  alpha = exp(m - m')
+//     l = l * alpha + sum(p);  acc = acc * alpha + sum(p * v);   y = acc * reciprocal(l)         (golden/attention.py, every bit)
+//
+// One pass; the heads of a group share one reading of K and one of V. Head h uses the keys of head h / (heads / kv_heads). The
+// position's own keys and values come from the queue on chip, those before it from memory.
+//
+// Cache:         bf16 [kv_heads][max_context][head_dim] from cache_k on port K, from cache_v on port V.
+// Latency:       for position 0, from the last of the first head's k, v and the group's q, if k is last, to the first beat of y:
+//                142 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) + QHeads + D + 16 (see docs/cores/attention.md); for a
+//                position further on this is what follows the last key.
+// Throughput:    with b = D/16, n positions and g q heads of a group, a kv head takes the longest of n * b beats of each port,
+//                ceil(n/16) * max(D + 1, 20) and g * D + Reciprocal + QHeads + 5 cycles; kv heads and tokens follow each
+//                other without a pause as long as the memory answers as hbm_streamer's header asks.
+// Back-pressure: results that are not taken stop everything up to the reads; every ready depends on registers and stop, those of k and
+//                v on each other's queues too. q, k and v must not wait for each other: k and v of a token may have to be
+//                taken before its last q, unless kv_heads <= 2.
+// Errors:        error_o rises, with fault and cause, when a command breaks a rule (address not of 32 bytes, position >= max_context,
+//                max_context > 2^20, head_dim no multiple of 16 or above MaxHeadDim, heads no multiple of kv_heads or more than
+//                QHeads times it) or when memory fails. Nothing is taken any more, results in flight may still come.
+// Clear:         clear_i (a pulse, or held) drops everything, waits for what is in flight at the memory, takes error_o away.
+//                m_axis_tvalid may fall. Until idle_o nothing is taken.
+// Reset:         the memory side must be reset with it (AXI). Restart after clear or reset is like after power-up; the cache stays.
+//
+// Parameters:
+//   QHeads       most q heads of a group, 1 to 15
+//   MaxHeadDim   longest head, a power of two from 16 to 256
+//   AddrW, IdW   of the AXI ports
+//   ReadBeats    buffer of each reader (hbm_streamer BufferBeats)
+//   WindowBytes  most bytes in flight of each reader
+//   KvBeats      beats of k and of v that can wait on chip; a token's kv_heads * D/16 should fit
+//   Blocks       blocks of V that can wait, a power of two
+module attention
+  import attention_pkg::*;
+#(
+    parameter int unsigned QHeads = 4,
+    parameter int unsigned MaxHeadDim = 128,
+    parameter int unsigned AddrW = 64,
+    parameter int unsigned IdW = 1,
+    parameter int unsigned ReadBeats = 512,
+    parameter int unsigned WindowBytes = 4096,
+    parameter int unsigned KvBeats = 128,
+    parameter int unsigned Blocks = 4
+) (
+    input  logic                 clk_i,
+    input  logic                 rst_ni,
+    // a token
+    input  logic [PositionW-1:0] s_cmd_position,
+    input  logic [  PositionW:0] s_cmd_max_context,
+    input  logic [    AddrW-1:0] s_cmd_cache_k,
+    input  logic [    AddrW-1:0] s_cmd_cache_v,
+    input  logic [          7:0] s_cmd_heads,
+    input  logic [          7:0] s_cmd_kv_heads,
+    input  logic [          9:0] s_cmd_head_dim,
+    input  logic [         31:0] s_cmd_scale,
+    input  logic                 s_cmd_tvalid,
+    output logic                 s_cmd_tready,
+    // its heads, 16 binary32 values a beat
+    input  logic [ 32*Lanes-1:0] s_axis_q_tdata,
+    input  logic                 s_axis_q_tvalid,
+    output logic                 s_axis_q_tready,
+    input  logic [ 32*Lanes-1:0] s_axis_k_tdata,
+    input  logic                 s_axis_k_tvalid,
+    output logic                 s_axis_k_tready,
+    input  logic [ 32*Lanes-1:0] s_axis_v_tdata,
+    input  logic                 s_axis_v_tvalid,
+    output logic                 s_axis_v_tready,
+    // y [heads][head_dim], tlast on the token's last beat
+    output logic [ 32*Lanes-1:0] m_axis_tdata,
+    output logic                 m_axis_tlast,
+    output logic                 m_axis_tvalid,
+    input  logic                 m_axis_tready,
+    // AXI4, keys
+    output logic       [IdW-1:0] m_axi_k_arid,
+    output logic     [AddrW-1:0] m_axi_k_araddr,
+    output logic           [7:0] m_axi_k_arlen,
+    output logic           [2:0] m_axi_k_arsize,
+    output logic           [1:0] m_axi_k_arburst,
+    output logic           [3:0] m_axi_k_arcache,
+    output logic           [2:0] m_axi_k_arprot,
+    output logic                 m_axi_k_arvalid,
+    input  logic                 m_axi_k_arready,
+    input  logic       [IdW-1:0] m_axi_k_rid,
+    input  logic  [16*Lanes-1:0] m_axi_k_rdata,
+    input  logic           [1:0] m_axi_k_rresp,
+    input  logic                 m_axi_k_rlast,
+    input  logic                 m_axi_k_rvalid,
+    output logic                 m_axi_k_rready,
+    output logic       [IdW-1:0] m_axi_k_awid,
+    output logic     [AddrW-1:0] m_axi_k_awaddr,
+    output logic           [7:0] m_axi_k_awlen,
+    output logic           [2:0] m_axi_k_awsize,
+    output logic           [1:0] m_axi_k_awburst,
+    output logic           [3:0] m_axi_k_awcache,
+    output logic           [2:0] m_axi_k_awprot,
+    output logic                 m_axi_k_awvalid,
+    input  logic                 m_axi_k_awready,
+    output logic  [16*Lanes-1:0] m_axi_k_wdata,
+    output logic   [2*Lanes-1:0] m_axi_k_wstrb,
+    output logic                 m_axi_k_wlast,
+    output logic                 m_axi_k_wvalid,
+    input  logic                 m_axi_k_wready,
+    input  logic       [IdW-1:0] m_axi_k_bid,
+    input  logic           [1:0] m_axi_k_bresp,
+    input  logic                 m_axi_k_bvalid,
+    output logic                 m_axi_k_bready,
+    // AXI4, values
+    output logic       [IdW-1:0] m_axi_v_arid,
+    output logic     [AddrW-1:0] m_axi_v_araddr,
+    output logic           [7:0] m_axi_v_arlen,
+    output logic           [2:0] m_axi_v_arsize,
+    output logic           [1:0] m_axi_v_arburst,
+    output logic           [3:0] m_axi_v_arcache,
+    output logic           [2:0] m_axi_v_arprot,
+    output logic                 m_axi_v_arvalid,
+    input  logic                 m_axi_v_arready,
+    input  logic       [IdW-1:0] m_axi_v_rid,
+    input  logic  [16*Lanes-1:0] m_axi_v_rdata,
+    input  logic           [1:0] m_axi_v_rresp,
+    input  logic                 m_axi_v_rlast,
+    input  logic                 m_axi_v_rvalid,
+    output logic                 m_axi_v_rready,
+    output logic       [IdW-1:0] m_axi_v_awid,
+    output logic     [AddrW-1:0] m_axi_v_awaddr,
+    output logic           [7:0] m_axi_v_awlen,
+    output logic           [2:0] m_axi_v_awsize,
+    output logic           [1:0] m_axi_v_awburst,
+    output logic           [3:0] m_axi_v_awcache,
+    output logic           [2:0] m_axi_v_awprot,
+    output logic                 m_axi_v_awvalid,
+    input  logic                 m_axi_v_awready,
+    output logic  [16*Lanes-1:0] m_axi_v_wdata,
+    output logic   [2*Lanes-1:0] m_axi_v_wstrb,
+    output logic                 m_axi_v_wlast,
+    output logic                 m_axi_v_wvalid,
+    input  logic                 m_axi_v_wready,
+    input  logic       [IdW-1:0] m_axi_v_bid,
+    input  logic           [1:0] m_axi_v_bresp,
+    input  logic                 m_axi_v_bvalid,
+    output logic                 m_axi_v_bready,
+    // control and status
+    input  logic                 clear_i,
+    output logic                 busy_o,         // a token taken is not delivered or not written yet, or a clear is under way
+    output logic                 idle_o,         // !busy_o
+    output logic                 error_o,
+    output fault_e               error_fault_o,
+    output logic [          3:0] error_cause_o,  // of hbm_streamer_pkg, if it was memory
+    output logic [    AddrW-1:0] error_addr_o    // if it was memory
+);
+  localparam int unsigned MaxBeats = MaxHeadDim / Lanes;
+  localparam int unsigned BeatW = (MaxBeats > 1) ? $clog2(MaxBeats) : 1;
+  localparam int unsigned ColW = $clog2(MaxHeadDim + 1);
+  localparam int unsigned Places = 128;  // scores between score and softmax
+
+  if (QHeads < 1 || QHeads > 15) $error("%m: QHeads is %0d, allowed: 1 to 15", QHeads);
+  if (MaxHeadDim < 16 || MaxHeadDim > 256 || MaxHeadDim != 1 << $clog2(MaxHeadDim))
+    $error("%m: MaxHeadDim is %0d, allowed: powers of two from 16 to 256", MaxHeadDim);
+  if (AddrW <= 32 || AddrW > 64) $error("%m: AddrW is %0d, allowed: 33 to 64", AddrW);
+  if (KvBeats < 4) $error("%m: KvBeats is %0d, allowed: >= 4", KvBeats);
+
+  // ---- stop and clear ------------------------------------------------------------------------------------------------
+  logic clear_q, clearing, error_q, core_rst_n, quiet, refused;
+  logic k_idle, v_idle, k_read_error, k_write_error, v_read_error, v_write_error;
+  hbm_streamer_pkg::cause_e k_read_cause, k_write_cause, v_read_cause, v_write_cause;
+  logic [AddrW-1:0] k_read_addr, k_write_addr, v_read_addr, v_write_addr;
+  wire stop = error_q || clear_q;
+  assign clearing = clear_i || clear_q;
+  assign core_rst_n = rst_ni && !clear_q;
+  assign quiet = k_idle && v_idle;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      clear_q <= 1'b0;
+      error_q <= 1'b0;
+    end else begin
+      clear_q <= clear_i || (clear_q && !quiet);
+      error_q <= !clear_q && (error_q || refused || k_read_error || v_read_error || k_write_error || v_write_error);
+    end
+    if (!rst_ni || clear_q) error_fault_o <= FaultNone;
+    else if (!error_q) begin
+      if (k_read_error) error_fault_o <= FaultReadK;
+      else if (v_read_error) error_fault_o <= FaultReadV;
+      else if (k_write_error) error_fault_o <= FaultWriteK;
+      else if (v_write_error) error_fault_o <= FaultWriteV;
+      else if (refused) error_fault_o <= FaultCommand;
+    end
+    if (!error_q) begin
+      error_cause_o <= k_read_error ? 4'(k_read_cause) : v_read_error ? 4'(v_read_cause)
+                     : k_write_error ? 4'(k_write_cause) : v_write_error ? 4'(v_write_cause) : '0;
+      error_addr_o <= k_read_error ? k_read_addr : v_read_error ? v_read_addr : k_write_error ? k_write_addr : v_write_addr;
+    end
+  end
+  assign error_o = error_q;
+
+  // ---- tokens --------------------------------------------------------------------------------------------------------
+  logic [7:0] tokens_q;  // taken and not delivered
+  wire taken = s_cmd_tvalid && s_cmd_tready;
+  wire delivered = m_axis_tvalid && m_axis_tready && m_axis_tlast;
+  always_ff @(posedge clk_i) begin
+    if (!core_rst_n) tokens_q <= '0;
+    else tokens_q <= tokens_q + 8'(taken) - 8'(delivered);
+  end
+  assign busy_o = clear_q || !quiet || (tokens_q != '0 && !error_q);
+  assign idle_o = !busy_o;
+
+  job_t job;
+  logic [AddrW-6:0] line_k, line_v;
+  logic job_valid, k_room, v_room, q_room;
+  wire job_ready = k_room && v_room && q_room;
+  wire spread = job_valid && job_ready;
+  attention_judge #(.AddrW(AddrW), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_judge (
+      .clk_i, .rst_ni(core_rst_n), .stop_i(stop),
+      .s_cmd_position, .s_cmd_max_context, .s_cmd_cache_k, .s_cmd_cache_v, .s_cmd_heads, .s_cmd_kv_heads, .s_cmd_head_dim,
+      .s_cmd_scale, .s_cmd_tvalid, .s_cmd_tready,
+      .m_job_o(job), .m_line_k_o(line_k), .m_line_v_o(line_v), .m_valid_o(job_valid), .m_ready_i(job_ready),
+      .refused_o(refused)
+  );
+
+  // ---- memory ----------------------------------------------------------------------------------------------------------
+  logic [16*Lanes-1:0] k_data, v_data;
+  logic [4:0] k_beats, v_beats;
+  logic k_end, k_last, k_valid, k_ready, v_end, v_last, v_valid, v_ready, k_in_ready, v_in_ready;
+  assign s_axis_k_tready = k_in_ready && !stop;
+  assign s_axis_v_tready = v_in_ready && !stop;
+
+  attention_cache #(
+      .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes), .KvBeats(KvBeats)
+  ) u_keys (
+      .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
+      .s_job_i(job), .s_line_i(line_k), .s_job_valid_i(spread), .s_job_ready_o(k_room),
+      .s_axis_tdata(s_axis_k_tdata), .s_axis_tvalid(s_axis_k_tvalid && !stop), .s_axis_tready(k_in_ready),
+      .m_data_o(k_data), .m_beats_o(k_beats), .m_end_o(k_end), .m_last_o(k_last), .m_valid_o(k_valid), .m_ready_i(k_ready),
+      .idle_o(k_idle), .read_error_o(k_read_error), .read_cause_o(k_read_cause), .read_addr_o(k_read_addr),
+      .write_error_o(k_write_error), .write_cause_o(k_write_cause), .write_addr_o(k_write_addr),
+      .m_axi_arid(m_axi_k_arid), .m_axi_araddr(m_axi_k_araddr), .m_axi_arlen(m_axi_k_arlen), .m_axi_arsize(m_axi_k_arsize),
+      .m_axi_arburst(m_axi_k_arburst), .m_axi_arcache(m_axi_k_arcache), .m_axi_arprot(m_axi_k_arprot),
+      .m_axi_arvalid(m_axi_k_arvalid), .m_axi_arready(m_axi_k_arready), .m_axi_rid(m_axi_k_rid), .m_axi_rdata(m_axi_k_rdata),
+      .m_axi_rresp(m_axi_k_rresp), .m_axi_rlast(m_axi_k_rlast), .m_axi_rvalid(m_axi_k_rvalid), .m_axi_rready(m_axi_k_rready),
+      .m_axi_awid(m_axi_k_awid), .m_axi_awaddr(m_axi_k_awaddr), .m_axi_awlen(m_axi_k_awlen), .m_axi_awsize(m_axi_k_awsize),
+      .m_axi_awburst(m_axi_k_awburst), .m_axi_awcache(m_axi_k_awcache), .m_axi_awprot(m_axi_k_awprot),
+      .m_axi_awvalid(m_axi_k_awvalid), .m_axi_awready(m_axi_k_awready), .m_axi_wdata(m_axi_k_wdata),
+      .m_axi_wstrb(m_axi_k_wstrb), .m_axi_wlast(m_axi_k_wlast), .m_axi_wvalid(m_axi_k_wvalid), .m_axi_wready(m_axi_k_wready),
+      .m_axi_bid(m_axi_k_bid), .m_axi_bresp(m_axi_k_bresp), .m_axi_bvalid(m_axi_k_bvalid), .m_axi_bready(m_axi_k_bready)
+  );
+  attention_cache #(
+      .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes), .KvBeats(KvBeats)
+  ) u_values (
+      .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
+      .s_job_i(job), .s_line_i(line_v), .s_job_valid_i(spread), .s_job_ready_o(v_room),
+      .s_axis_tdata(s_axis_v_tdata), .s_axis_tvalid(s_axis_v_tvalid && !stop), .s_axis_tready(v_in_ready),
+      .m_data_o(v_data), .m_beats_o(v_beats), .m_end_o(v_end), .m_last_o(v_last), .m_valid_o(v_valid), .m_ready_i(v_ready),
+      .idle_o(v_idle), .read_error_o(v_read_error), .read_cause_o(v_read_cause), .read_addr_o(v_read_addr),
+      .write_error_o(v_write_error), .write_cause_o(v_write_cause), .write_addr_o(v_write_addr),
+      .m_axi_arid(m_axi_v_arid), .m_axi_araddr(m_axi_v_araddr), .m_axi_arlen(m_axi_v_arlen), .m_axi_arsize(m_axi_v_arsize),
+      .m_axi_arburst(m_axi_v_arburst), .m_axi_arcache(m_axi_v_arcache), .m_axi_arprot(m_axi_v_arprot),
+      .m_axi_arvalid(m_axi_v_arvalid), .m_axi_arready(m_axi_v_arready), .m_axi_rid(m_axi_v_rid), .m_axi_rdata(m_axi_v_rdata),
+      .m_axi_rresp(m_axi_v_rresp), .m_axi_rlast(m_axi_v_rlast), .m_axi_rvalid(m_axi_v_rvalid), .m_axi_rready(m_axi_v_rready),
+      .m_axi_awid(m_axi_v_awid), .m_axi_awaddr(m_axi_v_awaddr), .m_axi_awlen(m_axi_v_awlen), .m_axi_awsize(m_axi_v_awsize),
+      .m_axi_awburst(m_axi_v_awburst), .m_axi_awcache(m_axi_v_awcache), .m_axi_awprot(m_axi_v_awprot),
+      .m_axi_awvalid(m_axi_v_awvalid), .m_axi_awready(m_axi_v_awready), .m_axi_wdata(m_axi_v_wdata),
+      .m_axi_wstrb(m_axi_v_wstrb), .m_axi_wlast(m_axi_v_wlast), .m_axi_wvalid(m_axi_v_wvalid), .m_axi_wready(m_axi_v_wready),
+      .m_axi_bid(m_axi_v_bid), .m_axi_bresp(m_axi_v_bresp), .m_axi_bvalid(m_axi_v_bvalid), .m_axi_bready(m_axi_v_bready)
+  );
+
+  // ---- q, scores, softmax ----------------------------------------------------------------------------------------------
+  group_t group, made;
+  logic group_valid, group_done, made_valid, made_room, q_in_ready;
+  logic [BeatW-1:0] q_beat;
+  logic [QHeads-1:0][32*Lanes-1:0] q;
+  assign s_axis_q_tready = q_in_ready && !stop;
+  attention_query #(.QHeads(QHeads), .MaxBeats(MaxBeats)) u_query (
+      .clk_i, .rst_ni(core_rst_n), .s_job_i(job), .s_job_valid_i(spread), .s_job_ready_o(q_room),
+      .s_axis_tdata(s_axis_q_tdata), .s_axis_tvalid(s_axis_q_tvalid && !stop), .s_axis_tready(q_in_ready),
+      .m_group_o(group), .m_valid_o(group_valid), .m_ready_i(group_done),
+      .made_o(made_valid), .m_made_o(made), .made_room_i(made_room), .beat_i(q_beat), .q_o(q)
+  );
+
+  logic [QHeads-1:0][31:0] score;
+  logic score_last, score_valid, score_popped;
+  attention_score #(.QHeads(QHeads), .MaxBeats(MaxBeats), .Places(Places)) u_score (
+      .clk_i, .rst_ni(core_rst_n), .s_data_i(k_data), .s_end_i(k_end), .s_last_i(k_last), .s_valid_i(k_valid),
+      .s_ready_o(k_ready), .group_i(group), .group_valid_i(group_valid), .group_done_o(group_done), .beat_o(q_beat),
+      .q_i(q), .m_score_o(score), .m_last_o(score_last), .m_valid_o(score_valid), .popped_i(score_popped)
+  );
+
+  logic [QHeads-1:0][31:0] word;
+  logic word_head, word_end, word_valid, word_ready;
+  block_t word_block;
+  attention_softmax #(.QHeads(QHeads), .Places(Places)) u_softmax (
+      .clk_i, .rst_ni(core_rst_n), .s_score_i(score), .s_last_i(score_last), .s_valid_i(score_valid),
+      .popped_o(score_popped), .m_word_o(word), .m_head_o(word_head), .m_end_o(word_end), .m_block_o(word_block),
+      .m_valid_o(word_valid), .m_ready_i(word_ready)
+  );
+
+  // ---- values, results ---------------------------------------------------------------------------------------------------
+  logic [4:0] block_beats;
+  logic block_valid, block_take, block_release;
+  logic [BeatW-1:0] read_beat;
+  logic [3:0] read_lane;
+  logic [16*Lanes-1:0] read_data;
+  attention_transpose #(.MaxBeats(MaxBeats), .Blocks(Blocks)) u_transpose (
+      .clk_i, .rst_ni(core_rst_n), .s_data_i(v_data), .s_beats_i(v_beats), .s_end_i(v_end), .s_last_i(v_last),
+      .s_valid_i(v_valid), .s_ready_o(v_ready), .m_beats_o(block_beats), .m_valid_o(block_valid), .m_ready_i(block_take),
+      .release_i(block_release), .read_beat_i(read_beat), .read_lane_i(read_lane), .m_data_o(read_data)
+  );
+
+  logic whole, free, result_bank;
+  logic [ColW-1:0] result_col;
+  logic [QHeads-1:0][31:0] result;
+  attention_value #(.QHeads(QHeads), .MaxBeats(MaxBeats)) u_value (
+      .clk_i, .rst_ni(core_rst_n), .s_word_i(word), .s_head_i(word_head), .s_end_i(word_end), .s_block_i(word_block),
+      .s_valid_i(word_valid), .s_ready_o(word_ready), .v_beats_i(block_beats), .v_valid_i(block_valid),
+      .v_take_o(block_take), .v_release_o(block_release), .v_beat_o(read_beat), .v_lane_o(read_lane), .v_data_i(read_data),
+      .whole_o(whole), .free_i(free), .result_bank_i(result_bank), .result_col_i(result_col), .result_o(result)
+  );
+  attention_finish #(.QHeads(QHeads), .MaxBeats(MaxBeats)) u_finish (
+      .clk_i, .rst_ni(core_rst_n), .s_group_i(made), .s_group_valid_i(made_valid), .s_group_room_o(made_room),
+      .whole_i(whole), .free_o(free), .result_bank_o(result_bank), .result_col_o(result_col), .result_i(result),
+      .m_axis_tdata, .m_axis_tlast, .m_axis_tvalid, .m_axis_tready
+  );
+  wire unused = ^k_beats;
+
+  stream_checker #(.Width(32 * Lanes + 1)) u_out_rules (
+      .clk_i, .rst_ni(core_rst_n && !clear_i), .valid_i(m_axis_tvalid), .ready_i(m_axis_tready),
+      .data_i({m_axis_tlast, m_axis_tdata})
+  );
+  a_tokens :
+  assert property (@(posedge clk_i) disable iff (!core_rst_n) delivered |-> tokens_q != '0);
+  a_tidy :  // neither a subnormal nor another NaN
+  assert property (@(posedge clk_i) disable iff (!core_rst_n) m_axis_tvalid |->
+      (m_axis_tdata[30:23] != '0 || m_axis_tdata[22:0] == '0) &&
+      (m_axis_tdata[30:23] != '1 || m_axis_tdata[22:0] == '0 || m_axis_tdata[31:0] == fp32_pkg::QuietNan));
+  a_sticky :
+  assert property (@(posedge clk_i) disable iff (!core_rst_n || clear_i)
+      error_o |=> error_o && $stable({error_fault_o, error_cause_o, error_addr_o}));
+endmodule

@@ -1,0 +1,422 @@
+"""Testbench of attention: tokens over caches in two simulated memories, compared with golden/attention.py.
+
+What the core appends is checked by what later tokens get: they read it from the memory, where it appears only when the
+write is answered.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cocotb
+import numpy as np
+import pyuvm
+from cocotb.handle import Immediate
+from pyuvm import uvm_env
+
+from lutloom.attention import attention
+from lutloom.fp32 import to_bf16
+from lutloom.hbm_streamer import Cause
+from verif.fp32.stimuli import LATENCY
+from verif.lib.tb import CoreTest, Coverage, Scoreboard, Stall, StreamBus, make_agent, measure
+
+BASE_K, BASE_V = 0x4000_0000, 0x9000_0000
+KNOBS = "latency_i write_latency_i ar_stall_i r_gap_i err_side_i err_addr_i err_resp_i dead_i load_i mark_i"
+CONTEXTS = [1, 15, 16, 17, 255, 256, 257, 1000]
+FAULTS = {"command": 1, "read k": 2, "read v": 3, "write k": 4, "write v": 5}
+ORDER = ["read k", "read v", "write k", "write v"]  # bits of err_side_i
+STALLS = ["none", "inputs", "outputs", "memory", "all"]
+
+coverage = Coverage(
+    "attention",
+    {
+        "context": [*CONTEXTS, "other"],
+        "last block": ["one position", "partial", "full"],
+        "group": ["one head", "some heads", "all lanes"],
+        "kv heads": ["one", "two", "more"],
+        "head_dim": ["one beat", "power of two", "odd beats", "longest"],
+        "values": ["normal", "large", "tiny", "any bits"],
+        "result": ["number", "zero", "infinite", "NaN"],
+        "tokens": ["decode", "prefill", "another shape behind"],
+        "stall": STALLS,
+        "fault": list(FAULTS),
+        "refused": ["alignment", "position", "max_context", "head_dim", "kv_heads", "group too large", "no multiple"],
+        "clear": ["idle", "in flight", "after an error"],
+        "reset": ["in flight"],
+    },
+)
+
+
+@dataclass
+class Shape:
+    """Of a layer: its cache is a bf16 array [kv_heads, room, dim] per side."""
+
+    kv_heads: int
+    group: int
+    dim: int
+    room: int
+
+    @property
+    def heads(self) -> int:
+        return self.kv_heads * self.group
+
+
+class AttentionEnv(uvm_env):
+    stalls = (Stall.none(),) * 5  # commands, q, k, v, results
+
+    def build_phase(self):
+        dut = cocotb.top
+        fields = "position max_context cache_k cache_v heads kv_heads head_dim scale"
+        cmd = StreamBus(dut, "cmd", "s_cmd_tvalid", "s_cmd_tready", {f: f"s_cmd_{f}" for f in fields.split()})
+        self.cmd = make_agent(self, "cmd", cmd, "source", self.stalls[0])
+        self.q, self.k, self.v = (
+            make_agent(self, side, StreamBus.axis(dut, f"s_axis_{side}"), "source", self.stalls[1 + i])
+            for i, side in enumerate("qkv")
+        )
+        out = StreamBus.axis(dut, "m_axis", "data last")
+        out.rst_n = dut.out_live_o
+        self.y = make_agent(self, "y", out, "sink", self.stalls[4])
+        self.scoreboard = Scoreboard("scoreboard", self)
+
+    def connect_phase(self):
+        self.y.ap.connect(self.scoreboard.analysis_export)
+
+
+def pack(x: np.ndarray) -> list[int]:
+    """float32 [..., n * 16] -> words of 16 lanes."""
+    return [int.from_bytes(row.tobytes(), "little") for row in np.ascontiguousarray(x, "<f4").reshape(-1, 16)]
+
+
+class AttentionTest(CoreTest):
+    stalls = ()
+
+    def build_phase(self):
+        super().build_phase()
+        dut = self.dut
+        for knob in KNOBS.split():
+            getattr(dut, knob).set(Immediate(0))
+        dut.seed_i.value = self.seed & 0xFFFF
+        self.lanes, self.max_dim = self.param("QHeads"), self.param("MaxHeadDim")
+        self.mem_bytes = self.param("MemBytes")
+        self.np_rng = np.random.default_rng(self.rng.getrandbits(32))
+        into, out = ("inputs" in self.stalls, "outputs" in self.stalls)
+        AttentionEnv.stalls = (
+            *(Stall.pick(into, self.seed + i) for i in range(4)),
+            Stall.pick(out, self.seed),
+        )
+        if "memory" in self.stalls:
+            dut.ar_stall_i.value, dut.r_gap_i.value = 128, 100
+        self.env = AttentionEnv("env", self)
+
+    # ---- caches ----
+
+    def values(self, shape, kind="normal") -> np.ndarray:
+        coverage.hit("values", kind)
+        rng = self.np_rng
+        if kind == "any bits":
+            x = rng.standard_normal(shape).astype(np.float32)
+            odd = rng.random(shape) < 0.02
+            x[odd] = rng.integers(0, 1 << 32, shape, np.uint32).view(np.float32)[odd]
+            return x
+        factor = {"normal": 1, "large": 1e17, "tiny": 1e-20}[kind]
+        return (rng.standard_normal(shape) * factor).astype(np.float32)
+
+    def start_layer(self, shape: Shape, kind="normal") -> None:
+        """A new cache with random contents at a random address, in the memories too."""
+        self.shape, self.kind = shape, kind
+        self.k, self.v = (to_bf16(self.values((shape.kv_heads, shape.room, shape.dim), kind)) for _ in range(2))
+        room = self.mem_bytes - self.k.nbytes
+        assert room >= 0, "MemBytes is too small"
+        self.offsets = [self.rng.randrange(room // 32 + 1) * 32 for _ in range(2)]
+
+    async def load(self) -> None:
+        """The caches into the memories."""
+        for name, cache, offset in zip("kv", (self.k, self.v), self.offsets, strict=True):
+            image = np.zeros(self.mem_bytes, np.uint8)
+            image[offset : offset + cache.nbytes] = cache.reshape(-1).view(np.uint8)
+            image.tofile(Path(f"{name}.bin"))
+        self.dut.load_i.value = 1
+        await self.cycles(1)
+        self.dut.load_i.value = 0
+        await self.cycles(1)
+
+    def random_shape(self, room: int) -> Shape:
+        rng = self.rng
+        dims = [d for d in (16, 32, 48, 64, 80, 128) if d <= self.max_dim]
+        return Shape(rng.randint(1, 3), rng.randint(1, self.lanes), rng.choice(dims), room)
+
+    # ---- tokens ----
+
+    def token(self, position: int, late=False):
+        """Command, q, k, v words and expected words of a token at `position`; the golden cache grows by it."""
+        s = self.shape
+        q = self.values((s.heads, 1, s.dim), self.kind) * np.float32(1 if self.kind == "any bits" else 2)
+        k, v = (self.values((s.kv_heads, s.dim), self.kind) for _ in range(2))
+        self.k[:, position], self.v[:, position] = to_bf16(k), to_bf16(v)
+        scale = np.float32(s.dim**-0.5)
+        y = attention(q, self.k[:, : position + 1], self.v[:, : position + 1], position, scale)
+        command = (
+            position, s.room, BASE_K + self.offsets[0], BASE_V + self.offsets[1], s.heads, s.kv_heads, s.dim,
+            int(scale.view(np.uint32)),
+        )  # fmt: skip
+        out = pack(y)
+        self.note(position, y)
+        return command, pack(q), pack(k), pack(v), [(w, int(i == len(out) - 1)) for i, w in enumerate(out)]
+
+    def note(self, position: int, y: np.ndarray) -> None:
+        s, count = self.shape, position + 1
+        coverage.hit("context", count if count in CONTEXTS else "other")
+        coverage.hit("last block", {1: "one position", 0: "full"}.get(count % 16, "partial"))
+        coverage.hit("group", "all lanes" if s.group == self.lanes else "one head" if s.group == 1 else "some heads")
+        coverage.hit("kv heads", {1: "one", 2: "two"}.get(s.kv_heads, "more"))
+        beats = s.dim // 16
+        coverage.hit("head_dim", "one beat" if beats == 1 else "odd beats" if beats & (beats - 1) else "power of two")
+        if s.dim == self.max_dim:
+            coverage.hit("head_dim", "longest")
+        for kind, hit in (
+            ("NaN", np.isnan(y).any()), ("infinite", np.isinf(y).any()), ("zero", (y == 0).any()),
+            ("number", (np.isfinite(y) & (y != 0)).any()),
+        ):  # fmt: skip
+            if hit:
+                coverage.hit("result", kind)
+
+    def send(self, tokens) -> list:
+        env = self.env
+        parts = [[t[0] for t in tokens], *([w for t in tokens for w in t[i]] for i in (1, 2, 3))]
+        agents = (env.cmd, env.q, env.k, env.v)
+        return [cocotb.start_soon(agent.send(words)) for agent, words in zip(agents, parts, strict=True)]
+
+    async def play(self, tokens) -> None:
+        self.env.scoreboard.expect(w for t in tokens for w in t[4])
+        for task in self.send(tokens):
+            await task
+        await self.env.scoreboard.drain(self.dut.clk_i, 100_000)
+        await self.until(self.dut.idle_o, 1, 2000)
+        assert self.dut.error_o.value == 0
+
+    async def until(self, signal, value: int = 1, cycles: int = 20_000) -> None:
+        for _ in range(cycles):
+            if signal.value == value:
+                return
+            await self.cycles(1)
+        raise AssertionError(f"{signal._name} is not {value} after {cycles} cycles: a hang")
+
+    def abort(self) -> None:
+        for agent in (self.env.cmd, self.env.q, self.env.k, self.env.v):
+            agent.abort()
+
+    async def clear(self) -> None:
+        dut = self.dut
+        dut.clear_i.value = 1
+        self.abort()
+        await self.cycles(1)
+        dut.clear_i.value = 0
+        await self.cycles(1)
+        await self.until(dut.idle_o)
+        await self.cycles(1)
+        assert dut.error_o.value == 0 and dut.m_axis_tvalid.value == 0
+        self.env.scoreboard.flush()
+
+    async def small(self) -> None:
+        """A layer of its own shape and a few tokens: the core works."""
+        self.start_layer(self.random_shape(24))
+        await self.load()
+        await self.play([self.token(p) for p in range(17, 20)])
+
+
+MS = dict(timeout_time=4, timeout_unit="ms")
+
+
+@pyuvm.test(**MS)
+class Contexts(AttentionTest):
+    """Every length of the context in one run; how busy the ports are at the longest."""
+
+    async def stimulus(self):
+        dut = self.dut
+        dim = min(64, self.max_dim)
+        self.start_layer(Shape(2, self.lanes, dim, 1024))
+        await self.load()
+        await self.play([self.token(n - 1) for n in CONTEXTS[:-1]])
+        dut.mark_i.value = 1
+        await self.cycles(1)
+        dut.mark_i.value = 0
+        await self.play([self.token(999)])
+        for side in "kv":
+            beats, span = (int(getattr(dut, f"{side}_{what}_o").value) for what in ("beats", "span"))
+            assert beats == 2 * 999 * dim // 16, f"{beats} beats read"
+            measure(
+                f"throughput, use of port {side} at 1000 positions", round(beats / span, 4), 0.85, "beats/cycle", True
+            )
+        coverage.hit("tokens", "decode")
+        coverage.hit("stall", "none")
+
+
+@pyuvm.test(**MS)
+class Latency(AttentionTest):
+    """Position 0, the first head's k last: the header's latency."""
+
+    async def stimulus(self):
+        env, dim = self.env, min(64, self.max_dim)
+        for group in {1, self.lanes}:
+            self.start_layer(Shape(1, group, dim, 4))
+            command, q, k, v, out = self.token(0)
+            env.scoreboard.expect(out)
+            first = len(env.y.monitor.cycles)
+            for agent, words in ((env.cmd, [command]), (env.q, q), (env.v, v), (env.k, k)):
+                await agent.send(words)
+                await self.cycles(20)
+            await env.scoreboard.drain(self.dut.clk_i, 2000)
+            levels = (self.max_dim // 16).bit_length() - 1
+            latency = 152 + LATENCY["Exp"] + LATENCY["Reciprocal"] + 6 * levels + dim + self.lanes
+            measure(f"latency, group of {group}", env.y.monitor.cycles[first] - env.k.monitor.cycles[-1], latency)
+
+
+@pyuvm.test(**MS)
+class Prefill(AttentionTest):
+    """Consecutive tokens, each of which reads what those before it wrote, with slow writes; then another shape."""
+
+    async def stimulus(self):
+        self.dut.write_latency_i.value = 150
+        for turn in range(2):
+            self.start_layer(self.random_shape(40))
+            await self.load()
+            self.k[:], self.v[:] = 0, 0  # nothing of the loaded contents may be seen
+            await self.play([self.token(p) for p in range(20)])
+            coverage.hit("tokens", "another shape behind" if turn else "prefill")
+        self.dut.write_latency_i.value = 0
+
+
+@pyuvm.test(**MS)
+class Corners(AttentionTest):
+    """Large, tiny and arbitrary values; every head_dim."""
+
+    async def stimulus(self):
+        for kind in ("large", "tiny", "any bits", "any bits"):
+            self.start_layer(self.random_shape(40), kind)
+            await self.load()
+            await self.play([self.token(p) for p in (5, 17, 35)])
+        for dim in range(16, self.max_dim + 1, 16):
+            self.start_layer(Shape(1, 1, dim, 40))
+            await self.load()
+            await self.play([self.token(p) for p in (0, 16, 33)])
+
+
+class RandomTest(AttentionTest):
+    async def stimulus(self):
+        for _ in range(2):
+            self.start_layer(self.random_shape(80))
+            await self.load()
+            await self.play([self.token(p) for p in (*range(3), 30, 31, 32, 64, 65)])
+        coverage.hit("stall", "all" if len(self.stalls) > 1 else self.stalls[0])
+
+
+@pyuvm.test(**MS)
+class InputStalls(RandomTest):
+    stalls = ("inputs",)
+
+
+@pyuvm.test(**MS)
+class OutputStalls(RandomTest):
+    stalls = ("outputs",)
+
+
+@pyuvm.test(**MS)
+class MemoryStalls(RandomTest):
+    stalls = ("memory",)
+
+
+@pyuvm.test(**MS)
+class AllStall(RandomTest):
+    stalls = ("inputs", "outputs", "memory")
+
+
+@pyuvm.test(**MS)
+class MemoryErrors(AttentionTest):
+    """An error of each side's reads and writes: stop, cause, address, no hang; after the clear all is well."""
+
+    async def stimulus(self):
+        dut, env = self.dut, self.env
+        for turn, what in enumerate(ORDER):
+            self.start_layer(Shape(2, self.lanes, 32 if self.max_dim >= 32 else 16, 64))
+            await self.load()
+            position, row = 50, self.shape.dim * 2
+            side = turn % 2
+            at = position if what.startswith("write") else 20
+            addr = (BASE_K, BASE_V)[side] + self.offsets[side] + (self.shape.room + at) * row  # of the second head
+            dut.err_side_i.value, dut.err_addr_i.value, dut.err_resp_i.value = 1 << turn, addr, 2 + side
+            env.scoreboard.expect(w for t in [self.token(position)] for w in t[4])
+            tasks = self.send([self.token(position), self.token(position + 1)])
+            env.scoreboard.muted = True  # results may still come, the last token's need not
+            await self.until(dut.error_o)
+            await self.cycles(1500)
+            got = [int(s.value.to_unsigned()) for s in (dut.error_fault_o, dut.error_cause_o, dut.error_addr_o)]
+            want = [FAULTS[what], int(Cause.DECERR if side else Cause.SLVERR)]
+            assert got[:2] == want, f"Mismatch: fault and cause {got[:2]}, expected {want}"
+            assert got[2] <= addr < got[2] + 512, f"Mismatch: address {got[2]:x}, expected {addr:x}"
+            assert dut.s_cmd_tready.value == 0 and dut.s_axis_q_tready.value == 0
+            dut.err_side_i.value = 0
+            await self.clear()
+            for task in tasks:
+                await task
+            env.scoreboard.muted, env.scoreboard.heard = False, []
+            coverage.hit("fault", what)
+            coverage.hit("clear", "after an error")
+            await self.small()
+
+
+@pyuvm.test(**MS)
+class Refused(AttentionTest):
+    """Commands that break a rule."""
+
+    async def stimulus(self):
+        dut = self.dut
+        self.start_layer(Shape(2, 1, 16, 64))
+        good = self.token(3)[0]
+        names = ["position", "max_context", "cache_k", "cache_v", "heads", "kv_heads", "head_dim", "scale"]
+        for reason, change in (
+            ("alignment", {"cache_k": BASE_K + 16}),
+            ("alignment", {"cache_v": BASE_V + 1}),
+            ("position", {"position": 64}),
+            ("max_context", {"max_context": (1 << 20) + 1}),
+            ("head_dim", {"head_dim": 24}),
+            ("head_dim", {"head_dim": 0}),
+            ("head_dim", {"head_dim": self.max_dim + 16}),
+            ("kv_heads", {"kv_heads": 0}),
+            ("group too large", {"heads": 2 * (self.lanes + 1)}),
+            ("no multiple", {"heads": 3}),
+        ):
+            words = tuple({**dict(zip(names, good, strict=True)), **change}.values())
+            await self.env.cmd.send([words])
+            await self.until(dut.error_o, 1, 100)
+            await self.cycles(2)
+            assert dut.error_fault_o.value == FAULTS["command"] and dut.s_cmd_tready.value == 0
+            coverage.hit("refused", reason)
+            await self.clear()
+        coverage.hit("fault", "command")
+        await self.small()
+
+
+@pyuvm.test(**MS)
+class ClearAndReset(AttentionTest):
+    """Clear and reset at any moment; the core works afterwards."""
+
+    async def stimulus(self):
+        await self.clear()
+        coverage.hit("clear", "idle")
+        for turn in range(8):
+            self.start_layer(self.random_shape(40))
+            await self.load()
+            tokens = [self.token(p) for p in (30, 31)]
+            self.env.scoreboard.expect(w for t in tokens for w in t[4])
+            tasks = self.send(tokens)
+            await self.cycles(self.rng.randint(20, 500))
+            if turn % 2:
+                self.abort()
+                await self.reset()
+                self.env.scoreboard.flush()
+                coverage.hit("reset", "in flight")
+            else:
+                await self.clear()
+                coverage.hit("clear", "in flight")
+            for task in tasks:
+                await task
+            await self.small()
