@@ -83,7 +83,7 @@ module hbm_writer_answer
 
   fifo #(
       .Width(LineW + 1 + TagW),
-      .Depth(Outstanding)
+      .Depth((Outstanding < 2) ? 2 : Outstanding)  // below 2 the core itself refuses
   ) i_table (
       .clk_i,
       .rst_ni,

@@ -51,7 +51,6 @@ module hbm_writer_issue #(
     input  logic              m_axi_wready,
     output logic              sending_o
 );
-  localparam int unsigned MaxBeats = MaxBurstBytes / (DataW / 8);
   localparam int unsigned FreeW = $clog2(BufferBeats + 3);  // what fifo_block can hold
   localparam int unsigned HaveW = (FreeW > BeatsW) ? FreeW : BeatsW;
   localparam int unsigned QueueW = $clog2(Outstanding + 1);
@@ -86,8 +85,8 @@ module hbm_writer_issue #(
   wire sent = m_axi_wvalid && m_axi_wready;
 
   fifo #(
-      .Width(BeatsW),
-      .Depth(Outstanding)
+      .Width((BeatsW < 1) ? 1 : BeatsW),  // what is not allowed the core itself refuses
+      .Depth((Outstanding < 2) ? 2 : Outstanding)
   ) i_bursts (
       .clk_i,
       .rst_ni,
@@ -111,8 +110,6 @@ module hbm_writer_issue #(
     if (!rst_ni || flush_i) beat_q <= '0;
     else if (sent) beat_q <= m_axi_wlast ? '0 : beat_q + BeatsW'(1);
   end
-
-  if (BufferBeats < MaxBeats) $error("%m: BufferBeats is %0d, allowed: >= MaxBurstBytes in beats", BufferBeats);
 
   a_no_new_address_after_stop :
   assert property (@(posedge clk_i) disable iff (!rst_ni)

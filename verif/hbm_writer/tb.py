@@ -506,18 +506,19 @@ class Contents(WriterTest):
         if self.any:
             return
         dut, size = self.dut, self.param("MemBytes")
-        memory = np.zeros(size, np.uint8)
+        memory, known = np.zeros(size, np.uint8), np.zeros(size, bool)  # written by this test
         for _ in range(3):
             descs = self.descriptors(15)
             data = self.stream(descs)
             for addr, rows in self.expect(descs, data).bursts:
                 memory[addr - BASE : addr - BASE + rows.size] = rows.reshape(-1)
+                known[addr - BASE : addr - BASE + rows.size] = True
             for task in self.start(descs, data):
                 await task
             await self.env.answers.drain(dut.clk_i, 20_000)
         words = memory.view("<u4")
-        for i in self.rng.sample(range(len(words)), 400):
-            dut.peek_i.value = 4 * i
+        for i in self.rng.sample(list(np.flatnonzero(known[::4])), 200):
+            dut.peek_i.value = 4 * int(i)
             await self.cycles(1)
             assert dut.peek_o.value == int(words[i]), f"Mismatch at byte {4 * i}"
         desc = Descriptor(BASE + size, self.beat, 1)
