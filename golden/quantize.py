@@ -19,7 +19,6 @@ from lutloom.errors import UserError
 from lutloom.models import Source
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3, Qwen3Config
-from lutloom.sampled_text import sampled_text
 
 SCHEMES = ("wvq", "covq", "float")
 REPORT_FILE = evaluate.QUANTIZE_REPORT
@@ -161,7 +160,7 @@ def run_wvq(
         recipe = WvqRecipe(budget, head_bits, act_bits, samples=samples, distil=distil_settings(cfg))
         run = WvqRun(cfg, weights, job.source.sha256, tokens, recipe)
         if samples:
-            run.sample(write_text(job, Qwen3(cfg, weights), samples, recipe.context))
+            run.sample(write_text(job, run.teacher, samples, recipe.context))
         with job.console.status("measuring sensitivities"):
             run.choose()
         if run.bits > budget:
@@ -191,13 +190,15 @@ def run_wvq(
         job.write_report(report | measure(job))
 
 
-def write_text(job: Job, network: Qwen3, contexts: int, length: int) -> np.ndarray:
+def write_text(job: Job, teacher, contexts: int, length: int) -> np.ndarray:
     """Let the float model write, with a progress bar: uint16 [contexts * length]. Many short texts at once are fast."""
+    from lutloom.sampled_text import sampled_text
+
     texts = contexts * length // SAMPLE
     with progress_bar(job.console, "write") as progress:
         task = progress.add_task("write", total=SAMPLE - 1, note=f"tokens of {texts} texts")
-        sampled = sampled_text(network, texts, SAMPLE, report=lambda step: progress.update(task, completed=step))
-    return sampled.astype(np.uint16).ravel()
+        sampled = sampled_text(teacher, texts, SAMPLE, report=lambda step: progress.update(task, completed=step))
+    return sampled.numpy().astype(np.uint16).ravel()
 
 
 def distil_settings(cfg: Qwen3Config):

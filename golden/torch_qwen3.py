@@ -39,6 +39,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(cfg.num_attention_heads * cfg.head_dim, cfg.hidden_size, bias=False)
         self.q_norm = RMSNorm(cfg.head_dim, cfg.rms_norm_eps) if cfg.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(cfg.head_dim, cfg.rms_norm_eps) if cfg.qk_norm else nn.Identity()
+        self.past: tuple[Tensor, Tensor] | None = None  # k, v so far; if set, x is one token and they grow
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, length, _ = x.shape
@@ -47,9 +48,11 @@ class Attention(nn.Module):
         k = self.k_norm(self.k_proj(x).view(split)).transpose(1, 2)  # [B, kv_heads, T, D]
         v = self.v_proj(x).view(split).transpose(1, 2)  # [B, kv_heads, T, D]
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
+        if self.past is not None:
+            k, v = self.past = torch.cat((self.past[0].to(k), k), 2), torch.cat((self.past[1].to(v), v), 2)
         shared = q.shape[1] // k.shape[1]  # query heads per key/value head
         k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # [B, heads, T, D]
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.past is None)  # [B, heads, T, D]
         return self.o_proj(y.transpose(1, 2).reshape(batch, length, -1))
 
 
