@@ -52,7 +52,7 @@ module embed_read
   logic [31:0] rows_q, id_q;
   logic [ProductW-1:0] product_q;
   logic [32:0] low_q;  // bit 32: the carry
-  cause_e found_q;
+  logic id_wrong_q, row_wrong_q, base_wrong_q;
 
   // A row of the table is stride_q * 32 values long.
   wire [StrideW+5:0] row_values = {stride_q, 6'd0} >> 1;
@@ -70,16 +70,15 @@ module embed_read
       rows_q   <= rows_i;
       id_q     <= s_id_i;
     end
-    if (id_q >= rows_q || id_q[31:IdW] != '0) found_q <= CauseId;
-    else if (!whole || !fits) found_q <= CauseRow;
-    else if (base_q[5:0] != '0) found_q <= CauseBase;
-    else found_q <= CauseNone;
-    product_q <= ProductW'(id_q[IdW-1:0]) * ProductW'(stride_q);
-    low_q     <= 33'(base_q[31:0]) + 33'({product_q[25:0], 6'd0});
+    id_wrong_q   <= id_q >= rows_q || id_q[31:IdW] != '0;
+    row_wrong_q  <= !whole || !fits;
+    base_wrong_q <= base_q[5:0] != '0;
+    product_q    <= ProductW'(id_q[IdW-1:0]) * ProductW'(stride_q);
+    low_q        <= 33'(base_q[31:0]) + 33'({product_q[25:0], 6'd0});
     if (step_q[3]) addr_q <= {base_q[AddrW-1:32] + (AddrW - 32)'(product_q[ProductW-1:26]) + (AddrW - 32)'(low_q[32]), low_q[31:0]};
   end
 
-  wire refuse = step_q[2] && found_q != CauseNone;
+  wire refuse = step_q[2] && (id_wrong_q || row_wrong_q || base_wrong_q);
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       step_q  <= '0;
@@ -92,7 +91,7 @@ module embed_read
       step_q[4] <= step_q[3] || (step_q[4] && !m_desc_tready);
       if (refuse) begin
         error_o <= 1'b1;
-        cause_o <= found_q;
+        cause_o <= id_wrong_q ? CauseId : row_wrong_q ? CauseRow : CauseBase;
       end
     end
   end

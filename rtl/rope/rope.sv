@@ -55,10 +55,11 @@ module rope #(
     $error("%m: MaxHeadDim is %0d, allowed: powers of two from %0d", MaxHeadDim, 2 * Lanes);
   if (HeadsW < 1) $error("%m: HeadsW is %0d, allowed: >= 1", HeadsW);
 
-  // ---- commands: judged, then one copy for the rows and one for the heads --------------------------------------------
+  // ---- commands: judged, then one copy for the rows and one for the heads; counted from 0, so that only equality is asked --
   logic to_rows_ready, to_ring_ready, illegal_q;
   wire [HalfW-1:0] half = HalfW'(s_cmd_head_dim >> Shift);
   wire legal = s_cmd_head_dim[Shift-1:0] == '0 && half != '0 && s_cmd_head_dim <= DimW'(MaxHeadDim) && s_cmd_heads != '0;
+  wire [HalfW+HeadsW-1:0] ends = {half - HalfW'(1), s_cmd_heads - HeadsW'(1)};
   wire give = s_cmd_tvalid && s_cmd_tready && legal;
   assign s_cmd_tready = to_rows_ready && to_ring_ready;
   always_ff @(posedge clk_i) begin
@@ -66,17 +67,17 @@ module rope #(
     else if (s_cmd_tvalid && s_cmd_tready && !legal) illegal_q <= 1'b1;
   end
 
-  logic [HalfW-1:0] rows_half, ring_half, row_half;
-  logic [HeadsW-1:0] rows_heads, ring_heads, row_heads;
+  logic [HalfW-1:0] rows_last_beat, ring_last_beat, row_last_beat;
+  logic [HeadsW-1:0] rows_last_head, ring_last_head, row_last_head;
   logic rows_valid, rows_ready, ring_valid, ring_ready;
   logic [1:0] rows_level, ring_level;
   fifo #(.Width(HalfW + HeadsW), .Depth(2)) u_to_rows (
-      .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i({half, s_cmd_heads}), .s_valid_i(give), .s_ready_o(to_rows_ready),
-      .m_data_o({rows_half, rows_heads}), .m_valid_o(rows_valid), .m_ready_i(rows_ready), .level_o(rows_level)
+      .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i(ends), .s_valid_i(give), .s_ready_o(to_rows_ready),
+      .m_data_o({rows_last_beat, rows_last_head}), .m_valid_o(rows_valid), .m_ready_i(rows_ready), .level_o(rows_level)
   );
   fifo #(.Width(HalfW + HeadsW), .Depth(2)) u_to_ring (
-      .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i({half, s_cmd_heads}), .s_valid_i(give), .s_ready_o(to_ring_ready),
-      .m_data_o({ring_half, ring_heads}), .m_valid_o(ring_valid), .m_ready_i(ring_ready), .level_o(ring_level)
+      .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i(ends), .s_valid_i(give), .s_ready_o(to_ring_ready),
+      .m_data_o({ring_last_beat, ring_last_head}), .m_valid_o(ring_valid), .m_ready_i(ring_ready), .level_o(ring_level)
   );
   wire unused = ^{rows_level, ring_level};
 
@@ -84,18 +85,18 @@ module rope #(
   logic [32*Lanes-1:0] cos, sin, low, high;
   logic row_valid, row_done, row_error, ring_error, some, pass, first, second;
   rope_rows #(.Lanes(Lanes), .MaxHalf(MaxHalf), .HeadsW(HeadsW)) u_rows (
-      .clk_i, .rst_ni, .s_half_i(rows_half), .s_heads_i(rows_heads), .s_valid_i(rows_valid), .s_ready_o(rows_ready),
+      .clk_i, .rst_ni, .s_last_beat_i(rows_last_beat), .s_last_head_i(rows_last_head), .s_valid_i(rows_valid), .s_ready_o(rows_ready),
       .s_axis_row_tdata, .s_axis_row_tlast, .s_axis_row_tvalid, .s_axis_row_tready,
-      .m_half_o(row_half), .m_heads_o(row_heads), .m_valid_o(row_valid), .m_ready_i(row_done),
+      .m_last_beat_o(row_last_beat), .m_last_head_o(row_last_head), .m_valid_o(row_valid), .m_ready_i(row_done),
       .place_i(place), .cos_o(cos), .sin_o(sin), .error_o(row_error)
   );
   rope_ring #(.Lanes(Lanes), .MaxHalf(MaxHalf), .HeadsW(HeadsW)) u_ring (
-      .clk_i, .rst_ni, .s_half_i(ring_half), .s_heads_i(ring_heads), .s_valid_i(ring_valid), .s_ready_o(ring_ready),
+      .clk_i, .rst_ni, .s_last_beat_i(ring_last_beat), .s_last_head_i(ring_last_head), .s_valid_i(ring_valid), .s_ready_o(ring_ready),
       .s_axis_tdata, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready,
       .some_o(some), .pass_i(pass), .first_i(first), .second_i(second), .low_o(low), .high_o(high), .error_o(ring_error)
   );
   rope_rotate #(.Lanes(Lanes), .MaxHalf(MaxHalf), .HeadsW(HeadsW)) u_rotate (
-      .clk_i, .rst_ni, .half_i(row_half), .heads_i(row_heads), .row_valid_i(row_valid), .row_done_o(row_done),
+      .clk_i, .rst_ni, .last_beat_i(row_last_beat), .last_head_i(row_last_head), .row_valid_i(row_valid), .row_done_o(row_done),
       .place_o(place), .cos_i(cos), .sin_i(sin), .some_i(some), .pass_o(pass), .first_o(first), .second_o(second),
       .low_i(low), .high_i(high), .m_axis_tdata, .m_axis_tlast, .m_axis_tvalid, .m_axis_tready
   );

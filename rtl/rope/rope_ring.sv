@@ -6,7 +6,7 @@
 //                or more lets beats in without a pause while heads are rotated as fast.
 //
 // Ports:
-//   s_half_i, s_heads_i  the command: beats of half a head, heads
+//   s_last_beat_i, s_last_head_i  the command: last beat of half a head, last head; from 0
 //   some_o               pairs are there that first_i has not asked for
 //   first_i, second_i    the pair in front is read for the first, for the second time, which frees its place
 //   low_o, high_o        beat of the first and of the second half, combinational; of the second reading if second_i
@@ -19,8 +19,8 @@ module rope_ring #(
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
-    input  logic [   HalfW-1:0] s_half_i,
-    input  logic [  HeadsW-1:0] s_heads_i,
+    input  logic [   HalfW-1:0] s_last_beat_i,
+    input  logic [  HeadsW-1:0] s_last_head_i,
     input  logic                s_valid_i,
     output logic                s_ready_o,
     input  logic [32*Lanes-1:0] s_axis_tdata,
@@ -45,9 +45,9 @@ module rope_ring #(
   logic [PlaceW-1:0] low_write_q, high_write_q, first_q, second_q;
   logic [PlaceW:0] used_q, pairs_q;
   wire take = s_axis_tvalid && s_axis_tready;
-  wire end_half = beat_q == s_half_i - HalfW'(1);
+  wire end_half = beat_q == s_last_beat_i;
   wire end_head = end_half && high_q;
-  wire end_all = end_head && head_q == s_heads_i - HeadsW'(1);
+  wire end_all = end_head && head_q == s_last_head_i;
   assign s_axis_tready = s_valid_i && (high_q || !used_q[PlaceW]);
   assign s_ready_o = take && end_all;
 

@@ -7,7 +7,7 @@
 // Back-pressure: the pipeline moves as long as no result waits at its end, or the spill register has room.
 //
 // Ports:
-//   half_i, heads_i, row_valid_i  the row in front; row_done_o: its last beat is issued
+//   last_beat_i, last_head_i, row_valid_i  the row in front, counted from 0; row_done_o: its last beat is issued
 //   place_o                       beat of the row
 //   pass_o, first_o, second_o     to rope_ring: which half; a beat is issued
 module rope_rotate
@@ -21,8 +21,8 @@ module rope_rotate
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
-    input  logic [   HalfW-1:0] half_i,
-    input  logic [  HeadsW-1:0] heads_i,
+    input  logic [   HalfW-1:0] last_beat_i,
+    input  logic [  HeadsW-1:0] last_head_i,
     input  logic                row_valid_i,
     output logic                row_done_o,
     output logic [  PlaceW-1:0] place_o,
@@ -50,9 +50,9 @@ module rope_rotate
   logic [HeadsW-1:0] head_q;
   wire issue = row_valid_i && (pass_q || some_i);
   wire go = issue && enable;
-  wire end_half = HalfW'(place_q) == half_i - HalfW'(1);
+  wire end_half = HalfW'(place_q) == last_beat_i;
   wire end_head = end_half && pass_q;
-  wire end_row = end_head && head_q == heads_i - HeadsW'(1);
+  wire end_row = end_head && head_q == last_head_i;
   assign pass_o = pass_q;
   assign place_o = place_q;
   assign first_o = go && !pass_q;

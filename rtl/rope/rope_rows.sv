@@ -7,8 +7,8 @@
 // Back-pressure: two rows are held; beats wait for a command and for room.
 //
 // Ports:
-//   s_half_i, s_heads_i  the command: beats of half a head, heads
-//   m_half_o, m_heads_o  of the row that is ready; place_i picks a beat of it; cos_o and sin_o are combinational
+//   s_last_beat_i, s_last_head_i  the command: last beat of half a head, last head; from 0
+//   m_last_beat_o, m_last_head_o  of the row that is ready; place_i picks a beat of it; cos_o and sin_o are combinational
 //   m_ready_i            the row is done with
 //   error_o              a row ended elsewhere than its tlast says; stays
 module rope_rows #(
@@ -20,16 +20,16 @@ module rope_rows #(
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
-    input  logic [   HalfW-1:0] s_half_i,
-    input  logic [  HeadsW-1:0] s_heads_i,
+    input  logic [   HalfW-1:0] s_last_beat_i,
+    input  logic [  HeadsW-1:0] s_last_head_i,
     input  logic                s_valid_i,
     output logic                s_ready_o,
     input  logic [32*Lanes-1:0] s_axis_row_tdata,
     input  logic                s_axis_row_tlast,
     input  logic                s_axis_row_tvalid,
     output logic                s_axis_row_tready,
-    output logic [   HalfW-1:0] m_half_o,
-    output logic [  HeadsW-1:0] m_heads_o,
+    output logic [   HalfW-1:0] m_last_beat_o,
+    output logic [  HeadsW-1:0] m_last_head_o,
     output logic                m_valid_o,
     input  logic                m_ready_i,
     input  logic [  PlaceW-1:0] place_i,
@@ -41,7 +41,7 @@ module rope_rows #(
   logic room, write_q, read_q, odd_q;  // halves of the memory that are written and read; the second of two beats
   logic [PlaceW-1:0] place_q;
   wire take = s_axis_row_tvalid && s_axis_row_tready;
-  wire last = odd_q && HalfW'(place_q) == s_half_i - HalfW'(1);
+  wire last = odd_q && HalfW'(place_q) == s_last_beat_i;
   assign s_axis_row_tready = s_valid_i && room;
   assign s_ready_o = take && last;
 
@@ -72,8 +72,8 @@ module rope_rows #(
   logic [1:0] level;
   fifo #(.Width(HalfW + HeadsW), .Depth(2)) u_loaded (
       .clk_i, .rst_ni, .clear_i(1'b0),
-      .s_data_i({s_half_i, s_heads_i}), .s_valid_i(take && last), .s_ready_o(room),
-      .m_data_o({m_half_o, m_heads_o}), .m_valid_o, .m_ready_i, .level_o(level)
+      .s_data_i({s_last_beat_i, s_last_head_i}), .s_valid_i(take && last), .s_ready_o(room),
+      .m_data_o({m_last_beat_o, m_last_head_o}), .m_valid_o, .m_ready_i, .level_o(level)
   );
   wire unused = ^level;
 
