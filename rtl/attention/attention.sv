@@ -8,12 +8,13 @@
 // position's own keys and values come from the queue on chip, those before it from memory.
 //
 // Cache:         bf16 [kv_heads][max_context][head_dim] from cache_k on port K, from cache_v on port V.
-// Latency:       for position 0, from the last of the first head's k, v and the group's q, if k is last, to the first beat of y:
-//                142 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) + QHeads + D + 16 (see docs/cores/attention.md); for a
-//                position further on this is what follows the last key.
+// Latency:       for position 0, from the first head's last beat of k, if it comes last, to the first beat of y:
+//                136 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) + QHeads + D cycles (236 + ...). At a later position the same
+//                follows the last key, but for the tail of the softmax's last block.
 // Throughput:    with b = D/16, n positions and g q heads of a group, a kv head takes the longest of n * b beats of each port,
 //                ceil(n/16) * max(D + 1, 20) and g * D + Reciprocal + QHeads + 5 cycles; kv heads and tokens follow each
-//                other without a pause as long as the memory answers as hbm_streamer's header asks.
+//                other without a pause as long as the memory answers as hbm_streamer's header asks. With Blocks = 2 a partial
+//                last block costs up to half a block more.
 // Back-pressure: results that are not taken stop everything up to the reads; every ready depends on registers and stop, those of k and
 //                v on each other's queues too. q, k and v must not wait for each other: k and v of a token may have to be
 //                taken before its last q, unless kv_heads <= 2.
@@ -35,7 +36,7 @@
 module attention
   import attention_pkg::*;
 #(
-    parameter int unsigned QHeads = 4,
+    parameter int unsigned QHeads = 2,
     parameter int unsigned MaxHeadDim = 128,
     parameter int unsigned AddrW = 64,
     parameter int unsigned IdW = 1,

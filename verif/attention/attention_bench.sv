@@ -1,6 +1,6 @@
 // attention_bench: attention on two memories, keys and values, that it reads and writes; all knobs as ports. For tb.py.
 module attention_bench #(
-    parameter int unsigned QHeads = 4,
+    parameter int unsigned QHeads = 2,
     parameter int unsigned MaxHeadDim = 128,
     parameter int unsigned AddrW = 64,
     parameter int unsigned IdW = 1,

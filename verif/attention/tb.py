@@ -34,7 +34,7 @@ coverage = Coverage(
         "group": ["one head", "some heads", "all lanes"],
         "kv heads": ["one", "two", "more"],
         "head_dim": ["one beat", "power of two", "odd beats", "longest"],
-        "values": ["normal", "large", "tiny", "any bits"],
+        "values": ["normal", "large", "tiny", "huge v", "subnormal v", "any bits"],
         "result": ["number", "zero", "infinite", "NaN"],
         "tokens": ["decode", "prefill", "another shape behind"],
         "stall": STALLS,
@@ -109,7 +109,8 @@ class AttentionTest(CoreTest):
 
     # ---- caches ----
 
-    def values(self, shape, kind="normal") -> np.ndarray:
+    def values(self, shape, kind, side) -> np.ndarray:
+        """Random float32 for q, k or v."""
         coverage.hit("values", kind)
         rng = self.np_rng
         if kind == "any bits":
@@ -117,13 +118,16 @@ class AttentionTest(CoreTest):
             odd = rng.random(shape) < 0.02
             x[odd] = rng.integers(0, 1 << 32, shape, np.uint32).view(np.float32)[odd]
             return x
-        factor = {"normal": 1, "large": 1e17, "tiny": 1e-20}[kind]
+        factor = {"large": 1e17, "tiny": 1e-20}.get(kind, 1)
+        if side == "v":
+            factor = {"huge v": 2e38, "subnormal v": 1e-39}.get(kind, factor)
         return (rng.standard_normal(shape) * factor).astype(np.float32)
 
     def start_layer(self, shape: Shape, kind="normal") -> None:
         """A new cache with random contents at a random address, in the memories too."""
         self.shape, self.kind = shape, kind
-        self.k, self.v = (to_bf16(self.values((shape.kv_heads, shape.room, shape.dim), kind)) for _ in range(2))
+        cache = (shape.kv_heads, shape.room, shape.dim)
+        self.k, self.v = (to_bf16(self.values(cache, kind, side)) for side in "kv")
         room = self.mem_bytes - self.k.nbytes
         assert room >= 0, "MemBytes is too small"
         self.offsets = [self.rng.randrange(room // 32 + 1) * 32 for _ in range(2)]
@@ -149,8 +153,8 @@ class AttentionTest(CoreTest):
     def token(self, position: int, late=False):
         """Command, q, k, v words and expected words of a token at `position`; the golden cache grows by it."""
         s = self.shape
-        q = self.values((s.heads, 1, s.dim), self.kind) * np.float32(1 if self.kind == "any bits" else 2)
-        k, v = (self.values((s.kv_heads, s.dim), self.kind) for _ in range(2))
+        q = self.values((s.heads, 1, s.dim), self.kind, "q") * np.float32(1 if self.kind == "any bits" else 2)
+        k, v = (self.values((s.kv_heads, s.dim), self.kind, side) for side in "kv")
         self.k[:, position], self.v[:, position] = to_bf16(k), to_bf16(v)
         scale = np.float32(s.dim**-0.5)
         y = attention(q, self.k[:, : position + 1], self.v[:, : position + 1], position, scale)
@@ -230,6 +234,10 @@ MS = dict(timeout_time=4, timeout_unit="ms")
 class Contexts(AttentionTest):
     """Every length of the context in one run; how busy the ports are at the longest."""
 
+    def promised(self, count: int, dim: int) -> int:
+        """Cycles of a token of `count` positions whose ports and results are not the limit."""
+        return self.shape.kv_heads * -(-count // 16) * max(dim + 1, 20)
+
     async def stimulus(self):
         dut = self.dut
         dim = min(64, self.max_dim)
@@ -239,13 +247,14 @@ class Contexts(AttentionTest):
         dut.mark_i.value = 1
         await self.cycles(1)
         dut.mark_i.value = 0
-        await self.play([self.token(999)])
+        await self.play([self.token(n) for n in (997, 998, 999)])
+        use = 0.85 if dim > 16 else 0.75  # one-beat heads are bound by 20 cycles a block of 16 beats
         for side in "kv":
             beats, span = (int(getattr(dut, f"{side}_{what}_o").value) for what in ("beats", "span"))
-            assert beats == 2 * 999 * dim // 16, f"{beats} beats read"
-            measure(
-                f"throughput, use of port {side} at 1000 positions", round(beats / span, 4), 0.85, "beats/cycle", True
-            )
+            assert beats == 2 * (997 + 998 + 999) * dim // 16, f"{beats} beats read"
+            measure(f"throughput, use of port {side}, context 1000", round(beats / span, 4), use, "beats/cycle", True)
+        ends = self.env.y.monitor.cycles[:: -self.shape.heads * dim // 16]  # of tokens, the last one first
+        measure("throughput, cycles of a token of two kv heads", ends[0] - ends[1], self.promised(1000, dim))
         coverage.hit("tokens", "decode")
         coverage.hit("stall", "none")
 
@@ -266,7 +275,7 @@ class Latency(AttentionTest):
                 await self.cycles(20)
             await env.scoreboard.drain(self.dut.clk_i, 2000)
             levels = (self.max_dim // 16).bit_length() - 1
-            latency = 152 + LATENCY["Exp"] + LATENCY["Reciprocal"] + 6 * levels + dim + self.lanes
+            latency = 136 + LATENCY["Exp"] + LATENCY["Reciprocal"] + 6 * levels + dim + self.lanes
             measure(f"latency, group of {group}", env.y.monitor.cycles[first] - env.k.monitor.cycles[-1], latency)
 
 
@@ -290,7 +299,7 @@ class Corners(AttentionTest):
     """Large, tiny and arbitrary values; every head_dim."""
 
     async def stimulus(self):
-        for kind in ("large", "tiny", "any bits", "any bits"):
+        for kind in ("large", "tiny", "huge v", "subnormal v", "any bits"):
             self.start_layer(self.random_shape(40), kind)
             await self.load()
             await self.play([self.token(p) for p in (5, 17, 35)])

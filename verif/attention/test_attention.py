@@ -1,0 +1,51 @@
+"""attention: tokens in several shapes, and a core with a wrong rescaling that must be caught."""
+
+import pytest
+
+from verif.lib import Mutation, SimulationFailed, base_seed, simulate
+from verif.lib.runner import ElaborationRefused
+
+TB = "verif.attention.tb"
+TESTS = 11
+SETS = {
+    "default": {},
+    "group of 3": dict(QHeads=3, MaxHeadDim=64, ReadBeats=192, KvBeats=20, IdW=3, AddrW=40),
+    "alone": dict(QHeads=1, MaxHeadDim=16, WindowBytes=2048, ReadBeats=128, KvBeats=6),
+}
+
+
+def bench(name, **more):
+    return simulate("attention", TB, name=name.replace(" ", "-"), target="sim", **more)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_rtl(name):
+    for seed in (base_seed(), base_seed() + 1) if name == "alone" else (base_seed(),):
+        assert bench(name, parameters=SETS[name], seed=seed).tests == TESTS
+
+
+BROKEN = {
+    # the sums of earlier blocks are not rescaled when the maximum grows
+    "forgets alpha": Mutation("rtl/attention/attention_value.sv", ".b_i(alpha2_q[h])", ".b_i(fp32_pkg::One)"),
+    # reads do not wait for the rows of the token before
+    "reads too early": Mutation(
+        "rtl/attention/attention_cache.sv", "wire go = read_job_valid && !rows_more[15];", "wire go = read_job_valid;"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_core_is_caught(name):
+    with pytest.raises(SimulationFailed, match=r"Mismatch|a_reads_see_rows"):
+        bench(
+            f"broken {name}",
+            parameters=SETS["alone"],
+            mutation=BROKEN[name],
+            env={"COCOTB_TEST_FILTER": "Prefill|InputStalls"},
+        )
+
+
+@pytest.mark.parametrize("parameters", [{"QHeads": 16}, {"MaxHeadDim": 48}, {"AddrW": 32}, {"KvBeats": 2}], ids=str)
+def test_illegal_parameters_are_refused(parameters):
+    with pytest.raises(ElaborationRefused, match=rf"{next(iter(parameters))} is .*allowed: "):
+        simulate("attention", TB, name="illegal", parameters={"QHeads": 1, "MaxHeadDim": 16} | parameters)
