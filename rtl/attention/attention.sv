@@ -12,7 +12,7 @@
 //                136 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) + QHeads + D cycles (236 + ...). At a later position the same
 //                follows the last key, but for the tail of the softmax's last block.
 // Throughput:    with b = D/16, n positions and g q heads of a group, a kv head takes the longest of n * b beats of each port,
-//                ceil(n/16) * max(D + 1, 20) and g * D + Reciprocal + QHeads + 5 cycles; kv heads and tokens follow each
+//                max(D + 1, m + 4) for every block of m positions (16, the last one fewer) and g * D + Reciprocal + QHeads + 5 cycles; kv heads and tokens follow each
 //                other without a pause as long as the memory answers as hbm_streamer's header asks. With Blocks = 2 a partial
 //                last block costs up to half a block more.
 // Back-pressure: results that are not taken stop everything up to the reads; every ready depends on registers and stop, those of k and
@@ -150,7 +150,7 @@ module attention
     output logic [          3:0] error_cause_o,  // of hbm_streamer_pkg, if it was memory
     output logic [    AddrW-1:0] error_addr_o    // if it was memory
 );
-  localparam int unsigned MaxBeats = MaxHeadDim / Lanes;
+  localparam int unsigned MaxBeats = 1 << $clog2((MaxHeadDim + Lanes - 1) / Lanes);
   localparam int unsigned BeatW = (MaxBeats > 1) ? $clog2(MaxBeats) : 1;
   localparam int unsigned ColW = $clog2(MaxHeadDim + 1);
   localparam int unsigned Places = 128;  // scores between score and softmax

@@ -181,7 +181,7 @@ module attention_cache
   // ---- out -----------------------------------------------------------------------------------------------------------
   localparam int unsigned LevelW = $clog2(KvBeats + 3);
   logic [LevelW-1:0] own_level;
-  fifo_block #(.Width(16 * Lanes), .Depth(KvBeats), .Style("auto")) u_own (
+  fifo_block #(.Width(16 * Lanes), /* below 4 the core itself refuses */ .Depth((KvBeats < 4) ? 4 : KvBeats), .Style("auto")) u_own (
       .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0),
       .s_data_i(new_data), .s_valid_i(new_own), .s_ready_o(new_own_ready),
       .m_data_o(own_data), .m_valid_o(own_valid), .m_ready_i(own_ready), .level_o(own_level)

@@ -102,13 +102,13 @@ module attention_finish
   assign divided = factor_valid && found_q == 4'(QHeads - 1);
   always_ff @(posedge clk_i) begin
     if (state_q == Load) sum_q <= result_i;
-    else sum_q <= (32 * QHeads)'(sum_q >> 32);
+    else sum_q <= (32 * QHeads)'({32'b0, sum_q} >> 32);
     if (factor_valid) factor_q <= (32 * QHeads)'({factor, factor_q} >> 32);
     if (!rst_ni) begin
       feed_q  <= '0;
       found_q <= '0;
     end else begin
-      feed_q <= (state_q == Load) ? '1 : feed_q >> 1;
+      feed_q <= (state_q == Load) ? '1 : QHeads'({1'b0, feed_q} >> 1);
       if (factor_valid) found_q <= divided ? '0 : found_q + 4'd1;
     end
   end

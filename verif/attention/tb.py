@@ -236,7 +236,8 @@ class Contexts(AttentionTest):
 
     def promised(self, count: int, dim: int) -> int:
         """Cycles of a token of `count` positions whose ports and results are not the limit."""
-        return self.shape.kv_heads * -(-count // 16) * max(dim + 1, 20)
+        blocks = [16] * (count // 16) + [count % 16] * bool(count % 16)
+        return self.shape.kv_heads * sum(max(dim + 1, n + 4) for n in blocks)
 
     async def stimulus(self):
         dut = self.dut
