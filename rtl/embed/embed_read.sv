@@ -51,13 +51,17 @@ module embed_read
   logic [ValuesW-1:0] values_q;
   logic [31:0] rows_q, id_q;
   logic [ProductW-1:0] product_q;
+  logic [ProductW-27:0] up_q;
   logic [32:0] low_q;  // bit 32: the carry
-  logic id_wrong_q, row_wrong_q, base_wrong_q;
+  logic id_above_q, id_wide_q, row_odd_q, row_long_q, base_odd_q;
 
   // A row of the table is stride_q * 32 values long.
   wire [StrideW+5:0] row_values = {stride_q, 6'd0} >> 1;
   wire fits = (ValuesW + StrideW + 6)'(values_q) <= (ValuesW + StrideW + 6)'(row_values);
   wire whole = (values_q & ValuesW'(Lanes - 1)) == '0 && values_q != '0;
+  // The carry as one more bit below, so that it is one addition.
+  wire [AddrW-32:0] upper = {base_q[AddrW-1:32], 1'b1} + {(AddrW - 32)'(up_q), low_q[32]};
+  wire unused = upper[0];
   wire take = s_valid_i && s_ready_o;
   assign s_ready_o = step_q == '0 && !error_o && m_row_ready_i;
   assign busy_o = step_q != '0;
@@ -70,15 +74,18 @@ module embed_read
       rows_q   <= rows_i;
       id_q     <= s_id_i;
     end
-    id_wrong_q   <= id_q >= rows_q || id_q[31:IdW] != '0;
-    row_wrong_q  <= !whole || !fits;
-    base_wrong_q <= base_q[5:0] != '0;
-    product_q    <= ProductW'(id_q[IdW-1:0]) * ProductW'(stride_q);
-    low_q        <= 33'(base_q[31:0]) + 33'({product_q[25:0], 6'd0});
-    if (step_q[3]) addr_q <= {base_q[AddrW-1:32] + (AddrW - 32)'(product_q[ProductW-1:26]) + (AddrW - 32)'(low_q[32]), low_q[31:0]};
+    id_above_q <= id_q >= rows_q;
+    id_wide_q  <= id_q[31:IdW] != '0;
+    row_odd_q  <= !whole;
+    row_long_q <= !fits;
+    base_odd_q <= base_q[5:0] != '0;
+    product_q  <= ProductW'(id_q[IdW-1:0]) * ProductW'(stride_q);
+    low_q      <= 33'(base_q[31:0]) + 33'({product_q[25:0], 6'd0});
+    up_q       <= product_q[ProductW-1:26];
+    if (step_q[3]) addr_q <= {upper[AddrW-32:1], low_q[31:0]};
   end
 
-  wire refuse = step_q[2] && (id_wrong_q || row_wrong_q || base_wrong_q);
+  wire refuse = step_q[2] && (id_above_q || id_wide_q || row_odd_q || row_long_q || base_odd_q);
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       step_q  <= '0;
@@ -91,7 +98,7 @@ module embed_read
       step_q[4] <= step_q[3] || (step_q[4] && !m_desc_tready);
       if (refuse) begin
         error_o <= 1'b1;
-        cause_o <= id_wrong_q ? CauseId : row_wrong_q ? CauseRow : CauseBase;
+        cause_o <= (id_above_q || id_wide_q) ? CauseId : (row_odd_q || row_long_q) ? CauseRow : CauseBase;
       end
     end
   end

@@ -31,7 +31,7 @@ def test_with_hbm_streamer():
 
 def test_lost_carry_is_caught():
     """The address loses the carry out of bit 31."""
-    broken = Mutation("rtl/embed/embed_read.sv", " + (AddrW - 32)'(low_q[32])", "")
+    broken = Mutation("rtl/embed/embed_read.sv", "'(up_q), low_q[32]}", "'(up_q), 1'b0}")
     with pytest.raises(SimulationFailed, match="Mismatch"):
         simulate("embed", TB, name="broken", parameters=SETS[1], mutation=broken)
 
