@@ -6,7 +6,7 @@
 // Reads of a job begin when the rows that jobs before it append have been answered, so they see them; they do not wait for
 // their own job's. They are asked for as far ahead as the reader's buffer goes, across heads and jobs.
 //
-// Latency:       s_axis to m_valid_o of the position's own beats: 6 cycles (round 2, queue 3, and 1 that the writer's are not behind).
+// Latency:       s_axis to m_valid_o of the position's own beats: 5 cycles (round 2, queue 3).
 // Throughput:    one beat a cycle.
 // Back-pressure: m_ready_i stops reader and queue; s_axis stops when the queue has KvBeats.
 // Errors:        those of hbm_streamer and hbm_writer, which stop by themselves; clear_i clears both.
@@ -146,19 +146,21 @@ module attention_cache
   // ---- read: rows_before_q counts the rows of all jobs before the one at the head -----------------------------------------
   logic [15:0] rows_done_q, rows_before_q;
   wire [15:0] rows_more = rows_done_q - rows_before_q;
-  wire go = read_job_valid && !rows_more[15];
+  logic caught_up_q, rows_ready;
+  wire go = read_job_valid && caught_up_q;
+  assign read_job_ready = rows_ready && caught_up_q;
   always_ff @(posedge clk_i) begin
     if (!core_rst_ni) begin
       rows_done_q   <= '0;
       rows_before_q <= '0;
+      caught_up_q   <= 1'b0;
     end else begin
       if (done_valid && done_cause == hbm_streamer_pkg::CauseNone) rows_done_q <= rows_done_q + 16'd1;
       if (go && read_job_ready) rows_before_q <= rows_before_q + 16'(read_job.kv_heads);
+      caught_up_q <= !rows_more[15] && !(go && read_job_ready);
     end
   end
 
-  logic rows_ready;
-  assign read_job_ready = rows_ready && !rows_more[15];
   attention_rows #(.AddrW(AddrW)) u_read_rows (
       .clk_i, .rst_ni(core_rst_ni), .s_first_i(read_line), .s_lines_i(read_job.offset),
       .s_stride_i(read_job.stride), .s_rows_i(read_job.kv_heads), .s_valid_i(go), .s_ready_o(rows_ready),
@@ -181,7 +183,7 @@ module attention_cache
   // ---- out -----------------------------------------------------------------------------------------------------------
   localparam int unsigned LevelW = $clog2(KvBeats + 3);
   logic [LevelW-1:0] own_level;
-  fifo_block #(.Width(16 * Lanes), /* below 4 the core itself refuses */ .Depth((KvBeats < 4) ? 4 : KvBeats), .Style("auto")) u_own (
+  fifo_block #(.Width(16 * Lanes), .Depth((KvBeats < 4) ? 4 : KvBeats), .Style("auto")) u_own (  // below 4 attention itself refuses
       .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0),
       .s_data_i(new_data), .s_valid_i(new_own), .s_ready_o(new_own_ready),
       .m_data_o(own_data), .m_valid_o(own_valid), .m_ready_i(own_ready), .level_o(own_level)
