@@ -52,6 +52,7 @@ def quantize_command(
     samples: Annotated[
         int, typer.Option(min=0, help="wvq: contexts of text that the float model writes, for half of the training.")
     ] = 0,
+    contexts: Annotated[int, typer.Option(min=1, help="wvq: contexts of 512 tokens to calibrate on.")] = 96,
     minutes: Annotated[
         float | None, typer.Option("--minutes", "--qat-minutes", min=0.1, help="Length of training, measured here.")
     ] = None,
@@ -91,7 +92,8 @@ def quantize_command(
     )
     keep_freed_memory()
     if scheme == "wvq":
-        run_wvq(job, budget or BUDGET, head_bits or HEAD_BITS, act_bits, samples, minutes, steps)
+        recipe = (budget or BUDGET, head_bits or HEAD_BITS, act_bits, contexts, samples)
+        run_wvq(job, recipe, minutes, steps)
     else:
         recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
         recipe = {key: value for key, value in recipe.items() if value is not None}
@@ -144,10 +146,11 @@ def keep_freed_memory() -> None:
 # --- wvq --------------------------------------------------------------------------------------------------------------
 
 
-def run_wvq(
-    job: Job, budget: float, head_bits: float, act_bits: int, samples: int, minutes: float | None, steps: int | None
-) -> None:
-    """All stages of wvq: settings by sensitivity, calibration, distillation, rounding, evaluation."""
+def run_wvq(job: Job, choices: tuple[float, float, int, int, int], minutes: float | None, steps: int | None) -> None:
+    """All stages of wvq: settings by sensitivity, calibration, distillation, rounding, evaluation.
+
+    choices: budget, head_bits, act_bits, contexts of the calibration, samples.
+    """
     import torch
 
     from lutloom.wvq_distil import WvqRecipe, WvqRun
@@ -157,7 +160,10 @@ def run_wvq(
     if job.resume:
         run = WvqRun.from_state(job.state, cfg, weights, job.source.sha256, tokens)
     else:
-        recipe = WvqRecipe(budget, head_bits, act_bits, samples=samples, distil=distil_settings(cfg))
+        budget, head_bits, act_bits, contexts, samples = choices
+        recipe = WvqRecipe(
+            budget, head_bits, act_bits, calibration=contexts, samples=samples, distil=distil_settings(cfg)
+        )
         run = WvqRun(cfg, weights, job.source.sha256, tokens, recipe)
         if samples:
             run.sample(write_text(job, run.teacher, samples, recipe.context))

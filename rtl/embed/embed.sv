@@ -70,7 +70,7 @@ module embed
   if (IdW + StrideW <= 26 || IdW > 31) $error("%m: IdW is %0d, allowed: ..31, with StrideW above 26", IdW);
   if (Ahead < 2) $error("%m: Ahead is %0d, allowed: >= 2", Ahead);
 
-  logic [ValuesW-1:0] new_beats, row_beats;
+  logic [ValuesW-1:0] new_last, row_last;
   logic new_valid, new_ready, row_valid, row_ready, reading;
   wire rst_n = rst_ni && !clear_i;
 
@@ -80,19 +80,19 @@ module embed
       .clk_i, .rst_ni, .clear_i, .base_i, .stride_i, .values_i, .rows_i,
       .s_id_i(s_axis_id_tdata), .s_valid_i(s_axis_id_tvalid), .s_ready_o(s_axis_id_tready),
       .m_desc_addr, .m_desc_bytes, .m_desc_tvalid, .m_desc_tready,
-      .m_row_beats_o(new_beats), .m_row_valid_o(new_valid), .m_row_ready_i(new_ready),
+      .m_row_last_o(new_last), .m_row_valid_o(new_valid), .m_row_ready_i(new_ready),
       .busy_o(reading), .error_o, .cause_o
   );
   assign m_desc_tag = TagW'(Tag);
 
   logic [$clog2(Ahead+1)-1:0] level;
   fifo #(.Width(ValuesW), .Depth(Ahead)) u_rows (
-      .clk_i, .rst_ni, .clear_i, .s_data_i(new_beats), .s_valid_i(new_valid), .s_ready_o(new_ready),
-      .m_data_o(row_beats), .m_valid_o(row_valid), .m_ready_i(row_ready), .level_o(level)
+      .clk_i, .rst_ni, .clear_i, .s_data_i(new_last), .s_valid_i(new_valid), .s_ready_o(new_ready),
+      .m_data_o(row_last), .m_valid_o(row_valid), .m_ready_i(row_ready), .level_o(level)
   );
 
   embed_convert #(.Lanes(Lanes), .BeatW(BeatW), .ValuesW(ValuesW)) u_convert (
-      .clk_i, .rst_ni(rst_n), .row_beats_i(row_beats), .row_valid_i(row_valid), .row_ready_o(row_ready),
+      .clk_i, .rst_ni(rst_n), .row_last_i(row_last), .row_valid_i(row_valid), .row_ready_o(row_ready),
       .s_axis_beat_tdata, .s_axis_beat_tlast, .s_axis_beat_tvalid, .s_axis_beat_tready,
       .m_axis_tdata, .m_axis_tlast, .m_axis_tvalid, .m_axis_tready
   );

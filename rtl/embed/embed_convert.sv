@@ -5,7 +5,7 @@
 // Back-pressure: the conversion moves as long as no result waits in it, or the spill register has room.
 //
 // Ports:
-//   row_beats_i  output beats of the row in front, stays until its last one
+//   row_last_i  last output beat of the row in front, from 0; stays until then
 module embed_convert #(
     parameter int unsigned Lanes = 16,
     parameter int unsigned BeatW = 256,
@@ -13,7 +13,7 @@ module embed_convert #(
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
-    input  logic [ ValuesW-1:0] row_beats_i,
+    input  logic [ ValuesW-1:0] row_last_i,
     input  logic                row_valid_i,
     output logic                row_ready_o,
     input  logic [   BeatW-1:0] s_axis_beat_tdata,
@@ -34,7 +34,7 @@ module embed_convert #(
 
   logic [ValuesW-1:0] done_q;  // output beats of the row
   logic [PartW-1:0] part_q;
-  wire end_row = done_q == row_beats_i - ValuesW'(1);
+  wire end_row = done_q == row_last_i;
   wire end_beat = end_row || part_q == PartW'(Parts - 1);
   assign row_ready_o = go && end_row;
   assign s_axis_beat_tready = enable && row_valid_i && end_beat;

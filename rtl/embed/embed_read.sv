@@ -8,7 +8,7 @@
 // Back-pressure: the next id waits until the read is taken and there is room for its row in the queue behind m_row.
 // Errors:        an illegal id makes no read; error_o and cause_o stay, and no other id is taken, until clear_i or the reset.
 //
-// Ports: see embed; m_row_beats_o: beats of Lanes values of the row, given with the read
+// Ports: see embed; m_row_last_o: last beat of Lanes values of the row, from 0, given with the read
 module embed_read
   import embed_pkg::*;
 #(
@@ -34,7 +34,7 @@ module embed_read
     output logic [ BytesW-1:0] m_desc_bytes,
     output logic               m_desc_tvalid,
     input  logic               m_desc_tready,
-    output logic [ValuesW-1:0] m_row_beats_o,
+    output logic [ValuesW-1:0] m_row_last_o,
     output logic               m_row_valid_o,
     input  logic               m_row_ready_i,
     output logic               busy_o,
@@ -106,7 +106,7 @@ module embed_read
   assign m_desc_addr = addr_q;
   assign m_desc_bytes = BytesW'((BytesW'(values_q) + BytesW'(PerBeat - 1)) / PerBeat) * BytesW'(BeatW / 8);
   assign m_desc_tvalid = step_q[4];
-  assign m_row_beats_o = values_q >> LaneShift;
+  assign m_row_last_o = (values_q >> LaneShift) - ValuesW'(1);
   assign m_row_valid_o = step_q[4] && m_desc_tready;
 
   a_one_step :
