@@ -12,14 +12,21 @@ to absolute position. For one query (all operations of lutloom.fp32, D the head'
 
 Of the last block the positions after the query add +0 to both sums, whatever the cache holds there, and do not enter
 the maximum; blocks after the query's are skipped. So a query's result depends only on itself and on what it sees.
+
+An int8 cache holds `kv_quantize` of every new key and value vector in place of its bfloat16 numbers, and attention
+computes with `kv_dequantize` of that, for the token itself too. Layouts in memory: `kv_image`.
 """
 
 import numpy as np
 
 from lutloom import fp32
+from lutloom.act_quant import act_quant
 from lutloom.errors import UserError
 
 BLOCK = 16  # positions that share one rescaling
+BEAT = 32  # bytes of a memory beat
+SCALES = 8  # of an int8 cache in one beat: positions of a block in memory
+KV_BITS = (8, 16)  # int8 codes with a scale, or bfloat16
 WORK = 1 << 17  # products held at once: they stay in a private cache
 
 
@@ -45,6 +52,54 @@ class KVCache:
     def advance(self, count: int) -> None:
         """`count` more positions are complete in all layers."""
         self.length += count
+
+
+def kv_quantize(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of new keys or values as an int8 cache holds them: x float32 [..., D] -> codes int8 [..., D], scale
+    float32 [...], one scale per token and head; `lutloom.act_quant` with 8 bits."""
+    codes, scale = act_quant(x, 8)
+    return codes.astype(np.int8), scale
+
+
+@fp32.quiet
+def kv_dequantize(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """What attention computes with: bf16(mul(fp32(code), scale)), int8 [..., D], float32 [...] -> uint16 [..., D]."""
+    return fp32.to_bf16(fp32.mul(codes.astype(np.float32), scale[..., None]))
+
+
+def kv_stored(x: np.ndarray, kv_bits: int) -> np.ndarray:
+    """New keys or values float32 [..., D] as attention sees them from then on: bfloat16 bits uint16 [..., D]."""
+    return kv_dequantize(*kv_quantize(x)) if kv_bits == 8 else fp32.to_bf16(x)
+
+
+def kv_bytes(count: int, head_dim: int, kv_bits: int) -> int:
+    """Bytes that the first `count` positions of one kv head's keys (or values) take in memory, without a gap.
+
+    ValueError for other bits, or a head_dim that is no multiple of 32 in an int8 cache.
+    """
+    if kv_bits not in KV_BITS or (kv_bits == 8 and head_dim % BEAT):
+        raise ValueError(f"kv_bits, head_dim: found {kv_bits}, {head_dim}, allowed 16, or 8 with a multiple of {BEAT}")
+    return 2 * count * head_dim if kv_bits == 16 else -(-count // SCALES) * BEAT + count * head_dim
+
+
+def kv_head_bytes(room: int, head_dim: int, kv_bits: int) -> int:
+    """Bytes from one kv head to the next in a cache with `room` positions; an int8 cache has whole blocks of 8."""
+    return kv_bytes(room if kv_bits == 16 else -(-room // SCALES) * SCALES, head_dim, kv_bits)
+
+
+def kv_image(codes: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """An int8 cache as it lies in memory: codes int8 [KV, S, D], scale float32 [KV, S] -> uint8 [KV, bytes of a head].
+
+    Blocks of 8 positions: a beat of 32 bytes with their scales, little-endian, then their codes [8][D]. So the first n
+    positions of a head are its first ceil(n / 8) * 32 + n * D bytes. Behind the last position there are zeros.
+    """
+    heads, room, dim = codes.shape
+    image = np.empty((heads, -(-room // SCALES), BEAT + SCALES * dim), np.uint8)
+    pad = -room % SCALES
+    scales = np.pad(scale, ((0, 0), (0, pad))).astype("<f4").view(np.uint8)
+    image[:, :, :BEAT] = scales.reshape(heads, -1, BEAT)
+    image[:, :, BEAT:] = np.pad(codes, ((0, 0), (0, pad), (0, 0))).view(np.uint8).reshape(heads, -1, SCALES * dim)
+    return image.reshape(heads, -1)
 
 
 @fp32.quiet

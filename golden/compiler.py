@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lutloom import models
+from lutloom.attention import BEAT, KV_BITS, kv_head_bytes
 from lutloom.checkpoint import bf16_bits
 from lutloom.covq import GROUP, CovqLinear, group_slices
 from lutloom.errors import UserError
@@ -193,7 +194,9 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
     embedding = plan.reserve("embedding", row * cfg.vocab_size, lambda: _embedding(tensors, row))
     plan.emit(Embed, "model.embed_tokens", x, hidden, embedding, row // UNIT)
     rope = plan.reserve("rope", 4 * dim * context, lambda: rope_table(cfg.rope_theta, dim, context).tobytes())
-    cache_bytes = -(-cfg.num_key_value_heads * context * dim * 2 // UNIT) * UNIT
+    if plan.hardware.kv_bits == 8 and dim % BEAT:
+        raise UserError(f"{folder}: head_dim: found {dim}, allowed multiples of {BEAT} with an int8 cache")
+    cache_bytes = -(-cfg.num_key_value_heads * kv_head_bytes(context, dim, plan.hardware.kv_bits) // UNIT) * UNIT
     for layer in range(cfg.num_hidden_layers):
         name = f"model.layers.{layer}"
         attention, mlp = f"{name}.self_attn", f"{name}.mlp"
@@ -372,13 +375,14 @@ def compile_command(
     out: Annotated[Path, typer.Option(help="Image to write.")],
     hardware: Annotated[str, typer.Option(help=f"Hardware parameters: {', '.join(CONFIGURATIONS)}.")] = "tiny",
     max_context: Annotated[int | None, typer.Option(min=1, help="Positions of the KV cache; default 2048.")] = None,
+    kv_bits: Annotated[int, typer.Option(help=f"Of the KV cache: {KV_BITS[1]} is bf16, {KV_BITS[0]} is int8.")] = 16,
     model: Annotated[str | None, typer.Option(help="The float model, if it is not where the folder says.")] = None,
 ) -> None:
     """Compile a quantised model to an image: program, weights, tables, embedding, tokenizer."""
     console = Console(stderr=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     compile_model(
-        quantized, out, configuration(hardware), max_context, model,
+        quantized, out, replace(configuration(hardware), kv_bits=kv_bits), max_context, model,
         lambda steps, name: track(steps, name, console=console, transient=True),
     )  # fmt: skip
     Console().print(f"wrote {out}: {out.stat().st_size:,} bytes", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from lutloom.attention import KV_BITS
 from lutloom.errors import UserError
 
 MIN_BEAT_BYTES = 16  # a job header is one beat and has 12 bytes
@@ -20,6 +21,7 @@ class Hardware:
     beat_bytes: int = 32  # of every memory port
     entry_bits: int = 16  # of a row entry
     acc_bits: int = 32
+    kv_bits: int = 16  # of the key/value cache: 16 is bf16, 8 is int8 with a scale per token and head
 
     def __post_init__(self):
         powers = {"slices": 64, "lanes": 8, "units": 64, "beat_bytes": 64}
@@ -29,6 +31,8 @@ class Hardware:
                 raise UserError(f"hardware: {name}: found {value}, allowed a power of two up to {most}")
         if self.beat_bytes < MIN_BEAT_BYTES:
             raise UserError(f"hardware: beat_bytes: found {self.beat_bytes}, allowed {MIN_BEAT_BYTES} to 64")
+        if self.kv_bits not in KV_BITS:
+            raise UserError(f"hardware: kv_bits: found {self.kv_bits}, allowed {', '.join(map(str, KV_BITS))}")
         if self.slots < 1:
             raise UserError(f"hardware: slots: found {self.slots}, allowed 1 or more")
         if self.lanes * self.units * 4 != self.beat_bytes * 8:

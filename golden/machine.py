@@ -14,13 +14,12 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from lutloom.act_quant import act_quant
-from lutloom.attention import attention
+from lutloom.attention import attention, kv_stored
 from lutloom.centroid_search import centroid_search
 from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, lookup_accumulate, quantize_activation
 from lutloom.dequant import dequant
 from lutloom.embed import embed
 from lutloom.errors import UserError
-from lutloom.fp32 import to_bf16
 from lutloom.hardware import Hardware
 from lutloom.image import Image
 from lutloom.linear_synth import unpack_streams
@@ -144,7 +143,8 @@ class Machine:
     def reset(self) -> None:
         """Forget the sequence: position 0, an empty KV cache."""
         self.position = 0
-        self.cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # layer -> k, v: bf16 as uint16 [KV, room, D]
+        # layer -> k, v as attention sees them: bf16 bits uint16 [KV, room, D]
+        self.cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def run(self, tokens: np.ndarray, every: bool = False) -> np.ndarray:
         """Execute the program for tokens int [T] that continue the sequence.
@@ -233,7 +233,7 @@ class Machine:
         seen = self.position + len(frame)
         for cache, at in ((k, d.k), (v, d.v)):
             new = frame[:, at : at + d.kv_heads * d.head_dim].reshape(len(frame), d.kv_heads, d.head_dim)
-            cache[:, self.position : seen] = to_bf16(new).swapaxes(0, 1)
+            cache[:, self.position : seen] = kv_stored(new, self.hardware.kv_bits).swapaxes(0, 1)
         q = frame[:, d.q : d.q + d.heads * d.head_dim].reshape(len(frame), d.heads, d.head_dim).swapaxes(0, 1)
         y = attention(np.ascontiguousarray(q), k[:, :seen], v[:, :seen], self.position, np.float32(d.scale))
         frame[:, d.dst : d.dst + d.heads * d.head_dim] = y = y.swapaxes(0, 1).reshape(len(frame), -1)

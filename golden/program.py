@@ -139,8 +139,9 @@ class LinearTable(Descriptor):
 
 @dataclass(frozen=True)
 class Attention(Descriptor):
-    """Append k and v to the layer's cache at `cache_k`, `cache_v` (bf16 [kv_heads][room][head_dim]), then attend.
+    """Append k and v to the layer's cache at `cache_k`, `cache_v`, then attend.
 
+    The cache is bf16 [kv_heads][room][head_dim], or int8 as `lutloom.attention.kv_image` lays it out.
     scale is the factor of the scores, 1 / sqrt(head_dim).
     """
 

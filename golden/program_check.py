@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from lutloom.attention import BEAT
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
 from lutloom.image import Image
@@ -72,6 +73,8 @@ def _rules(d: Descriptor, image: Image, hardware: Hardware, vocab: int, searched
                 ("heads", "num_attention_heads"), ("kv_heads", "num_key_value_heads"), ("head_dim", "head_dim"),
             ):  # fmt: skip
                 yield name, getattr(d, name), str(model.get(key)), getattr(d, name) == model.get(key)
+            whole = hardware.kv_bits == 16 or d.head_dim % BEAT == 0
+            yield "head_dim", d.head_dim, f"a multiple of {BEAT} with an int8 cache", whole
             yield "layer", d.layer, "one of the model", d.layer < model.get("num_hidden_layers", 0)
         case LinearSynth():
             yield from _synth_rules(d, image, hardware)

@@ -6,6 +6,7 @@ between tokens. Activations stay on chip and cost nothing.
 
 from collections.abc import Mapping, Sequence
 
+from lutloom.attention import BEAT, kv_bytes
 from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS
 from lutloom.program import BYTES, SEARCH, UNIT, Attention, Descriptor, Embed, LinearSynth, LinearTable, RmsNorm, Rope
 
@@ -19,7 +20,7 @@ CLASSES = (
     "norms",
     "embedding",  # one row
     "rope",  # one row
-    "kv_read",  # keys and values of the positions seen, bf16
+    "kv_read",  # keys and values of the positions seen
     "kv_write",  # those of the new position
     "program",
 )
@@ -67,7 +68,9 @@ def _bytes(d: Descriptor, hardware: Mapping, context: int) -> dict[str, int]:
                 "scales": 4 * d.outputs,
             }
         case Attention():
-            position = 2 * 2 * d.kv_heads * d.head_dim
-            return {"kv_read": position * context, "kv_write": position}
+            bits, sides = hardware.get("kv_bits", 16), 2 * d.kv_heads
+            scale = BEAT if bits == 8 else 0  # written as a beat of which the rest is masked
+            read = kv_bytes(context, d.head_dim, bits)
+            return {"kv_read": sides * read, "kv_write": sides * (d.head_dim * bits // 8 + scale)}
         case _:
             return {}
