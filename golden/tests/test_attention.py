@@ -7,9 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from lutloom import fp32
+from lutloom import fp32, models
 from lutloom.attention import BLOCK, KVCache, attention
 from lutloom.errors import UserError
+from lutloom.tests.attention_flips import flips
 from lutloom.tests.measure import check_published
 
 F = np.float32
@@ -195,3 +196,10 @@ def test_speed(count, context, milliseconds):
         times.append((time.process_time() - start) * 1e3)
     print(f"{count} queries at context {context}: {min(times):.1f} ms")
     assert min(times) < milliseconds
+
+
+def test_largest_weight_on_real_text():
+    """docs/numbers.md publishes 0.23 % and none."""
+    found = flips(models.resolve("shakespeare"))
+    print(f"largest weight elsewhere: attention {found.attention}, softmax {found.softmax} of {found.queries} queries")
+    assert found.queries == 8192 and 0 < found.attention <= 25 and found.softmax == 0
