@@ -45,7 +45,7 @@ def hbm_writer(
     it: the descriptors before it are answered with NONE, the failing one with the cause, nothing behind it.
 
     Args:
-        data: uint8 [beats, data_w/8], the stream.
+        data: uint8 [beats, data_w/8], the stream. Strobes change nothing here: a beat takes its own along.
         data_w, addr_w, max_burst_bytes: the RTL's DataW, AddrW, MaxBurstBytes.
         faults: {address in a burst: cause} for bursts that are answered with an error.
     """

@@ -3,7 +3,7 @@
 //
 //   for each descriptor: bytes / (DataW/8) beats of the stream go to consecutive addresses, then {tag, cause} comes out
 //
-// Bursts:      INCR, full width, all strobes, cut at aligned borders of MaxBurstBytes, hence never across a 4 KB border. All IDs 0.
+// Bursts:      INCR, full width, cut at aligned borders of MaxBurstBytes, hence never across a 4 KB border. All IDs 0.
 // Issue:       when all beats of the burst are in the buffer and fewer than Outstanding bursts are in flight. So W never waits
 //              for the producer, and a producer that stops blocks no one else's writes. m_axi_bready is constantly 1.
 // Answers:     in order, when the memory has answered the descriptor's last burst: what it wrote can be read.
@@ -36,6 +36,7 @@
 //   MaxBurstBytes  burst limit, a power of two from a beat to 4096, at most 256 beats
 //   BufferBeats    buffer depth in beats, >= MaxBurstBytes in beats, >= 4
 //   Outstanding    most bursts in flight, and most answers that wait, >= 2
+//   Strobes        1: a beat is written where its s_axis_tstrb is 1, which waits beside it; 0: everywhere, s_axis_tstrb is ignored
 module hbm_writer
   import hbm_streamer_pkg::*;
 #(
@@ -46,7 +47,8 @@ module hbm_writer
     parameter int unsigned IdW = 1,
     parameter int unsigned MaxBurstBytes = 512,
     parameter int unsigned BufferBeats = 64,
-    parameter int unsigned Outstanding = 16
+    parameter int unsigned Outstanding = 16,
+    parameter bit Strobes = 1'b0
 ) (
     input  logic               clk_i,
     input  logic               rst_ni,
@@ -58,6 +60,7 @@ module hbm_writer
     output logic               s_desc_tready,
     // beats
     input  logic [  DataW-1:0] s_axis_tdata,
+    input  logic [DataW/8-1:0] s_axis_tstrb,
     input  logic               s_axis_tvalid,
     output logic               s_axis_tready,
     // answers
@@ -113,7 +116,8 @@ module hbm_writer
   logic [TagW-1:0] burst_tag;
   cause_e burst_cause;
   logic burst_last, burst_valid, burst_ready, split_busy;
-  logic [DataW-1:0] data;
+  localparam int unsigned WordW = DataW + (Strobes ? BeatBytes : 0);
+  logic [WordW-1:0] new_word, word;
   logic data_valid, data_ready, buffer_ready, push;
   logic stop, flush, clearing, drained, sending, table_room, answer_room;
   logic [LevelW-1:0] level;
@@ -147,18 +151,27 @@ module hbm_writer
   assign s_axis_tready = !clearing && (error_o || buffer_ready);
   assign push = s_axis_tvalid && buffer_ready && !stop;
 
+  if (Strobes) begin : gen_strobes
+    assign new_word = {s_axis_tstrb, s_axis_tdata};
+    assign m_axi_wstrb = word[WordW-1-:BeatBytes];
+  end else begin : gen_whole
+    assign new_word = s_axis_tdata;
+    assign m_axi_wstrb = '1;
+    wire unused = ^s_axis_tstrb;
+  end
+
   fifo_block #(
-      .Width(DataW),
+      .Width(WordW),
       .Depth(BufferBeats),
       .Style("auto")
   ) i_buffer (
       .clk_i,
       .rst_ni,
       .clear_i  (flush),
-      .s_data_i (s_axis_tdata),
+      .s_data_i (new_word),
       .s_valid_i(push),
       .s_ready_o(buffer_ready),
-      .m_data_o (data),
+      .m_data_o (word),
       .m_valid_o(data_valid),
       .m_ready_i(data_ready),
       .level_o  (level)
@@ -184,7 +197,7 @@ module hbm_writer
       .table_room_i (table_room),
       .answer_room_i(answer_room),
       .push_i       (push),
-      .data_i       (data),
+      .data_i       (word[DataW-1:0]),
       .data_valid_i (data_valid),
       .data_ready_o (data_ready),
       .m_axi_awaddr,
@@ -243,7 +256,6 @@ module hbm_writer
   assign m_axi_awburst = 2'b01;  // INCR
   assign m_axi_awcache = 4'b0011;  // normal, non-cacheable, bufferable
   assign m_axi_awprot = 3'b000;
-  assign m_axi_wstrb = '1;
 
   // After an error what is still held is forgotten; it counts again only for a clear that must remove it.
   wire held = split_busy || level != '0;
@@ -274,6 +286,7 @@ module hbm_writer
       .m_axi_awvalid,
       .m_axi_awready,
       .m_axi_wdata,
+      .m_axi_wstrb,
       .m_axi_wlast,
       .m_axi_wvalid,
       .m_axi_wready,

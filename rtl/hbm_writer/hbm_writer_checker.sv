@@ -32,6 +32,7 @@ module hbm_writer_checker #(
     input logic             m_axi_awvalid,
     input logic             m_axi_awready,
     input logic [DataW-1:0] m_axi_wdata,
+    input logic [DataW/8-1:0] m_axi_wstrb,
     input logic             m_axi_wlast,
     input logic             m_axi_wvalid,
     input logic             m_axi_wready,
@@ -78,13 +79,13 @@ module hbm_writer_checker #(
       .data_i ({m_axi_awaddr, m_axi_awlen})
   );
   stream_checker #(
-      .Width(DataW + 1)
+      .Width(DataW + BeatBytes + 1)
   ) i_data (
       .clk_i,
       .rst_ni,
       .valid_i(m_axi_wvalid),
       .ready_i(m_axi_wready),
-      .data_i ({m_axi_wdata, m_axi_wlast})
+      .data_i ({m_axi_wdata, m_axi_wstrb, m_axi_wlast})
   );
   stream_checker #(
       .Width(TagW + 4)

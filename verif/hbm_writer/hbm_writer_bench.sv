@@ -8,6 +8,7 @@ module hbm_writer_bench #(
     parameter int unsigned MaxBurstBytes = 512,
     parameter int unsigned BufferBeats = 64,
     parameter int unsigned Outstanding = 16,
+    parameter bit Strobes = 1'b0,  // a beat's are its own lowest bits
     parameter bit Any = 1'b1,
     parameter int unsigned MemBytes = 16384  // at 1 GB, if Any = 0
 ) (
@@ -38,6 +39,7 @@ module hbm_writer_bench #(
     output logic              m_axi_awvalid,
     output logic              m_axi_awready,
     output logic [ DataW-1:0] m_axi_wdata,
+    output logic [DataW/8-1:0] m_axi_wstrb,
     output logic              m_axi_wlast,
     output logic              m_axi_wvalid,
     output logic              m_axi_wready,
@@ -64,7 +66,6 @@ module hbm_writer_bench #(
   logic [2:0] awsize, awprot;
   logic [1:0] awburst, bresp;
   logic [3:0] awcache;
-  logic [DataW/8-1:0] wstrb;
   logic bvalid, bready, commit;
   logic [63:0] commit_addr;
   logic [8:0] commit_beats;
@@ -93,7 +94,8 @@ module hbm_writer_bench #(
       .IdW          (IdW),
       .MaxBurstBytes(MaxBurstBytes),
       .BufferBeats  (BufferBeats),
-      .Outstanding  (Outstanding)
+      .Outstanding  (Outstanding),
+      .Strobes      (Strobes)
   ) i_dut (
       .clk_i,
       .rst_ni,
@@ -103,6 +105,7 @@ module hbm_writer_bench #(
       .s_desc_tvalid,
       .s_desc_tready,
       .s_axis_tdata,
+      .s_axis_tstrb (s_axis_tdata[DataW/8-1:0]),
       .s_axis_tvalid,
       .s_axis_tready,
       .m_done_tag,
@@ -119,7 +122,7 @@ module hbm_writer_bench #(
       .m_axi_awvalid(m_axi_awvalid),
       .m_axi_awready(m_axi_awready),
       .m_axi_wdata  (m_axi_wdata),
-      .m_axi_wstrb  (wstrb),
+      .m_axi_wstrb  (m_axi_wstrb),
       .m_axi_wlast  (m_axi_wlast),
       .m_axi_wvalid (m_axi_wvalid),
       .m_axi_wready (m_axi_wready),
@@ -155,7 +158,7 @@ module hbm_writer_bench #(
       .s_axi_awvalid (m_axi_awvalid),
       .s_axi_awready (m_axi_awready),
       .s_axi_wdata   (m_axi_wdata),
-      .s_axi_wstrb   (wstrb),
+      .s_axi_wstrb   (m_axi_wstrb),
       .s_axi_wlast   (m_axi_wlast),
       .s_axi_wvalid  (m_axi_wvalid),
       .s_axi_wready  (m_axi_wready),

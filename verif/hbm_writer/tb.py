@@ -25,6 +25,7 @@ coverage = Coverage(
         "stall": ["none", "descriptors", "data", "answers", "memory", "all"],
         "first": ["descriptor", "data"],
         "full": ["in flight", "buffer", "answers"],
+        "strobes": ["all", "random"],
         "memory": ["any address", "kept contents", "dead for a while", "data before the address"],
         "cause": [cause.name for cause in Cause if cause],
         "protocol": ["BID", "EXOKAY", "not asked for"],
@@ -52,7 +53,7 @@ class WriterEnv(uvm_env):
         self.data = make_agent(self, "data", StreamBus.axis(dut, "s_axis"), "source", self.stall_data)
         self.done = make_agent(self, "done", done_bus, "sink", self.stall_done)
         self.aw = self.watch("aw", {"addr": "m_axi_awaddr", "len": "m_axi_awlen"})
-        self.w = self.watch("w", {"data": "m_axi_wdata", "last": "m_axi_wlast"})
+        self.w = self.watch("w", {"data": "m_axi_wdata", "strobes": "m_axi_wstrb", "last": "m_axi_wlast"})
         self.bursts = Scoreboard("bursts", self)
         self.beats = Scoreboard("beats", self)
         self.answers = Scoreboard("answers", self)
@@ -88,7 +89,7 @@ class WriterTest(CoreTest):
         self.beat = self.data_w // 8
         self.max_burst, self.buffer = self.param("MaxBurstBytes"), self.param("BufferBeats")
         self.outstanding = self.param("Outstanding")
-        self.any = bool(self.param("Any"))
+        self.any, self.partial = bool(self.param("Any")), bool(self.param("Strobes"))
         self.held = False  # the answers are not taken
         if "memory" in self.stalls:
             dut.aw_stall_i.value, dut.w_stall_i.value, dut.b_gap_i.value = 128, 80, 128
@@ -98,6 +99,7 @@ class WriterTest(CoreTest):
         WriterEnv.stall_done = Stall("held", iter(lambda: self.held or pattern(), None))
         self.env = WriterEnv("env", self)
         coverage.hit("width", self.data_w)
+        coverage.hit("strobes", "random" if self.partial else "all")
         coverage.hit("memory", "any address" if self.any else "kept contents")
 
     # ---- stimulus ----
@@ -151,13 +153,19 @@ class WriterTest(CoreTest):
     def words(data: np.ndarray) -> list[int]:
         return [int.from_bytes(row.tobytes(), "little") for row in data]
 
+    def strobes(self, rows: np.ndarray) -> np.ndarray:
+        """Strobes of beats uint8 [beats, bytes of a beat], packed: the beats' own lowest bits, or all."""
+        lowest, mask = rows[:, : -(-self.beat // 8)], (1 << min(self.beat, 8)) - 1
+        return lowest & mask if self.partial else np.full_like(lowest, mask)
+
     def expect(self, descs, data, faults=None):
         """What the golden model says, handed to the scoreboards."""
         sizes = dict(data_w=self.data_w, addr_w=self.addr_w, max_burst_bytes=self.max_burst)
         want = hbm_writer(descs, data, faults=faults, **sizes)
         self.env.bursts.expect((addr, len(rows) - 1) for addr, rows in want.bursts)
         for _, rows in want.bursts:
-            self.env.beats.expect((word, int(i == len(rows) - 1)) for i, word in enumerate(self.words(rows)))
+            words = zip(self.words(rows), self.words(self.strobes(rows)), strict=True)
+            self.env.beats.expect((word, strobes, int(i == len(rows) - 1)) for i, (word, strobes) in enumerate(words))
         self.env.answers.expect((tag, int(cause)) for tag, cause in want.answers)
         return want
 
@@ -511,15 +519,18 @@ class Contents(WriterTest):
             descs = self.descriptors(15)
             data = self.stream(descs)
             for addr, rows in self.expect(descs, data).bursts:
-                memory[addr - BASE : addr - BASE + rows.size] = rows.reshape(-1)
-                known[addr - BASE : addr - BASE + rows.size] = True
+                written = np.unpackbits(self.strobes(rows), axis=1, bitorder="little")[:, : self.beat].reshape(-1) == 1
+                place = slice(addr - BASE, addr - BASE + rows.size)
+                memory[place][written] = rows.reshape(-1)[written]
+                known[place][written] = True
             for task in self.start(descs, data):
                 await task
             await self.env.answers.drain(dut.clk_i, 20_000)
-        words = memory.view("<u4")
-        for i in self.rng.sample(list(np.flatnonzero(known[::4])), 200):
+        words, masks = memory.view("<u4"), (known * np.uint8(255)).view("<u4")
+        for i in self.rng.sample(list(np.flatnonzero(masks)), 200):
             dut.peek_i.value = 4 * int(i)
             await self.cycles(1)
-            assert dut.peek_o.value == int(words[i]), f"Mismatch at byte {4 * i}"
+            found = int(dut.peek_o.value.to_unsigned()) & int(masks[i])
+            assert found == int(words[i] & masks[i]), f"Mismatch at byte {4 * i}"
         desc = Descriptor(BASE + size, self.beat, 1)
         await self.run_failing([desc, *self.descriptors(2)], {desc.addr: Cause.DECERR})

@@ -15,7 +15,7 @@ SETS = {
     "narrow": dict(DataW=32, MaxBurstBytes=64, BufferBeats=33, Outstanding=5, AddrW=40, TagW=3),
     "longest": dict(MaxBurstBytes=4096, BufferBeats=256, Outstanding=2, AddrW=32),
     "tiny": dict(DataW=64, MaxBurstBytes=8, BufferBeats=4, Outstanding=3, TagW=1, BytesW=20),
-    "contents": dict(DataW=128, MaxBurstBytes=256, Any=0),
+    "contents": dict(DataW=128, MaxBurstBytes=256, Any=0, Strobes=1),
 }
 
 
