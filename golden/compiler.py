@@ -188,7 +188,8 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
         if gain.shape != (n,):
             raise UserError(f"{folder}: {tensor}: found shape {list(gain.shape)}, allowed [{n}]")
         place = plan.reserve("norms", 4 * n, lambda: gain.astype("<f4").tobytes())
-        plan.emit(RmsNorm, name, src, dst, n, count, place, cfg.rms_norm_eps, flags=flags)
+        inv_n = float(np.float32(1 / n))
+        plan.emit(RmsNorm, name, src, dst, n, count, place, cfg.rms_norm_eps, inv_n, flags=flags)
 
     row = -(-2 * hidden // UNIT) * UNIT
     embedding = plan.reserve("embedding", row * cfg.vocab_size, lambda: _embedding(tensors, row))

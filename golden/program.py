@@ -56,16 +56,17 @@ class Embed(Descriptor):
 
 @dataclass(frozen=True)
 class RmsNorm(Descriptor):
-    """`count` vectors of n values: dst = rms_norm(src, gain, eps); gain float32 [n] at `gain`."""
+    """`count` vectors of n values: dst = rms_norm(src, gain, eps); gain float32 [n] at `gain`; inv_n is fp32(1 / n)."""
 
     OPCODE: ClassVar[int] = 2
-    FORMAT: ClassVar[str] = "IIIIIf"
+    FORMAT: ClassVar[str] = "IIIIIff"
     src: int
     dst: int
     n: int
     count: int
     gain: int
     eps: float
+    inv_n: float
 
 
 @dataclass(frozen=True)

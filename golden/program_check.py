@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from lutloom.attention import BEAT
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
@@ -65,6 +67,8 @@ def _rules(d: Descriptor, image: Image, hardware: Hardware, vocab: int, searched
             yield "row", d.row, f"{-(-2 * d.n // UNIT)} or more", d.row * UNIT >= 2 * d.n
         case RmsNorm():
             yield "n", d.n, "1 or more", d.n >= 1
+            inverse = float(np.float32(1 / max(d.n, 1)))
+            yield "inv_n", d.inv_n, str(inverse), d.inv_n == inverse
         case Rope():
             yield "head_dim", d.head_dim, "even, 2 or more", d.head_dim >= 2 and d.head_dim % 2 == 0
         case Attention():

@@ -65,10 +65,8 @@ def main(names: list[str]) -> None:
     """Print a row for every model."""
     for name in names:
         found = flips(models.resolve(name))
-        print(
-            f"{name}: {found.queries:,} queries, largest weight elsewhere: attention {found.attention / found.queries:.2%}, "
-            f"softmax {found.softmax / found.queries:.2%}"
-        )
+        shares = [f"{kind} {getattr(found, kind) / found.queries:.2%}" for kind in ("attention", "softmax")]
+        print(f"{name}: {found.queries:,} queries, largest weight elsewhere: {', '.join(shares)}")
 
 
 if __name__ == "__main__":
