@@ -61,7 +61,7 @@ def test_every_core_has_lint_and_sim_targets():
 @pytest.mark.parametrize(
     "arguments,words",
     [
-        (["sim", "CORE=nothing"], "CORE=nothing is not a core of this library; allowed: act_quant, "),
+        (["sim", "CORE=nothing"], "CORE=nothing is not a core of this library; allowed: accel_regs, "),
         (["sim"], "is not a core of this library; allowed:"),
         (["sim", "CORE=common", "PARAMS=Depht=4"], "common has no parameter Depht; allowed: Width, Depth"),
         (["sim", "CORE=common", "PARAMS=Depth=1"], "Depth is 1, allowed: >= 2"),
