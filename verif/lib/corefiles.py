@@ -28,7 +28,7 @@ class CoreFiles:
 
     core: str
     toplevel: str
-    sources: tuple[Path, ...]  # SystemVerilog
+    sources: tuple[Path, ...]  # SystemVerilog, and C++ of testbenches
     waivers: tuple[Path, ...]  # Verilator control files
     own_sources: tuple[Path, ...]  # the sources that this core itself lists, without its dependencies
     run_options: tuple[str, ...]  # plusargs of the simulation
@@ -82,6 +82,8 @@ def core_files(core: str, target: str = "lint") -> CoreFiles:
             sources.append(path)
             if entry["core"].split(":")[2] == core:
                 own.append(path)
+        elif entry["file_type"] == "cppSource":
+            sources.append(path)
         elif entry["file_type"] == "vlt":
             waivers.append(path)
     run_options = tuple(edam["flow_options"].get("run_options", ()))
