@@ -5,7 +5,11 @@ import re
 import pytest
 
 from lutloom.accel_regs import AccelRegs
+from lutloom.compiler import compile_model
+from lutloom.hardware import Hardware
 from lutloom.host import registers as regs
+from lutloom.image import hardware_hash
+from lutloom.tests.toy import build
 from verif.accel_regs.generate import compile_rdl, enums, generate
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.paths import ROOT
@@ -31,6 +35,20 @@ def test_counters_carry():
         "accel_regs", "verif.accel_regs.tb_counters", name="counters", toplevel="accel_regs_counters",
         parameters={"LoW": 13},
     )  # fmt: skip
+
+
+def test_driver_on_rtl(tmp_path):
+    """lutloom.host over these registers, with the image of a tiny model."""
+    hardware, image = Hardware(slices=2), tmp_path / "toy.img"
+    compile_model(build(tmp_path, "fused").folder, image, hardware)
+    simulate(
+        "accel_regs",
+        "verif.accel_regs.tb_host",
+        name="driver",
+        target="sim",
+        parameters={"HardwareHash": f"64'h{hardware_hash(hardware.dict()):016x}"},
+        env={"LUTLOOM_IMAGE": image},
+    )
 
 
 def test_broken_core_is_caught():
