@@ -1,0 +1,73 @@
+"""qwen3_accel: the named configurations of the accelerator, and which images fit them.
+
+What it computes is the golden machine's business (`lutloom.machine`): the accelerator executes the same program from the
+same image and equals it in every bit.
+"""
+
+from dataclasses import dataclass
+
+from lutloom.errors import UserError
+from lutloom.hardware import CONFIGURATIONS as HARDWARE
+from lutloom.hardware import Hardware
+from lutloom.image import Image, hardware_hash
+from lutloom.program import Attention, LinearSynth, LinearTable, RmsNorm, decode
+
+LANES = 16  # values of a line of the frame
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Parameters of the RTL beside those that an image depends on. Names as in qwen3_accel.sv, in snake case."""
+
+    hardware: Hardware
+    frame_lines: int  # lines of 16 activations on chip
+    max_inputs: int  # of a linear
+    max_positions: int  # of a linear
+    max_hidden: int  # longest vector that is normed
+    max_head_dim: int
+    q_heads: int  # query heads of a key/value head
+    table_positions: int  # of a co-quantised linear's table on chip
+    stream_beats: int = 512  # that each weight stream runs ahead
+
+    def parameters(self) -> dict[str, int | str]:
+        """The RTL's parameters by name."""
+        return {
+            "Slices": self.hardware.slices,
+            "FrameLines": self.frame_lines,
+            "MaxInputs": self.max_inputs,
+            "MaxPositions": self.max_positions,
+            "MaxHidden": self.max_hidden,
+            "MaxHeadDim": self.max_head_dim,
+            "QHeads": self.q_heads,
+            "TablePositions": self.table_positions,
+            "StreamBeats": self.stream_beats,
+            "HardwareHash": f"64'h{hardware_hash(self.hardware.dict()):016x}",
+        }
+
+    def check(self, image: Image) -> None:
+        """Refuse an image that this configuration cannot run. UserError names the parameter."""
+        found = {"frame_lines": -(-image.config["frame_words"] // LANES)}
+        for d in decode(image.section("program").tobytes(), str(image.path)):
+            match d:
+                case RmsNorm():
+                    needs = {"max_hidden": d.n}
+                case LinearSynth():
+                    needs = {"max_inputs": d.inputs, "max_positions": d.positions}
+                case LinearTable():
+                    needs = {"max_inputs": d.inputs, "max_positions": d.positions, "table_positions": d.positions}
+                case Attention():
+                    needs = {"max_head_dim": d.head_dim, "q_heads": d.heads // d.kv_heads}
+                case _:
+                    needs = {}
+            for name, value in needs.items():
+                found[name] = max(found.get(name, 0), value)
+        for name, value in found.items():
+            if value > getattr(self, name):
+                raise UserError(f"{image.path}: {name}: found {value}, allowed up to {getattr(self, name)}")
+
+
+CONFIGURATIONS = {
+    "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512),
+    "small": Configuration(HARDWARE["small"], 512, 2048, 4096, 1024, 64, 4, 1024),
+    "v80": Configuration(HARDWARE["v80"], 4096, 8192, 8192, 4096, 128, 4, 4096),
+}

@@ -1,0 +1,140 @@
+// accel_aux: the auxiliary port: everything but streams, keys, values and what linear_covq reads, through one hbm_streamer.
+//
+//   program -> fetch   rows of the embedding -> embed   gains, RoPE rows, scales -> constants, 16 values a line
+//   the image's header -> accel_header   pairs -> linear_synth   pairs, exponents -> input of linear_covq
+//
+// Reads are answered in the order in which they were taken. What waits for its engine waits in a queue of its own; when that is
+// full, in front of the others. See accel_prefetch for why that cannot lock up.
+//
+// Latency:       hbm_streamer's and 3 cycles for constants. Throughput: a beat of 256 bits a cycle, constants a line in two.
+//
+// Parameters:
+//   ConstBeats  of constants that can wait
+//   PairBeats   of pairs that can wait for the input of linear_covq: those of its longest vector at least
+module accel_aux
+  import accel_pkg::*;
+#(
+    parameter int unsigned ConstBeats = 512,
+    parameter int unsigned PairBeats = 256
+) (
+    input  logic                             clk_i,
+    input  logic                             rst_ni,        // of the AXI side
+    input  logic                             core_rst_ni,   // of the rest; low during a clear
+    input  logic                             clear_i,
+    input  read_t     [      3:0]            s_read_i,      // in the order of their precedence
+    input  logic      [      3:0]            s_read_valid_i,
+    output logic      [      3:0]            s_read_ready_o,
+    output logic      [BeatW-1:0]            m_beat_o,      // for program, embed, linear_synth
+    output logic                             m_last_o,
+    output logic                             m_header_valid_o,  // always taken
+    output logic                             m_program_valid_o,
+    input  logic                             m_program_ready_i,
+    output logic                             m_embed_valid_o,
+    input  logic                             m_embed_ready_i,
+    output logic                             m_pairs_valid_o,
+    input  logic                             m_pairs_ready_i,
+    output logic      [BeatW-1:0]            m_vec_pairs_o,
+    output logic                             m_vec_pairs_valid_o,
+    input  logic                             m_vec_pairs_ready_i,
+    output logic      [BeatW-1:0]            m_vec_exp_o,
+    output logic                             m_vec_exp_valid_o,
+    input  logic                             m_vec_exp_ready_i,
+    output logic      [LineBits-1:0]         m_constant_o,
+    output logic                             m_constant_last_o,
+    output logic                             m_constant_valid_o,
+    input  logic                             m_constant_ready_i,
+    output logic                             idle_o,
+    output logic                             error_o,
+    output hbm_streamer_pkg::cause_e         cause_o,
+    output logic      [63:0]                 addr_o,
+    // AXI4
+    output logic      [ 0:0]                 m_axi_arid,
+    output logic      [63:0]                 m_axi_araddr,
+    output logic      [ 7:0]                 m_axi_arlen,
+    output logic      [ 2:0]                 m_axi_arsize,
+    output logic      [ 1:0]                 m_axi_arburst,
+    output logic      [ 3:0]                 m_axi_arcache,
+    output logic      [ 2:0]                 m_axi_arprot,
+    output logic                             m_axi_arvalid,
+    input  logic                             m_axi_arready,
+    input  logic      [ 0:0]                 m_axi_rid,
+    input  logic      [BeatW-1:0]            m_axi_rdata,
+    input  logic      [ 1:0]                 m_axi_rresp,
+    input  logic                             m_axi_rlast,
+    input  logic                             m_axi_rvalid,
+    output logic                             m_axi_rready
+);
+  read_t read;
+  logic read_valid, read_ready, busy;
+  always_comb begin
+    read = s_read_i[3];
+    for (int n = 2; n >= 0; n--) if (s_read_valid_i[n]) read = s_read_i[n];
+    s_read_ready_o = '0;
+    for (int n = 0; n < 4; n++) begin
+      s_read_ready_o[n] = read_ready;
+      for (int m = 0; m < n; m++) if (s_read_valid_i[m]) s_read_ready_o[n] = 1'b0;
+    end
+  end
+  assign read_valid = s_read_valid_i != '0 && core_rst_ni;
+
+  logic [2:0] tag, error_tag;
+  logic beat_valid, beat_ready, const_room, pairs_room, exp_room;
+  hbm_streamer #(.DataW(BeatW), .AddrW(64), .TagW(3), .IdW(1)) u_reader (
+      .clk_i, .rst_ni,
+      .s_desc_addr(read.addr), .s_desc_bytes(read.bytes), .s_desc_tag(read.tag),
+      .s_desc_tvalid(read_valid), .s_desc_tready(read_ready),
+      .m_axis_tdata(m_beat_o), .m_axis_tlast(m_last_o), .m_axis_tuser(tag), .m_axis_tvalid(beat_valid),
+      .m_axis_tready(beat_ready),
+      .m_axi_arid, .m_axi_araddr, .m_axi_arlen, .m_axi_arsize, .m_axi_arburst, .m_axi_arcache, .m_axi_arprot,
+      .m_axi_arvalid, .m_axi_arready, .m_axi_rid, .m_axi_rdata, .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid, .m_axi_rready,
+      .clear_i, .busy_o(busy), .idle_o, .error_o, .error_cause_o(cause_o), .error_addr_o(addr_o), .error_tag_o(error_tag)
+  );
+  wire beat_here = beat_valid && core_rst_ni;
+  assign m_header_valid_o = beat_here && tag == AuxHeader;
+  assign m_program_valid_o = beat_here && tag == AuxProgram;
+  assign m_embed_valid_o = beat_here && tag == AuxEmbed;
+  assign m_pairs_valid_o = beat_here && tag == AuxPairs;
+  always_comb begin
+    case (tag)
+      AuxProgram:  beat_ready = m_program_ready_i;
+      AuxEmbed:    beat_ready = m_embed_ready_i;
+      AuxConstant: beat_ready = const_room;
+      AuxPairs:    beat_ready = m_pairs_ready_i;
+      AuxVecPairs: beat_ready = pairs_room;
+      AuxVecExp:   beat_ready = exp_room;
+      default:     beat_ready = 1'b1;
+    endcase
+  end
+
+  logic [$clog2(PairBeats+3)-1:0] pairs_level;
+  fifo_block #(.Width(BeatW), .Depth(PairBeats), .Style("auto")) u_pairs (
+      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0), .s_data_i(m_beat_o), .s_valid_i(beat_here && tag == AuxVecPairs),
+      .s_ready_o(pairs_room), .m_data_o(m_vec_pairs_o), .m_valid_o(m_vec_pairs_valid_o), .m_ready_i(m_vec_pairs_ready_i),
+      .level_o(pairs_level)
+  );
+  logic [2:0] exp_level;
+  fifo #(.Width(BeatW), .Depth(4)) u_exp (
+      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0), .s_data_i(m_beat_o), .s_valid_i(beat_here && tag == AuxVecExp),
+      .s_ready_o(exp_room), .m_data_o(m_vec_exp_o), .m_valid_o(m_vec_exp_valid_o), .m_ready_i(m_vec_exp_ready_i),
+      .level_o(exp_level)
+  );
+
+  // ---- constants: two beats a line ------------------------------------------------------------------------------------
+  logic [BeatW-1:0] half, low_q;
+  logic half_last, half_valid, odd_q;
+  logic [$clog2(ConstBeats+3)-1:0] const_level;
+  fifo_block #(.Width(BeatW + 1), .Depth(ConstBeats), .Style("auto")) u_constants (
+      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0), .s_data_i({m_last_o, m_beat_o}),
+      .s_valid_i(beat_here && tag == AuxConstant), .s_ready_o(const_room), .m_data_o({half_last, half}),
+      .m_valid_o(half_valid), .m_ready_i(!odd_q || m_constant_ready_i), .level_o(const_level)
+  );
+  assign m_constant_o = {half, low_q};
+  assign m_constant_last_o = half_last;
+  assign m_constant_valid_o = half_valid && odd_q;
+  always_ff @(posedge clk_i) begin
+    if (half_valid && !odd_q) low_q <= half;
+    if (!core_rst_ni) odd_q <= 1'b0;
+    else if (half_valid && (!odd_q || m_constant_ready_i)) odd_q <= !odd_q;
+  end
+  wire unused = ^{busy, error_tag, pairs_level, exp_level, const_level};
+endmodule

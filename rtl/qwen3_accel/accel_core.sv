@@ -1,0 +1,540 @@
+// accel_core: everything of the accelerator but its registers: tokens in, tokens out, memory ports.
+//
+//   tokens -> fetch -> prefetch -> execute          access runs ahead of execution: see accel_prefetch
+//                         |           |
+//   aux port, streams <---+           +--> frame <--> embed, rms_norm, rope, linear_synth | linear_covq -> dequant, attention,
+//                                                     swiglu; dequant -> sampler
+//
+// Ports of memory: 0 .. Slices-1 weight streams, then auxiliary, keys, values, and codebooks, packets, rows of linear_covq.
+// Errors:  the first one is told with cause, place, descriptor and address; nothing new is begun. clear (a pulse) drops everything, waits
+//          for what is in flight at the memory and takes the error away; then status is idle.
+// Reset:   the memory side must be reset with it (AXI).
+//
+// Parameters: those of qwen3_accel.
+module accel_core
+  import accel_pkg::*;
+  import accel_regs_pkg::*;
+#(
+    parameter int unsigned Slices = 2,
+    parameter int unsigned FrameLines = 512,
+    parameter int unsigned MaxInputs = 2048,
+    parameter int unsigned MaxPositions = 2048,
+    parameter int unsigned MaxHidden = 1024,
+    parameter int unsigned MaxHeadDim = 128,
+    parameter int unsigned QHeads = 4,
+    parameter int unsigned StreamBeats = 512,
+    parameter int unsigned TablePositions = 512,
+    localparam int unsigned Ports = Slices + 6
+) (
+    input  logic                            clk_i,
+    input  logic                            rst_ni,
+    input  logic            [         63:0] hash_i,
+    input  run_t                            run_i,
+    output status_t                         status_o,
+    // prompt and output
+    input  logic            [         31:0] s_prompt_tdata,
+    input  logic                            s_prompt_tvalid,
+    output logic                            s_prompt_tready,
+    output logic            [   TokenW-1:0] m_token_tdata,
+    output logic                            m_token_tvalid,
+    input  logic                            m_token_tready,
+    // memory
+    output logic [Ports-1:0][          0:0] m_axi_arid,
+    output logic [Ports-1:0][         63:0] m_axi_araddr,
+    output logic [Ports-1:0][          7:0] m_axi_arlen,
+    output logic [Ports-1:0][          2:0] m_axi_arsize,
+    output logic [Ports-1:0][          1:0] m_axi_arburst,
+    output logic [Ports-1:0][          3:0] m_axi_arcache,
+    output logic [Ports-1:0][          2:0] m_axi_arprot,
+    output logic [Ports-1:0]                m_axi_arvalid,
+    input  logic [Ports-1:0]                m_axi_arready,
+    input  logic [Ports-1:0][          0:0] m_axi_rid,
+    input  logic [Ports-1:0][    BeatW-1:0] m_axi_rdata,
+    input  logic [Ports-1:0][          1:0] m_axi_rresp,
+    input  logic [Ports-1:0]                m_axi_rlast,
+    input  logic [Ports-1:0]                m_axi_rvalid,
+    output logic [Ports-1:0]                m_axi_rready,
+    output logic [Ports-1:0][          0:0] m_axi_awid,
+    output logic [Ports-1:0][         63:0] m_axi_awaddr,
+    output logic [Ports-1:0][          7:0] m_axi_awlen,
+    output logic [Ports-1:0][          2:0] m_axi_awsize,
+    output logic [Ports-1:0][          1:0] m_axi_awburst,
+    output logic [Ports-1:0][          3:0] m_axi_awcache,
+    output logic [Ports-1:0][          2:0] m_axi_awprot,
+    output logic [Ports-1:0]                m_axi_awvalid,
+    input  logic [Ports-1:0]                m_axi_awready,
+    output logic [Ports-1:0][    BeatW-1:0] m_axi_wdata,
+    output logic [Ports-1:0][  BeatW/8-1:0] m_axi_wstrb,
+    output logic [Ports-1:0]                m_axi_wlast,
+    output logic [Ports-1:0]                m_axi_wvalid,
+    input  logic [Ports-1:0]                m_axi_wready,
+    input  logic [Ports-1:0][          0:0] m_axi_bid,
+    input  logic [Ports-1:0][          1:0] m_axi_bresp,
+    input  logic [Ports-1:0]                m_axi_bvalid,
+    output logic [Ports-1:0]                m_axi_bready
+);
+  localparam int unsigned Aux = Slices, Keys = Slices + 1, Values = Slices + 2, Book = Slices + 3, Packet = Slices + 4, Row = Slices + 5;
+
+  // ---- clear and errors ------------------------------------------------------------------------------------------------
+  logic clear_q, aux_idle, synth_idle, table_idle, attention_idle;
+  logic [1:0] hold_q;  // the parts with a clear of their own need a cycle to say that they are not idle
+  wire core_rst_n = rst_ni && !clear_q;
+  wire clearing = run_i.clear || (clear_q && hold_q != '0);
+  wire all_idle = aux_idle && synth_idle && table_idle && attention_idle;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      clear_q <= 1'b0;
+      hold_q  <= '0;
+    end else begin
+      clear_q <= run_i.clear || (clear_q && !(all_idle && hold_q == '0));
+      hold_q  <= run_i.clear ? '1 : (hold_q == '0) ? '0 : hold_q - 2'd1;
+    end
+  end
+
+  // ---- sequencer -------------------------------------------------------------------------------------------------------
+  logic error_q, done;
+  logic [2:0] ended_by;
+  logic [PositionW:0] position;
+  logic [31:0] produced;
+  logic header_start, header_busy, header_done, wrong_version, wrong_hash, tokens_run, tokens_start;
+  logic pass_start, pass_end, fetch_idle, fetch_error, prefetch_error, execute_error, token_valid, token_ready;
+  logic [2:0] refused;
+  logic [TokenW-1:0] token;
+  pass_t pass;
+  read_t [3:0] read;
+  logic [3:0] read_valid, read_ready;
+  logic [BeatW-1:0] beat;
+  logic beat_last, header_beat, program_beat, program_room, embed_beat, embed_room, pairs_beat, pairs_room;
+
+  assign header_start = run_i.start && idle;
+  assign tokens_start = header_done && !wrong_version && !wrong_hash && !error_q;
+  accel_header u_header (
+      .clk_i, .rst_ni(core_rst_n), .image_i(run_i.image), .hash_i, .start_i(header_start), .busy_o(header_busy), .done_o(header_done),
+      .wrong_version_o(wrong_version), .wrong_hash_o(wrong_hash), .m_read_o(read[0]), .m_read_valid_o(read_valid[0]),
+      .m_read_ready_i(read_ready[0]), .s_beat_i(beat[95:0]), .s_last_i(beat_last), .s_beat_valid_i(header_beat)
+  );
+  accel_tokens u_tokens (
+      .clk_i, .rst_ni(core_rst_n), .max_context_i(run_i.max_context[PositionW:0]), .vocab_i(run_i.vocab),
+      .new_tokens_i(run_i.new_tokens), .stop_at_end_i(run_i.stop), .end_token_i(run_i.end_tokens),
+      .start_i(tokens_start), .abort_i(run_i.abort_run), .run_o(tokens_run), .done_o(done), .ended_by_o(ended_by), .refused_o(refused),
+      .position_o(position), .produced_o(produced), .prompt_level_i(run_i.prompt_tokens), .s_prompt_tdata, .s_prompt_tvalid, .s_prompt_tready,
+      .pass_start_o(pass_start), .pass_o(pass), .pass_end_i(pass_end),
+      .s_token_tdata(token), .s_token_tvalid(token_valid), .s_token_tready(token_ready),
+      .m_axis_tdata(m_token_tdata), .m_axis_tvalid(m_token_tvalid), .m_axis_tready(m_token_tready)
+  );
+  wire idle = !header_busy && !header_done && !tokens_run && !error_q && !clear_q && !run_i.clear && fetch_idle;
+
+  descriptor_t fetched, issued, queued, op;
+  logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;
+  logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd, table_cmd_ready;
+  accel_fetch u_fetch (
+      .clk_i, .rst_ni(core_rst_n), .program_i(run_i.image + {26'b0, run_i.program_unit, 6'b0}), .start_i(pass_start), .idle_o(fetch_idle),
+      .error_o(fetch_error), .m_read_o(read[1]), .m_read_valid_o(read_valid[1]), .m_read_ready_i(read_ready[1]),
+      .s_beat_i(beat), .s_beat_valid_i(program_beat), .s_beat_ready_o(program_room),
+      .m_op_o(fetched), .m_valid_o(fetched_valid), .m_ready_i(fetched_ready)
+  );
+  accel_prefetch u_prefetch (
+      .clk_i, .rst_ni(core_rst_n), .image_i(run_i.image), .position_i(pass.position), .last_i(pass.last), .error_o(prefetch_error),
+      .s_op_i(fetched), .s_valid_i(fetched_valid), .s_ready_o(fetched_ready),
+      .m_read_o(read[3]), .m_read_valid_o(read_valid[3]), .m_read_ready_i(read_ready[3]),
+      .m_embed_valid_o(embed_id), .m_embed_ready_i(embed_id_ready), .embed_read_i(embed_read),
+      .m_synth_valid_o(synth_cmd), .m_synth_ready_i(synth_cmd_ready),
+      .m_table_valid_o(table_cmd), .m_table_ready_i(table_cmd_ready),
+      .m_op_o(issued), .m_valid_o(issued_valid), .m_ready_i(issued_ready)
+  );
+  logic [3:0] queue_level;
+  fifo #(.Width($bits(descriptor_t)), .Depth(8)) u_operations (
+      .clk_i, .rst_ni(core_rst_n), .clear_i(1'b0), .s_data_i(issued), .s_valid_i(issued_valid), .s_ready_o(issued_ready),
+      .m_data_o(queued), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(queue_level)
+  );
+
+  op_e unit;
+  logic op_start, write_valid, write_done, rope_cmd, rope_cmd_ready, attention_cmd, attention_cmd_ready;
+  logic vector_cmd, vector_cmd_ready, sampler_cmd, sampler_cmd_ready, logits_done, token_done;
+  logic [1:0][LineW-1:0] read_line, read_lines, read_vector;
+  logic [1:0] frame_read, frame_read_ready;
+  logic [LineW-1:0] write_line, write_lines;
+  accel_execute #(.Lines(FrameLines)) u_execute (
+      .clk_i, .rst_ni(core_rst_n), .s_op_i(queued), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
+      .error_o(execute_error), .end_o(pass_end), .unit_o(unit), .op_o(op), .start_o(op_start),
+      .m_read_line_o(read_line), .m_read_lines_o(read_lines), .m_read_vector_o(read_vector), .m_read_valid_o(frame_read),
+      .m_read_ready_i(frame_read_ready), .m_write_line_o(write_line), .m_write_lines_o(write_lines),
+      .m_write_valid_o(write_valid), .write_done_i(write_done),
+      .m_rope_valid_o(rope_cmd), .m_rope_ready_i(rope_cmd_ready),
+      .m_attention_valid_o(attention_cmd), .m_attention_ready_i(attention_cmd_ready),
+      .m_vector_valid_o(vector_cmd), .m_vector_ready_i(vector_cmd_ready),
+      .m_sampler_valid_o(sampler_cmd), .m_sampler_ready_i(sampler_cmd_ready),
+      .logits_done_i(logits_done), .token_done_i(token_done)
+  );
+
+  // ---- auxiliary port --------------------------------------------------------------------------------------------------
+  logic [BeatW-1:0] vec_pairs, vec_exp;
+  logic vec_pairs_valid, vec_pairs_ready, vec_exp_valid, vec_exp_ready, constant_valid, constant_ready, constant_last;
+  logic [LineBits-1:0] constant;
+  logic aux_error;
+  hbm_streamer_pkg::cause_e aux_cause;
+  logic [63:0] aux_addr;
+  accel_aux #(.PairBeats(MaxInputs / 16 + 4)) u_aux (
+      .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
+      .s_read_i(read), .s_read_valid_i(read_valid), .s_read_ready_o(read_ready), .m_beat_o(beat), .m_last_o(beat_last),
+      .m_header_valid_o(header_beat), .m_program_valid_o(program_beat), .m_program_ready_i(program_room),
+      .m_embed_valid_o(embed_beat), .m_embed_ready_i(embed_room), .m_pairs_valid_o(pairs_beat), .m_pairs_ready_i(pairs_room),
+      .m_vec_pairs_o(vec_pairs), .m_vec_pairs_valid_o(vec_pairs_valid), .m_vec_pairs_ready_i(vec_pairs_ready),
+      .m_vec_exp_o(vec_exp), .m_vec_exp_valid_o(vec_exp_valid), .m_vec_exp_ready_i(vec_exp_ready),
+      .m_constant_o(constant), .m_constant_last_o(constant_last), .m_constant_valid_o(constant_valid),
+      .m_constant_ready_i(constant_ready),
+      .idle_o(aux_idle), .error_o(aux_error), .cause_o(aux_cause), .addr_o(aux_addr),
+      .m_axi_arid(m_axi_arid[Aux]), .m_axi_araddr(m_axi_araddr[Aux]), .m_axi_arlen(m_axi_arlen[Aux]),
+      .m_axi_arsize(m_axi_arsize[Aux]), .m_axi_arburst(m_axi_arburst[Aux]), .m_axi_arcache(m_axi_arcache[Aux]),
+      .m_axi_arprot(m_axi_arprot[Aux]), .m_axi_arvalid(m_axi_arvalid[Aux]), .m_axi_arready(m_axi_arready[Aux]),
+      .m_axi_rid(m_axi_rid[Aux]), .m_axi_rdata(m_axi_rdata[Aux]), .m_axi_rresp(m_axi_rresp[Aux]),
+      .m_axi_rlast(m_axi_rlast[Aux]), .m_axi_rvalid(m_axi_rvalid[Aux]), .m_axi_rready(m_axi_rready[Aux])
+  );
+
+  // ---- frame and its streams -------------------------------------------------------------------------------------------
+  logic [1:0][LineBits-1:0] from;
+  logic [1:0] from_last, from_valid, from_ready;
+  logic [LineBits-1:0] into;
+  logic into_valid, into_ready;
+  frame #(.Lines(FrameLines)) u_frame (
+      .clk_i, .rst_ni(core_rst_n), .s_read_line_i(read_line), .s_read_lines_i(read_lines), .s_read_vector_i(read_vector),
+      .s_read_valid_i(frame_read), .s_read_ready_o(frame_read_ready), .s_write_line_i(write_line), .s_write_lines_i(write_lines),
+      .s_write_valid_i(write_valid), .write_done_o(write_done), .m_axis_tdata(from), .m_axis_tlast(from_last),
+      .m_axis_tvalid(from_valid), .m_axis_tready(from_ready), .s_axis_tdata(into), .s_axis_tvalid(into_valid),
+      .s_axis_tready(into_ready)
+  );
+  wire is_norm = unit == OpRmsNorm, is_rope = unit == OpRope, is_synth = unit == OpLinearSynth, is_table = unit == OpLinearTable;
+  wire is_attention = unit == OpAttention, is_swiglu = unit == OpSwiglu, is_embed = unit == OpEmbed;
+  wire is_linear = is_synth || is_table;
+  wire logits = flag(op, FlagLogits);
+  logic second_q;  // attention: keys are through, values follow
+  logic norm_reuse_q;
+  always_ff @(posedge clk_i) begin
+    if (op_start) begin
+      second_q     <= 1'b0;
+      norm_reuse_q <= 1'b0;
+    end else begin
+      if (from_valid[1] && from_ready[1] && from_last[1]) second_q <= 1'b1;
+      if (from_valid[0] && from_ready[0] && from_last[0]) norm_reuse_q <= 1'b1;
+    end
+  end
+
+  logic norm_ready, norm_gain_ready, norm_valid, norm_last, norm_error;
+  logic rope_ready, rope_row_ready, rope_valid, rope_last, rope_error;
+  logic gate_ready, up_ready, swiglu_valid, swiglu_last, swiglu_error;
+  logic synth_ready, vector_ready, query_ready, key_ready, value_ready, attended_valid, attended_last;
+  logic embed_valid, embed_last, embed_busy, embed_error;
+  logic scale_ready, residual_ready, linear_valid, linear_last, linear_ready;
+  logic [LineBits-1:0] normed, rotated, gated, attended, embedded, linear;
+  assign from_ready[0] = is_norm ? norm_ready : is_rope ? rope_ready : is_synth ? synth_ready : is_table ? vector_ready
+      : is_attention ? query_ready : is_swiglu && gate_ready;
+  assign from_ready[1] = is_attention ? (second_q ? value_ready : key_ready) : is_swiglu ? up_ready : is_linear && residual_ready;
+  assign constant_ready = is_norm ? norm_gain_ready : is_rope ? rope_row_ready : is_linear && scale_ready;
+  assign into = is_embed ? embedded : is_norm ? normed : is_rope ? rotated : is_attention ? attended : is_swiglu ? gated : linear;
+  assign into_valid = is_embed ? embed_valid : is_norm ? norm_valid : is_rope ? rope_valid : is_attention ? attended_valid
+      : is_swiglu ? swiglu_valid : is_linear && linear_valid && !logits;
+
+  embed_pkg::cause_e embed_cause;
+  logic [7:0] embed_tag;
+  read_t embed_read_cmd;
+  embed #(.Lanes(Lanes), .BeatW(BeatW), .ValuesW(17)) u_embed (
+      .clk_i, .rst_ni(core_rst_n), .clear_i(1'b0), .base_i(run_i.image + {26'b0, issued[3], 6'b0}),
+      .stride_i(issued[4][11:0]), .values_i(issued[2][16:0]), .rows_i(run_i.vocab),
+      .s_axis_id_tdata(32'(pass.token)), .s_axis_id_tvalid(embed_id), .s_axis_id_tready(embed_id_ready),
+      .m_desc_addr(embed_read_cmd.addr), .m_desc_bytes(embed_read_cmd.bytes), .m_desc_tag(embed_tag),
+      .m_desc_tvalid(read_valid[2]), .m_desc_tready(read_ready[2]),
+      .s_axis_beat_tdata(beat), .s_axis_beat_tlast(beat_last), .s_axis_beat_tvalid(embed_beat), .s_axis_beat_tready(embed_room),
+      .m_axis_tdata(embedded), .m_axis_tlast(embed_last), .m_axis_tvalid(embed_valid), .m_axis_tready(is_embed && into_ready),
+      .busy_o(embed_busy), .error_o(embed_error), .cause_o(embed_cause)
+  );
+  assign embed_read_cmd.tag = AuxEmbed;
+  assign read[2] = embed_read_cmd;
+  assign embed_read = read_valid[2] && read_ready[2];
+
+  rms_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
+      .clk_i, .rst_ni(core_rst_n), .inv_n_i(op[7]), .eps_i(op[6]), .reuse_gain_i(norm_reuse_q),
+      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_norm && from_valid[0]), .s_axis_tready(norm_ready),
+      .s_axis_gain_tdata(constant), .s_axis_gain_tlast(constant_last), .s_axis_gain_tvalid(is_norm && constant_valid),
+      .s_axis_gain_tready(norm_gain_ready),
+      .m_axis_tdata(normed), .m_axis_tlast(norm_last), .m_axis_tvalid(norm_valid), .m_axis_tready(is_norm && into_ready),
+      .error_o(norm_error)
+  );
+  rope #(.Lanes(Lanes), .MaxHeadDim(MaxHeadDim)) u_rope (
+      .clk_i, .rst_ni(core_rst_n), .s_cmd_head_dim(op[3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[4][15:0]),
+      .s_cmd_tvalid(rope_cmd), .s_cmd_tready(rope_cmd_ready),
+      .s_axis_row_tdata(constant), .s_axis_row_tlast(constant_last), .s_axis_row_tvalid(is_rope && constant_valid),
+      .s_axis_row_tready(rope_row_ready),
+      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_rope && from_valid[0]), .s_axis_tready(rope_ready),
+      .m_axis_tdata(rotated), .m_axis_tlast(rope_last), .m_axis_tvalid(rope_valid), .m_axis_tready(is_rope && into_ready),
+      .error_o(rope_error)
+  );
+  swiglu #(.Lanes(Lanes)) u_swiglu (
+      .clk_i, .rst_ni(core_rst_n),
+      .s_axis_gate_tdata(from[0]), .s_axis_gate_tlast(from_last[0]), .s_axis_gate_tvalid(is_swiglu && from_valid[0]),
+      .s_axis_gate_tready(gate_ready),
+      .s_axis_up_tdata(from[1]), .s_axis_up_tlast(from_last[1]), .s_axis_up_tvalid(is_swiglu && from_valid[1]),
+      .s_axis_up_tready(up_ready),
+      .m_axis_tdata(gated), .m_axis_tlast(swiglu_last), .m_axis_tvalid(swiglu_valid), .m_axis_tready(is_swiglu && into_ready),
+      .error_o(swiglu_error)
+  );
+
+  logic attention_busy, attention_error;
+  attention_pkg::fault_e attention_fault;
+  logic [3:0] attention_cause;
+  logic [63:0] attention_addr;
+  attention #(.QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_attention (
+      .clk_i, .rst_ni, .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
+      .s_cmd_cache_k(run_i.image + {26'b0, op[7], 6'b0}), .s_cmd_cache_v(run_i.image + {26'b0, op[8], 6'b0}),
+      .s_cmd_heads(op[5][7:0]), .s_cmd_kv_heads(op[5][23:16]), .s_cmd_head_dim(op[6][9:0]), .s_cmd_scale(op[9]),
+      .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
+      .s_axis_q_tdata(from[0]), .s_axis_q_tvalid(is_attention && from_valid[0]), .s_axis_q_tready(query_ready),
+      .s_axis_k_tdata(from[1]), .s_axis_k_tvalid(is_attention && from_valid[1] && !second_q), .s_axis_k_tready(key_ready),
+      .s_axis_v_tdata(from[1]), .s_axis_v_tvalid(is_attention && from_valid[1] && second_q), .s_axis_v_tready(value_ready),
+      .m_axis_tdata(attended), .m_axis_tlast(attended_last), .m_axis_tvalid(attended_valid),
+      .m_axis_tready(is_attention && into_ready),
+`define LUTLOOM_PORT(side, n) \
+      .m_axi_``side``_arid(m_axi_arid[n]), .m_axi_``side``_araddr(m_axi_araddr[n]), .m_axi_``side``_arlen(m_axi_arlen[n]), \
+      .m_axi_``side``_arsize(m_axi_arsize[n]), .m_axi_``side``_arburst(m_axi_arburst[n]), \
+      .m_axi_``side``_arcache(m_axi_arcache[n]), .m_axi_``side``_arprot(m_axi_arprot[n]), \
+      .m_axi_``side``_arvalid(m_axi_arvalid[n]), .m_axi_``side``_arready(m_axi_arready[n]), \
+      .m_axi_``side``_rid(m_axi_rid[n]), .m_axi_``side``_rdata(m_axi_rdata[n]), .m_axi_``side``_rresp(m_axi_rresp[n]), \
+      .m_axi_``side``_rlast(m_axi_rlast[n]), .m_axi_``side``_rvalid(m_axi_rvalid[n]), .m_axi_``side``_rready(m_axi_rready[n])
+`define LUTLOOM_WRITE_PORT(side, n) \
+      .m_axi_``side``_awid(m_axi_awid[n]), .m_axi_``side``_awaddr(m_axi_awaddr[n]), .m_axi_``side``_awlen(m_axi_awlen[n]), \
+      .m_axi_``side``_awsize(m_axi_awsize[n]), .m_axi_``side``_awburst(m_axi_awburst[n]), \
+      .m_axi_``side``_awcache(m_axi_awcache[n]), .m_axi_``side``_awprot(m_axi_awprot[n]), \
+      .m_axi_``side``_awvalid(m_axi_awvalid[n]), .m_axi_``side``_awready(m_axi_awready[n]), \
+      .m_axi_``side``_wdata(m_axi_wdata[n]), .m_axi_``side``_wstrb(m_axi_wstrb[n]), .m_axi_``side``_wlast(m_axi_wlast[n]), \
+      .m_axi_``side``_wvalid(m_axi_wvalid[n]), .m_axi_``side``_wready(m_axi_wready[n]), .m_axi_``side``_bid(m_axi_bid[n]), \
+      .m_axi_``side``_bresp(m_axi_bresp[n]), .m_axi_``side``_bvalid(m_axi_bvalid[n]), .m_axi_``side``_bready(m_axi_bready[n])
+      `LUTLOOM_PORT(k, Keys), `LUTLOOM_WRITE_PORT(k, Keys), `LUTLOOM_PORT(v, Values), `LUTLOOM_WRITE_PORT(v, Values),
+      .clear_i(clearing), .busy_o(attention_busy), .idle_o(attention_idle), .error_o(attention_error),
+      .error_fault_o(attention_fault), .error_cause_o(attention_cause), .error_addr_o(attention_addr)
+  );
+
+  // ---- linears ---------------------------------------------------------------------------------------------------------
+  logic [LineBits-1:0] synth_acc, table_acc;
+  logic synth_acc_last, synth_acc_valid, table_acc_last, table_acc_valid, acc_ready, act_scale_valid, act_scale_ready;
+  logic [31:0] act_scale;
+  logic synth_error, synth_busy, table_error;
+  linear_synth_pkg::error_source_e synth_source;
+  logic [3:0] synth_cause;
+  logic [63:0] synth_addr;
+  logic [$clog2(Slices > 1 ? Slices : 2)-1:0] synth_slice;
+  linear_synth #(
+      .Slices(Slices), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats)
+  ) u_synth (
+      .clk_i, .rst_ni, .port_base_i(run_i.port_base), .port_stride_i(run_i.port_stride),
+      .s_cmd_inputs(issued[4][15:0]), .s_cmd_outputs({issued[5][18:4] + 15'(issued[5][3:0] != 4'd0), 4'b0}),
+      .s_cmd_positions(issued[10][15:0]), .s_cmd_group(issued[10][31:16]), .s_cmd_code(code_of(issued[11][7:0])),
+      .s_cmd_act_bits(issued[11][11:8]), .s_cmd_subsets(log2_of(issued[11][22:16])), .s_cmd_stream(issued[8]), .s_cmd_beats(issued[9]),
+      .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
+      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_synth && from_valid[0]), .s_axis_tready(synth_ready),
+      .s_axis_pairs_tdata(beat), .s_axis_pairs_tlast(beat_last), .s_axis_pairs_tvalid(pairs_beat),
+      .s_axis_pairs_tready(pairs_room),
+      .m_axis_acc_tdata(synth_acc), .m_axis_acc_tlast(synth_acc_last), .m_axis_acc_tvalid(synth_acc_valid),
+      .m_axis_acc_tready(is_synth && acc_ready),
+      .m_axis_act_tdata(act_scale), .m_axis_act_tvalid(act_scale_valid), .m_axis_act_tready(act_scale_ready),
+      .m_axi_arid(m_axi_arid[Slices-1:0]), .m_axi_araddr(m_axi_araddr[Slices-1:0]), .m_axi_arlen(m_axi_arlen[Slices-1:0]),
+      .m_axi_arsize(m_axi_arsize[Slices-1:0]), .m_axi_arburst(m_axi_arburst[Slices-1:0]),
+      .m_axi_arcache(m_axi_arcache[Slices-1:0]), .m_axi_arprot(m_axi_arprot[Slices-1:0]),
+      .m_axi_arvalid(m_axi_arvalid[Slices-1:0]), .m_axi_arready(m_axi_arready[Slices-1:0]),
+      .m_axi_rid(m_axi_rid[Slices-1:0]), .m_axi_rdata(m_axi_rdata[Slices-1:0]), .m_axi_rresp(m_axi_rresp[Slices-1:0]),
+      .m_axi_rlast(m_axi_rlast[Slices-1:0]), .m_axi_rvalid(m_axi_rvalid[Slices-1:0]), .m_axi_rready(m_axi_rready[Slices-1:0]),
+      .clear_i(clearing), .busy_o(synth_busy), .idle_o(synth_idle), .error_o(synth_error), .error_source_o(synth_source), .error_cause_o(synth_cause),
+      .error_slice_o(synth_slice), .error_addr_o(synth_addr)
+  );
+  function automatic logic [2:0] log2_of(input logic [6:0] power);
+    for (int unsigned n = 6; n > 0; n--) if (power[n]) return 3'(n);
+    return '0;
+  endfunction
+  function automatic logic [1:0] code_of(input logic [7:0] centroids);
+    return (centroids == 8'd64) ? 2'd2 : (centroids == 8'd32) ? 2'd1 : 2'd0;
+  endfunction
+
+  localparam int unsigned DrainW = 2;
+  logic [15:0] vec;
+  logic vec_valid, vec_ready, drain_last, drain_valid, drain_ready;
+  logic [32*DrainW-1:0] drain;
+  linear_covq_pkg::error_source_e table_source;
+  logic [3:0] table_cause;
+  accel_vector #(.MaxInputs(MaxInputs)) u_vector (
+      .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
+      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_table && from_valid[0]), .s_axis_tready(vector_ready),
+      .s_axis_pairs_tdata(vec_pairs), .s_axis_pairs_tvalid(vec_pairs_valid), .s_axis_pairs_tready(vec_pairs_ready),
+      .s_axis_exp_tdata(vec_exp), .s_axis_exp_tvalid(vec_exp_valid), .s_axis_exp_tready(vec_exp_ready),
+      .m_axis_tdata(vec), .m_axis_tvalid(vec_valid), .m_axis_tready(vec_ready)
+  );
+  wire table_mode = !pass.last;  // a prompt's tokens but the last; the golden results are the same
+  linear_covq #(
+      .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions)
+  ) u_covq (
+      .clk_i, .rst_ni, .s_cmd_table(table_mode), .s_cmd_search(flag(issued, FlagSearch)), .s_cmd_k_code(2'd0),
+      .s_cmd_c_code(2'd2), .s_cmd_positions(issued[12][31:16]), .s_cmd_tokens(16'd1),
+      .s_cmd_slots(8'((issued[13][15:0] + 16'd31) >> 5)),
+      .s_cmd_cb_addr(run_i.image + {26'b0, issued[6], 6'b0}), .s_cmd_packet_addr(run_i.image + {26'b0, issued[7], 6'b0}),
+      .s_cmd_packet_bytes({issued[8][26:0], 5'b0}),
+      .s_cmd_row_addr(run_i.image + {26'b0, table_mode ? issued[10] : issued[9], 6'b0}),
+      .s_cmd_row_stride(issued[13][31:16]), .s_cmd_row_offset(issued[14][15:0]),
+      .s_cmd_tvalid(table_cmd), .s_cmd_tready(table_cmd_ready),
+      .s_axis_vec_tdata(vec), .s_axis_vec_tvalid(vec_valid), .s_axis_vec_tready(vec_ready),
+      .m_axis_acc_tdata(drain), .m_axis_acc_tlast(drain_last), .m_axis_acc_tvalid(drain_valid), .m_axis_acc_tready(drain_ready),
+      `LUTLOOM_PORT(cb, Book), `LUTLOOM_PORT(idx, Packet), `LUTLOOM_PORT(row, Row),
+      .clear_i(clearing), .idle_o(table_idle), .error_o(table_error), .error_source_o(table_source), .error_cause_o(table_cause)
+  );
+`undef LUTLOOM_PORT
+`undef LUTLOOM_WRITE_PORT
+  accel_widen #(.Words(DrainW)) u_widen (
+      .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[13][15:0]})), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
+      .s_axis_tvalid(is_table && drain_valid), .s_axis_tready(drain_ready),
+      .m_axis_tdata(table_acc), .m_axis_tlast(table_acc_last), .m_axis_tvalid(table_acc_valid), .m_axis_tready(is_table && acc_ready)
+  );
+
+  dequant #(.Lanes(Lanes)) u_dequant (
+      .clk_i, .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op, FlagResidual)),
+      .s_axis_tdata(is_synth ? synth_acc : table_acc), .s_axis_tlast(is_synth ? synth_acc_last : table_acc_last),
+      .s_axis_tvalid(is_synth ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
+      .s_axis_scale_tdata(constant), .s_axis_scale_tvalid(is_linear && constant_valid), .s_axis_scale_tready(scale_ready),
+      .s_axis_act_tdata(act_scale), .s_axis_act_tvalid(is_synth && act_scale_valid), .s_axis_act_tready(act_scale_ready),
+      .s_axis_residual_tdata(from[1]), .s_axis_residual_tvalid(is_linear && from_valid[1]),
+      .s_axis_residual_tready(residual_ready),
+      .m_axis_tdata(linear), .m_axis_tlast(linear_last), .m_axis_tvalid(linear_valid), .m_axis_tready(linear_ready)
+  );
+
+  // ---- sampler ---------------------------------------------------------------------------------------------------------
+  logic sampled, token_ready_q, logits_ready, sampler_error, top_last, top_valid;
+  logic [TokenW+31:0] top;
+  wire [3:0] tail = run_i.vocab[3:0];  // logits of the last line, 0 for all
+  wire logits_here = is_synth && logits && linear_valid;
+  assign linear_ready = logits ? logits_ready : is_linear && into_ready;
+  assign logits_done = logits_here && logits_ready && linear_last;
+  assign token_ready_q = token_ready && unit == OpSample;
+  sampler #(.Lanes(Lanes), .IdW(TokenW)) u_sampler (
+      .clk_i, .rst_ni(core_rst_n), .s_cmd_noise(run_i.noise), .s_cmd_inv_temp(run_i.inv_temp), .s_cmd_seed(run_i.seed),
+      .s_cmd_step(produced), .s_cmd_tvalid(sampler_cmd), .s_cmd_tready(sampler_cmd_ready),
+      .s_axis_tdata(linear), .s_axis_tkeep((linear_last && tail != '0) ? Lanes'((32'd1 << tail) - 32'd1) : '1),
+      .s_axis_tlast(linear_last), .s_axis_tvalid(logits_here), .s_axis_tready(logits_ready),
+      .m_axis_token_tdata(token), .m_axis_token_tvalid(sampled), .m_axis_token_tready(token_ready_q),
+      .m_axis_top_tdata(top), .m_axis_top_tlast(top_last), .m_axis_top_tvalid(top_valid), .m_axis_top_tready(1'b1),
+      .error_o(sampler_error)
+  );
+  assign token_valid = sampled && unit == OpSample;
+  assign token_done = token_valid && token_ready;
+
+  // ---- the first error -------------------------------------------------------------------------------------------------
+  function automatic logic [7:0] memory(input logic [3:0] cause);  // of hbm_streamer_pkg
+    case (hbm_streamer_pkg::cause_e'(cause))
+      hbm_streamer_pkg::CauseSlvErr:   return CauseSlaveError;
+      hbm_streamer_pkg::CauseDecErr:   return CauseDecodeError;
+      hbm_streamer_pkg::CauseProtocol: return CauseAxiProtocol;
+      default:                         return CauseBadDescriptor;
+    endcase
+  endfunction
+  function automatic logic [7:0] side(input attention_pkg::fault_e fault, input logic [3:0] cause);
+    return (fault == attention_pkg::FaultCommand) ? CauseBadDescriptor : memory(cause);
+  endfunction
+
+  logic [7:0] cause, place;
+  logic [63:0] addr;
+  always_comb begin
+    cause = CauseNone;
+    place = UnitControl;
+    addr  = '0;
+    if (run_i.watchdog) cause = CauseWatchdog;
+    else if (aux_error) begin
+      cause = memory(aux_cause);
+      addr  = aux_addr;
+    end else if (synth_error) begin
+      case (synth_source)
+        linear_synth_pkg::FromPort:   cause = memory(synth_cause);
+        linear_synth_pkg::FromPacket: cause = CauseLinearPacket;
+        default:                      cause = CauseBadDescriptor;
+      endcase
+      place = (synth_source inside {linear_synth_pkg::FromPort, linear_synth_pkg::FromPacket}) ? UnitPort + 8'(synth_slice)
+            : UnitLinearSynth;
+      addr  = synth_addr;
+    end else if (table_error) begin
+      cause = (table_source == linear_covq_pkg::FromCommand) ? CauseBadDescriptor
+            : (table_source inside {linear_covq_pkg::FromCodebook, linear_covq_pkg::FromIndex, linear_covq_pkg::FromRow})
+            ? memory(table_cause) : CauseLinearPacket;
+      place = UnitLinearCovq;
+    end else if (attention_error) begin
+      cause = side(attention_fault, attention_cause);
+      place = UnitAttention;
+      addr  = attention_addr;
+    end else if (header_done && wrong_version) cause = CauseImageVersion;
+    else if (header_done && wrong_hash) cause = CauseImageHash;
+    else if (refused[0]) cause = CausePromptEmpty;
+    else if (refused[1]) cause = CauseContextFull;
+    else if (refused[2]) cause = CausePromptToken;
+    else if (fetch_error || prefetch_error) cause = CauseUnknownOperation;
+    else if (execute_error) cause = CauseBadDescriptor;
+    else if (embed_error || norm_error || rope_error || swiglu_error || sampler_error) begin
+      cause = CauseBadDescriptor;
+      place = embed_error ? UnitEmbed : norm_error ? UnitNorm : rope_error ? UnitRope : swiglu_error ? UnitSwiglu : UnitSampler;
+    end
+  end
+  logic [15:0] number_q;  // of the descriptor at work
+  wire failed = cause != CauseNone && !error_q && !clear_q;
+  always_ff @(posedge clk_i) begin
+    if (!core_rst_n || run_i.clear) error_q <= 1'b0;
+    else if (failed) error_q <= 1'b1;
+    if (!core_rst_n || pass_start) number_q <= '0;
+    else if (queued_valid && queued_ready) number_q <= number_q + 16'd1;
+  end
+
+  // ---- status ----------------------------------------------------------------------------------------------------------
+  logic [Ports-1:0] reads_q, writes_q;
+  logic moved_q;
+  always_ff @(posedge clk_i) begin
+    reads_q  <= m_axi_rvalid & m_axi_rready;
+    writes_q <= m_axi_wvalid & m_axi_wready;
+    moved_q  <= (into_valid && into_ready) || (from_valid & from_ready) != '0 || logits_here && logits_ready;
+  end
+  wire want_constant = (constant_ready || (is_linear && (is_synth ? synth_acc_valid : table_acc_valid))) && !constant_valid;
+  always_comb begin
+    status_o                  = '0;
+    status_o.idle             = idle;
+    status_o.done             = done;
+    status_o.ended_by         = ended_e'(ended_by);
+    status_o.error            = failed;
+    status_o.cause            = cause_e'(cause);
+    status_o.place            = place;
+    status_o.addr             = addr;
+    status_o.descriptor       = number_q;
+    status_o.position         = 32'(position);
+    status_o.progress         = reads_q != '0 || writes_q != '0 || moved_q;
+    status_o.turn             = (unit == OpNone) ? 4'(UnitControl) : 4'(unit);
+    status_o.stall_memory     = unit != OpNone && want_constant;
+    status_o.stall_dependency = unit != OpNone && !want_constant && !moved_q;
+    status_o.beats[ClassStreams]   = 7'($countones(reads_q[Slices-1:0]));
+    status_o.beats[ClassAuxiliary] = 7'(reads_q[Aux]);
+    status_o.beats[ClassKvRead]    = 7'(reads_q[Keys]) + 7'(reads_q[Values]);
+    status_o.beats[ClassKvWrite]   = 7'($countones(writes_q));
+    status_o.beats[ClassCodebooks] = 7'(reads_q[Book]);
+    status_o.beats[ClassPackets]   = 7'(reads_q[Packet]);
+    status_o.beats[ClassRows]      = 7'(reads_q[Row]);
+  end
+
+  // ---- ports that only read ----------------------------------------------------------------------------------------------
+  for (genvar p = 0; p < Ports; p++) begin : gen_read_only
+    if (p != Keys && p != Values) begin : gen_idle
+      assign m_axi_awid[p]    = '0;
+      assign m_axi_awaddr[p]  = '0;
+      assign m_axi_awlen[p]   = '0;
+      assign m_axi_awsize[p]  = '0;
+      assign m_axi_awburst[p] = '0;
+      assign m_axi_awcache[p] = '0;
+      assign m_axi_awprot[p]  = '0;
+      assign m_axi_awvalid[p] = 1'b0;
+      assign m_axi_wdata[p]   = '0;
+      assign m_axi_wstrb[p]   = '0;
+      assign m_axi_wlast[p]   = 1'b0;
+      assign m_axi_wvalid[p]  = 1'b0;
+      assign m_axi_bready[p]  = 1'b1;
+    end
+  end
+
+  wire unused = ^{top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, norm_last, rope_last,
+                  swiglu_last, attended_last, attention_busy, m_axi_awready, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid};
+endmodule

@@ -1,0 +1,118 @@
+// accel_prefetch: the access half of the sequencer. Takes the descriptors of a pass in order, asks for everything they read that
+// does not depend on activations, and hands them on to the execution.
+//
+//   Embed: the id to `embed`, until its read is out      RmsNorm: gains      Rope: the position's row
+//   LinearSynth: pairs, scales, the streams' command     LinearTable: pairs, exponents (SEARCH), scales, the linear's command
+//
+// So memory works ahead of the engines by as much as their buffers hold. Reads of the auxiliary port are asked for in the order in
+// which they are used, so a beat that waits for its engine never has one in front of it that the engine needs first.
+//
+// Latency:       2 cycles a descriptor and one for each of its reads and commands.
+// Back-pressure: waits for the port, the linears' command queues and the queue of the execution.
+// Operations with LAST are dropped unless last_i. Errors: an unknown operation raises error_o and stops until the reset.
+module accel_prefetch
+  import accel_pkg::*;
+(
+    input  logic        clk_i,
+    input  logic        rst_ni,
+    input  logic [63:0] image_i,
+    input  logic [PositionW-1:0] position_i,  // these two are stable during a pass
+    input  logic        last_i,
+    output logic        error_o,
+    input  descriptor_t s_op_i,
+    input  logic        s_valid_i,
+    output logic        s_ready_o,
+    output read_t       m_read_o,
+    output logic        m_read_valid_o,
+    input  logic        m_read_ready_i,
+    output logic        m_embed_valid_o,  // the pass's token
+    input  logic        m_embed_ready_i,
+    input  logic        embed_read_i,     // embed's read has been taken
+    output logic        m_synth_valid_o,  // of m_op_o
+    input  logic        m_synth_ready_i,
+    output logic        m_table_valid_o,
+    input  logic        m_table_ready_i,
+    output descriptor_t m_op_o,
+    output logic        m_valid_o,
+    input  logic        m_ready_i
+);
+  typedef enum logic [2:0] {Take, Row, Read0, Read1, Read2, Command, EmbedRead, Push} state_e;
+  state_e state_q;
+  descriptor_t op_q;
+  logic [31:0] row_q;  // bytes of the RoPE table before the position's row
+
+  wire op_e now = operation(op_q);
+  wire known = s_op_i[0][7:4] == '0 && (operation(s_op_i) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpLinearTable,
+                                                                 OpAttention, OpSwiglu, OpSample, OpEnd});
+  wire skip = flag(s_op_i, FlagLast) && !last_i;
+
+  function automatic logic [63:0] address(input logic [31:0] units);
+    return image_i + {26'b0, units, 6'b0};
+  endfunction
+  function automatic logic [31:0] whole(input logic [31:0] bytes);  // beats
+    return {27'((bytes + 32'd31) >> 5), 5'b0};
+  endfunction
+
+  always_comb begin
+    m_read_o = '{addr: address(op_q[5]), bytes: {op_q[3][29:0], 2'b0}, tag: AuxConstant};  // RmsNorm: gains
+    case (now)
+      OpRope: m_read_o = '{addr: address(op_q[5]) + 64'(row_q), bytes: {op_q[3][29:0], 2'b0}, tag: AuxConstant};
+      OpLinearSynth:
+      m_read_o = (state_q == Read0)
+          ? '{addr: address(op_q[6]), bytes: whole({14'b0, op_q[10][15:0], 2'b0}), tag: AuxPairs}
+          : '{addr: address(op_q[7]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxConstant};
+      OpLinearTable:
+      m_read_o = (state_q == Read0)
+          ? '{addr: address(op_q[4]), bytes: whole({14'b0, op_q[12][31:16], 2'b0}), tag: AuxVecPairs}
+          : (state_q == Read1) ? '{addr: address(op_q[5]), bytes: whole({16'b0, op_q[12][31:16]}), tag: AuxVecExp}
+          : '{addr: address(op_q[11]), bytes: whole({14'b0, op_q[13][15:0], 2'b0}), tag: AuxConstant};
+      default: ;
+    endcase
+  end
+
+  assign s_ready_o = state_q == Take && !error_o;
+  assign m_read_valid_o = state_q inside {Read0, Read1, Read2};
+  assign m_embed_valid_o = state_q == Command && now == OpEmbed;
+  assign m_synth_valid_o = state_q == Command && now == OpLinearSynth;
+  assign m_table_valid_o = state_q == Command && now == OpLinearTable;
+  assign m_valid_o = state_q == Push;
+  assign m_op_o = op_q;
+  wire read_done = m_read_valid_o && m_read_ready_i;
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == Take) op_q <= s_op_i;
+    row_q <= 32'(position_i) * {20'b0, op_q[3][9:0], 2'b0};
+    if (!rst_ni) begin
+      state_q <= Take;
+      error_o <= 1'b0;
+    end else begin
+      case (state_q)
+        Take:
+        if (s_valid_i && s_ready_o) begin
+          if (!known) error_o <= 1'b1;
+          else if (!skip) begin
+            case (operation(s_op_i))
+              OpEmbed:       state_q <= Command;
+              OpRmsNorm:     state_q <= Read2;
+              OpRope:        state_q <= Row;
+              OpLinearSynth: state_q <= Read0;
+              OpLinearTable: state_q <= flag(s_op_i, FlagSearch) ? Read0 : Read2;
+              default:       state_q <= Push;
+            endcase
+          end
+        end
+        Row: state_q <= Read2;  // row_q takes a cycle
+        Read0: if (read_done) state_q <= (now == OpLinearTable) ? Read1 : Read2;
+        Read1: if (read_done) state_q <= Read2;
+        Read2: if (read_done) state_q <= (now == OpLinearSynth || now == OpLinearTable) ? Command : Push;
+        Command: begin
+          if (m_embed_valid_o && m_embed_ready_i) state_q <= EmbedRead;
+          if (m_synth_valid_o && m_synth_ready_i) state_q <= Push;
+          if (m_table_valid_o && m_table_ready_i) state_q <= Push;
+        end
+        EmbedRead: if (embed_read_i) state_q <= Push;
+        default: if (m_ready_i) state_q <= Take;
+      endcase
+    end
+  end
+endmodule

@@ -1,0 +1,143 @@
+// accel_tokens: the loop over tokens: the prompt from the present position on, then one token after the other until an end-of-text
+// token, the count, or the last position of the cache.
+//
+// Every token is one pass through the program. Only the prompt's last and the generated ones run the operations with LAST.
+// The end-of-text token is not given out.
+//
+// Latency:       5 cycles from the end of a pass to the start of the next.
+// Back-pressure: waits for room in the output ring.
+module accel_tokens
+  import accel_pkg::*;
+(
+    input  logic                 clk_i,
+    input  logic                 rst_ni,
+    // settings, stable during a run
+    input  logic [ PositionW:0]  max_context_i,
+    input  logic [         31:0] vocab_i,
+    input  logic [         31:0] new_tokens_i,
+    input  logic                 stop_at_end_i,
+    input  logic [3:0][    31:0] end_token_i,     // bit 31: valid
+    input  logic                 start_i,
+    input  logic                 abort_i,         // end after the pass under way
+    output logic                 run_o,           // a run is under way
+    output logic                 done_o,          // a pulse
+    output logic [          2:0] ended_by_o,      // accel_regs' ended_e, with done_o
+    output logic [          2:0] refused_o,       // a pulse: {token out of range, prompt longer than the cache, prompt empty}
+    output logic [PositionW:0]   position_o,      // positions done
+    output logic [         31:0] produced_o,
+    // prompt
+    input  logic [         31:0] prompt_level_i,
+    input  logic [         31:0] s_prompt_tdata,
+    input  logic                 s_prompt_tvalid,
+    output logic                 s_prompt_tready,
+    // passes
+    output logic                 pass_start_o,
+    output pass_t                pass_o,
+    input  logic                 pass_end_i,
+    input  logic [   TokenW-1:0] s_token_tdata,   // the sampler's
+    input  logic                 s_token_tvalid,
+    output logic                 s_token_tready,
+    // output
+    output logic [   TokenW-1:0] m_axis_tdata,
+    output logic                 m_axis_tvalid,
+    input  logic                 m_axis_tready
+);
+  typedef enum logic [2:0] {Idle, Fetch, Judge, Pass, Decide, Give, Next} state_e;
+  state_e state_q;
+  logic [31:0] left_q;  // tokens of the prompt
+  logic [31:0] token_q;
+  logic have_q, is_end_q, abort_q;
+  wire prompt = left_q != '0;
+
+  assign run_o = state_q != Idle;
+  assign s_prompt_tready = state_q == Fetch && prompt;
+  assign s_token_tready = state_q == Pass && !have_q;
+  assign m_axis_tdata = token_q[TokenW-1:0];
+  assign m_axis_tvalid = state_q == Give && !is_end_q;
+
+  always_ff @(posedge clk_i) begin
+    done_o       <= 1'b0;
+    refused_o    <= '0;
+    pass_start_o <= 1'b0;
+    if (s_prompt_tvalid && s_prompt_tready) token_q <= s_prompt_tdata;
+    else if (s_token_tvalid && s_token_tready) token_q <= 32'(s_token_tdata);
+    if (!rst_ni) begin
+      state_q    <= Idle;
+      have_q     <= 1'b0;
+      position_o <= '0;
+      produced_o <= '0;
+      ended_by_o <= '0;
+      left_q     <= '0;
+      pass_o     <= '0;
+      is_end_q   <= 1'b0;
+      abort_q    <= 1'b0;
+    end else begin
+      abort_q <= state_q != Idle && (abort_q || abort_i);
+      case (state_q)
+        Idle:
+        if (start_i) begin
+          left_q     <= prompt_level_i;
+          produced_o <= '0;
+          ended_by_o <= '0;
+          if (prompt_level_i == '0) refused_o[0] <= 1'b1;
+          else if (prompt_level_i + 32'(position_o) > 32'(max_context_i)) refused_o[1] <= 1'b1;
+          else state_q <= Fetch;
+        end
+        Fetch:
+        if (s_prompt_tvalid) begin
+          left_q  <= left_q - 32'd1;
+          state_q <= Judge;
+        end
+        Judge:
+        if (token_q >= vocab_i) begin
+          refused_o[2] <= 1'b1;
+          state_q      <= Idle;
+        end else begin
+          pass_o       <= '{token: token_q[TokenW-1:0], position: position_o[PositionW-1:0], last: !prompt};
+          pass_start_o <= 1'b1;
+          have_q       <= 1'b0;
+          state_q      <= Pass;
+        end
+        Pass: begin
+          if (s_token_tvalid) have_q <= 1'b1;
+          if (pass_end_i) begin
+            position_o <= position_o + (PositionW + 1)'(1);
+            state_q    <= prompt ? Fetch : Decide;
+            if (abort_q || abort_i) begin
+              ended_by_o <= 3'd4;
+              done_o     <= 1'b1;
+              state_q    <= Idle;
+            end
+          end
+        end
+        Decide: begin  // a cycle for the comparisons
+          is_end_q <= 1'b0;
+          for (int n = 0; n < 4; n++) if (end_token_i[n] == {1'b1, token_q[30:0]}) is_end_q <= stop_at_end_i;
+          state_q <= Give;
+          if (new_tokens_i == produced_o) begin
+            ended_by_o <= 3'd1;
+            done_o     <= 1'b1;
+            state_q    <= Idle;
+          end
+        end
+        Give:
+        if (is_end_q) begin
+          ended_by_o <= 3'd2;
+          done_o     <= 1'b1;
+          state_q    <= Idle;
+        end else if (m_axis_tready) begin
+          produced_o <= produced_o + 32'd1;
+          state_q    <= Next;
+        end
+        default: begin
+          state_q <= Judge;
+          if (produced_o == new_tokens_i || position_o == max_context_i) begin
+            ended_by_o <= (produced_o == new_tokens_i) ? 3'd1 : 3'd3;
+            done_o     <= 1'b1;
+            state_q    <= Idle;
+          end
+        end
+      endcase
+    end
+  end
+endmodule

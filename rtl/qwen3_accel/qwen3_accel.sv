@@ -1,0 +1,129 @@
+// qwen3_accel: a whole Qwen3 or Llama-shaped model on chip and in memory: prompt tokens in, text tokens out, no host between tokens.
+//
+// Control:  AXI4-Lite registers (docs/registers.md), prompt and output rings, an interrupt.
+// Memory:   Ports = Slices + 6 AXI4 ports of 256 bits, each reading its own part of the image: 0 .. Slices-1 weight streams of the slices,
+//           then auxiliary (program, embedding, norms, RoPE, scales, pairs), keys, values, and codebooks, packets and rows of
+//           co-quantised linears. Keys and values are written too; the write channels of the others are idle.
+// Program:  docs/program.md. Every result equals golden/machine.py in every bit.
+//
+// Latency:       a token's cycles are measured, see docs/cores/qwen3_accel.md.
+// Back-pressure: a full output ring stops between tokens; memory may stall anywhere.
+// Errors:        ERROR tells cause, place, descriptor and address; nothing goes on until CONTROL.clear.
+// Reset:         synchronous; the memory side must be reset with it (AXI).
+//
+// Parameters:
+//   Slices          lookup slices, a power of two
+//   FrameLines      lines of 16 activations on chip: the image's frame_words / 16 at least
+//   MaxInputs       longest input of a linear
+//   MaxPositions    most positions of a linear in one slice
+//   MaxHidden       longest vector that is normed, a power of two
+//   MaxHeadDim      longest head, a power of two
+//   QHeads          most query heads of a key/value head
+//   StreamBeats     beats that each weight stream runs ahead
+//   TablePositions  positions of a co-quantised linear's table that fit on chip
+//   RingDepth       tokens of the rings
+//   HardwareHash    of the parameters that an image depends on, see docs/image.md
+module qwen3_accel
+  import accel_pkg::*;
+#(
+    parameter int unsigned Slices = 2,
+    parameter int unsigned FrameLines = 512,
+    parameter int unsigned MaxInputs = 2048,
+    parameter int unsigned MaxPositions = 2048,
+    parameter int unsigned MaxHidden = 1024,
+    parameter int unsigned MaxHeadDim = 128,
+    parameter int unsigned QHeads = 4,
+    parameter int unsigned StreamBeats = 512,
+    parameter int unsigned TablePositions = 512,
+    parameter int unsigned RingDepth = 4096,
+    parameter logic [63:0] HardwareHash = 64'd0,
+    localparam int unsigned Ports = Slices + 6
+) (
+    input  logic                          clk_i,
+    input  logic                          rst_ni,
+    // host, AXI4-Lite
+    input  logic            [        8:0] s_axil_awaddr,
+    input  logic            [        2:0] s_axil_awprot,
+    input  logic                          s_axil_awvalid,
+    output logic                          s_axil_awready,
+    input  logic            [       31:0] s_axil_wdata,
+    input  logic            [        3:0] s_axil_wstrb,
+    input  logic                          s_axil_wvalid,
+    output logic                          s_axil_wready,
+    output logic            [        1:0] s_axil_bresp,
+    output logic                          s_axil_bvalid,
+    input  logic                          s_axil_bready,
+    input  logic            [        8:0] s_axil_araddr,
+    input  logic            [        2:0] s_axil_arprot,
+    input  logic                          s_axil_arvalid,
+    output logic                          s_axil_arready,
+    output logic            [       31:0] s_axil_rdata,
+    output logic            [        1:0] s_axil_rresp,
+    output logic                          s_axil_rvalid,
+    input  logic                          s_axil_rready,
+    output logic                          irq_o,
+    // memory, AXI4
+    output logic [Ports-1:0][        0:0] m_axi_arid,
+    output logic [Ports-1:0][       63:0] m_axi_araddr,
+    output logic [Ports-1:0][        7:0] m_axi_arlen,
+    output logic [Ports-1:0][        2:0] m_axi_arsize,
+    output logic [Ports-1:0][        1:0] m_axi_arburst,
+    output logic [Ports-1:0][        3:0] m_axi_arcache,
+    output logic [Ports-1:0][        2:0] m_axi_arprot,
+    output logic [Ports-1:0]              m_axi_arvalid,
+    input  logic [Ports-1:0]              m_axi_arready,
+    input  logic [Ports-1:0][        0:0] m_axi_rid,
+    input  logic [Ports-1:0][  BeatW-1:0] m_axi_rdata,
+    input  logic [Ports-1:0][        1:0] m_axi_rresp,
+    input  logic [Ports-1:0]              m_axi_rlast,
+    input  logic [Ports-1:0]              m_axi_rvalid,
+    output logic [Ports-1:0]              m_axi_rready,
+    output logic [Ports-1:0][        0:0] m_axi_awid,
+    output logic [Ports-1:0][       63:0] m_axi_awaddr,
+    output logic [Ports-1:0][        7:0] m_axi_awlen,
+    output logic [Ports-1:0][        2:0] m_axi_awsize,
+    output logic [Ports-1:0][        1:0] m_axi_awburst,
+    output logic [Ports-1:0][        3:0] m_axi_awcache,
+    output logic [Ports-1:0][        2:0] m_axi_awprot,
+    output logic [Ports-1:0]              m_axi_awvalid,
+    input  logic [Ports-1:0]              m_axi_awready,
+    output logic [Ports-1:0][  BeatW-1:0] m_axi_wdata,
+    output logic [Ports-1:0][BeatW/8-1:0] m_axi_wstrb,
+    output logic [Ports-1:0]              m_axi_wlast,
+    output logic [Ports-1:0]              m_axi_wvalid,
+    input  logic [Ports-1:0]              m_axi_wready,
+    input  logic [Ports-1:0][        0:0] m_axi_bid,
+    input  logic [Ports-1:0][        1:0] m_axi_bresp,
+    input  logic [Ports-1:0]              m_axi_bvalid,
+    output logic [Ports-1:0]              m_axi_bready
+);
+  accel_regs_pkg::run_t run;
+  accel_regs_pkg::status_t status;
+  logic [31:0] prompt;
+  logic prompt_last, prompt_valid, prompt_ready, token_valid, token_ready;
+  logic [TokenW-1:0] token;
+
+  accel_regs #(.RingDepth(RingDepth), .Slices(Slices), .Ports(Ports), .HardwareHash(HardwareHash)) u_regs (
+      .clk_i, .rst_ni,
+      .s_axil_awaddr, .s_axil_awprot, .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid,
+      .s_axil_wready, .s_axil_bresp, .s_axil_bvalid, .s_axil_bready, .s_axil_araddr, .s_axil_arprot, .s_axil_arvalid,
+      .s_axil_arready, .s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready, .irq_o,
+      .run_o(run), .status_i(status), .m_axis_prompt_tdata(prompt), .m_axis_prompt_tlast(prompt_last),
+      .m_axis_prompt_tvalid(prompt_valid), .m_axis_prompt_tready(prompt_ready),
+      .s_axis_output_tdata(31'(token)), .s_axis_output_tvalid(token_valid), .s_axis_output_tready(token_ready)
+  );
+  accel_core #(
+      .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
+      .MaxHeadDim(MaxHeadDim), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions)
+  ) u_core (
+      .clk_i, .rst_ni, .hash_i(HardwareHash), .run_i(run), .status_o(status),
+      .s_prompt_tdata(prompt), .s_prompt_tvalid(prompt_valid), .s_prompt_tready(prompt_ready),
+      .m_token_tdata(token), .m_token_tvalid(token_valid), .m_token_tready(token_ready),
+      .m_axi_arid, .m_axi_araddr, .m_axi_arlen, .m_axi_arsize, .m_axi_arburst, .m_axi_arcache, .m_axi_arprot, .m_axi_arvalid,
+      .m_axi_arready, .m_axi_rid, .m_axi_rdata, .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid, .m_axi_rready,
+      .m_axi_awid, .m_axi_awaddr, .m_axi_awlen, .m_axi_awsize, .m_axi_awburst, .m_axi_awcache, .m_axi_awprot, .m_axi_awvalid,
+      .m_axi_awready, .m_axi_wdata, .m_axi_wstrb, .m_axi_wlast, .m_axi_wvalid, .m_axi_wready,
+      .m_axi_bid, .m_axi_bresp, .m_axi_bvalid, .m_axi_bready
+  );
+  wire unused = prompt_last;
+endmodule
