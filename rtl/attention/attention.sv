@@ -4,23 +4,29 @@
 //     s = (sum of q * k) * scale;  m' = maximum(m, s ...);  p = exp(s - m');  alpha = exp(m - m')
 //     l = l * alpha + sum(p);  acc = acc * alpha + sum(p * v);   y = acc * reciprocal(l)         (golden/attention.py, every bit)
 //
+// With KvBits = 8 the cache holds int8 codes and a scale of every position and head (act_quant with 8 bits), and k, v in the formula are
+// bf16(code * scale), at `position` too. Nothing else differs.
+//
 // One pass; the heads of a group share one reading of K and one of V. Head h uses the keys of head h / (heads / kv_heads). The
 // position's own keys and values come from the queue on chip, those before it from memory.
 //
-// Cache:         bf16 [kv_heads][max_context][head_dim] from cache_k on port K, from cache_v on port V.
+// Cache:         from cache_k on port K, from cache_v on port V: bf16 [kv_heads][max_context][head_dim]; with KvBits = 8 [kv_heads]
+//                [ceil(max_context / 8)] blocks of a beat, fp32 [8] scales, and int8 [8][head_dim] codes.
 // Latency:       for position 0, from the first head's last beat of k, if it comes last, to the first beat of y:
 //                136 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) + QHeads + D cycles (236 + ...). At a later position the same
-//                follows the last key, but for the tail of the softmax's last block.
-// Throughput:    with b = D/16, n positions and g q heads of a group, a kv head takes the longest of n * b beats of each port,
-//                max(D + 1, m + 4) for every block of m positions (16, the last one fewer) and g * D + Reciprocal + QHeads + 5 cycles; kv heads and tokens follow each
-//                other without a pause as long as the memory answers as hbm_streamer's header asks. With Blocks = 2 a partial
-//                last block costs up to half a block more.
-// Back-pressure: results that are not taken stop everything up to the reads; every ready depends on registers and stop, those of k and
-//                v on each other's queues too. q, k and v must not wait for each other: k and v of a token may have to be
-//                taken before its last q, unless kv_heads <= 2.
+//                follows the last key, but for the tail of the softmax's last block. KvBits = 8: 78 + D/16 cycles more.
+// Throughput:    with b = D/16, n positions and g q heads of a group, a kv head takes the longest of n * b cycles of reading,
+//                max(D + 1, m + 4) for every block of m positions (16, the last one fewer) and g * D + Reciprocal + QHeads + 5
+//                cycles; kv heads and tokens follow each other without a pause as long as the memory answers as hbm_streamer's
+//                header asks. With Blocks = 2 a partial last block costs up to half a block more. A kv head's reading is n * b
+//                beats of each port; with KvBits = 8 it is ceil(n / 8) + n * b / 2, so about half of the cycles are the port's.
+// Back-pressure: results that are not taken stop everything up to the reads; every ready depends on registers and stop, those of k
+//                and v on each other's queues too, with KvBits = 8 on their command. q, k and v must not wait for each other:
+//                k and v of a token may have to be taken before its last q, unless kv_heads <= 2.
 // Errors:        error_o rises, with fault and cause, when a command breaks a rule (address not of 32 bytes, position >= max_context,
-//                max_context > 2^20, head_dim no multiple of 16 or above MaxHeadDim, heads no multiple of kv_heads or more than
-//                QHeads times it) or when memory fails. Nothing is taken any more, results in flight may still come.
+//                max_context > 2^20, head_dim no multiple of 16 (KvBits = 8: of 32) or above MaxHeadDim, heads no multiple of
+//                kv_heads or more than QHeads times it) or when memory fails. Nothing is taken any more, results in flight may
+//                still come.
 // Clear:         clear_i (a pulse, or held) drops everything, waits for what is in flight at the memory, takes error_o away.
 //                m_axis_tvalid may fall. Until idle_o nothing is taken.
 // Reset:         the memory side must be reset with it (AXI). Restart after clear or reset is like after power-up; the cache stays.
@@ -28,6 +34,7 @@
 // Parameters:
 //   QHeads       most q heads of a group, 1 to 15
 //   MaxHeadDim   longest head, a power of two from 16 to 256
+//   KvBits       of a number in the cache: 16 (bf16) or 8 (int8 with a scale per position and head)
 //   AddrW, IdW   of the AXI ports
 //   ReadBeats    buffer of each reader (hbm_streamer BufferBeats)
 //   WindowBytes  most bytes in flight of each reader
@@ -38,6 +45,7 @@ module attention
 #(
     parameter int unsigned QHeads = 2,
     parameter int unsigned MaxHeadDim = 128,
+    parameter int unsigned KvBits = 16,
     parameter int unsigned AddrW = 64,
     parameter int unsigned IdW = 1,
     parameter int unsigned ReadBeats = 512,
@@ -158,6 +166,8 @@ module attention
   if (QHeads < 1 || QHeads > 15) $error("%m: QHeads is %0d, allowed: 1 to 15", QHeads);
   if (MaxHeadDim < 16 || MaxHeadDim > 256 || MaxHeadDim != 1 << $clog2(MaxHeadDim))
     $error("%m: MaxHeadDim is %0d, allowed: powers of two from 16 to 256", MaxHeadDim);
+  if (KvBits != 8 && KvBits != 16) $error("%m: KvBits is %0d, allowed: 8, 16", KvBits);
+  if (KvBits == 8 && MaxHeadDim < 32) $error("%m: MaxHeadDim is %0d, allowed: from 32, as KvBits is 8", MaxHeadDim);
   if (AddrW <= 32 || AddrW > 64) $error("%m: AddrW is %0d, allowed: 33 to 64", AddrW);
   if (KvBeats < 4) $error("%m: KvBeats is %0d, allowed: >= 4", KvBeats);
 
@@ -211,7 +221,7 @@ module attention
   logic job_valid, k_room, v_room, q_room;
   wire job_ready = k_room && v_room && q_room;
   wire spread = job_valid && job_ready;
-  attention_judge #(.AddrW(AddrW), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_judge (
+  attention_judge #(.KvBits(KvBits), .AddrW(AddrW), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_judge (
       .clk_i, .rst_ni(core_rst_n), .stop_i(stop),
       .s_cmd_position, .s_cmd_max_context, .s_cmd_cache_k, .s_cmd_cache_v, .s_cmd_heads, .s_cmd_kv_heads, .s_cmd_head_dim,
       .s_cmd_scale, .s_cmd_tvalid, .s_cmd_tready,
@@ -227,7 +237,8 @@ module attention
   assign s_axis_v_tready = v_in_ready && !stop;
 
   attention_cache #(
-      .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes), .KvBeats(KvBeats)
+      .KvBits(KvBits), .MaxBeats(MaxBeats), .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes),
+      .KvBeats(KvBeats)
   ) u_keys (
       .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
       .s_job_i(job), .s_line_i(line_k), .s_job_valid_i(spread), .s_job_ready_o(k_room),
@@ -246,7 +257,8 @@ module attention
       .m_axi_bid(m_axi_k_bid), .m_axi_bresp(m_axi_k_bresp), .m_axi_bvalid(m_axi_k_bvalid), .m_axi_bready(m_axi_k_bready)
   );
   attention_cache #(
-      .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes), .KvBeats(KvBeats)
+      .KvBits(KvBits), .MaxBeats(MaxBeats), .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes),
+      .KvBeats(KvBeats)
   ) u_values (
       .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
       .s_job_i(job), .s_line_i(line_v), .s_job_valid_i(spread), .s_job_ready_o(v_room),

@@ -110,7 +110,7 @@ module attention_cache
   );
   fifo #(.Width(JobW + AddrW - 5), .Depth(Jobs)) u_write_jobs (
       .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0),
-      .s_data_i({Int8 ? s_line_i : s_line_i + (AddrW - 5)'(s_job_i.offset), s_job_i}), .s_valid_i(spread), .s_ready_o(write_room),
+      .s_data_i({s_line_i, s_job_i}), .s_valid_i(spread), .s_ready_o(write_room),
       .m_data_o({write_line, write_job}), .m_valid_o(write_job_valid), .m_ready_i(write_job_ready), .level_o(level_w)
   );
   fifo #(.Width(JobW), .Depth(Jobs)) u_source_jobs (
@@ -156,8 +156,8 @@ module attention_cache
         .m_queue_valid_o(new_own), .m_queue_ready_i(new_own_ready)
     );
     attention_rows #(.AddrW(AddrW)) u_write_rows (
-        .clk_i, .rst_ni(core_rst_ni), .s_first_i(write_line), .s_lines_i(LineW'(write_job.beats)),
-        .s_stride_i(write_job.stride), .s_rows_i(write_job.kv_heads),
+        .clk_i, .rst_ni(core_rst_ni), .s_first_i(write_line), .s_skip_i(write_job.offset),
+        .s_lines_i(LineW'(write_job.beats)), .s_stride_i(write_job.stride), .s_rows_i(write_job.kv_heads),
         .s_valid_i(write_job_valid), .s_ready_o(write_job_ready),
         .m_desc_addr(wdesc_addr), .m_desc_bytes(wdesc_bytes), .m_desc_tvalid(wdesc_valid), .m_desc_tready(wdesc_ready)
     );
@@ -194,7 +194,7 @@ module attention_cache
   end
 
   attention_rows #(.AddrW(AddrW)) u_read_rows (
-      .clk_i, .rst_ni(core_rst_ni), .s_first_i(read_line), .s_lines_i(read_job.offset),
+      .clk_i, .rst_ni(core_rst_ni), .s_first_i(read_line), .s_skip_i('0), .s_lines_i(read_job.offset),
       .s_stride_i(read_job.stride), .s_rows_i(read_job.kv_heads), .s_valid_i(go), .s_ready_o(rows_ready),
       .m_desc_addr(rdesc_addr), .m_desc_bytes(rdesc_bytes), .m_desc_tvalid(rdesc_valid), .m_desc_tready(rdesc_ready)
   );

@@ -6,10 +6,11 @@
 // Errors:        refused_o rises with a command that breaks a rule, and stays until the reset; nothing behind it is taken.
 //
 // Parameters:
-//   AddrW, QHeads, MaxHeadDim  as in attention
+//   KvBits, AddrW, QHeads, MaxHeadDim  as in attention
 module attention_judge
   import attention_pkg::*;
 #(
+    parameter int unsigned KvBits = 16,
     parameter int unsigned AddrW = 64,
     parameter int unsigned QHeads = 4,
     parameter int unsigned MaxHeadDim = 128
@@ -43,9 +44,11 @@ module attention_judge
   state_e state_q;
   job_t job_q;
   logic [PositionW:0] context_q;
+  localparam bit Int8 = KvBits == 8;
+  logic [PositionW:0] before_q;  // int8: beats of scales before the position; context_q is those of a head
   logic [7:0] heads_q;
   logic [10:0] sum_q;  // group * kv_heads
-  logic bad_q;
+  logic bad_q, divide_q;  // the first cycle of Divide
 
   wire take = s_cmd_tvalid && s_cmd_tready;
   assign s_cmd_tready = state_q == Idle && !stop_i && !refused_o;
@@ -59,20 +62,26 @@ module attention_judge
       job_q.kv_heads <= s_cmd_kv_heads;
       job_q.group    <= 4'd1;
       job_q.scale    <= s_cmd_scale;
-      context_q      <= s_cmd_max_context;
+      context_q      <= Int8 ? (s_cmd_max_context + (PositionW + 1)'(7)) >> 3 : s_cmd_max_context;
+      before_q       <= ((PositionW + 1)'(s_cmd_position) + (PositionW + 1)'(7)) >> 3;
       heads_q        <= s_cmd_heads;
       sum_q          <= 11'(s_cmd_kv_heads);
       m_line_k_o     <= s_cmd_cache_k[AddrW-1:5];
       m_line_v_o     <= s_cmd_cache_v[AddrW-1:5];
-      bad_q <= s_cmd_head_dim[3:0] != '0 || s_cmd_head_dim == '0 || 32'(s_cmd_head_dim) > MaxHeadDim
+      bad_q <= s_cmd_head_dim[3:0] != '0 || (Int8 && s_cmd_head_dim[4]) || s_cmd_head_dim == '0 || 32'(s_cmd_head_dim) > MaxHeadDim
           || s_cmd_kv_heads == '0 || s_cmd_cache_k[4:0] != '0 || s_cmd_cache_v[4:0] != '0
           || (PositionW + 1)'(s_cmd_position) >= s_cmd_max_context
           || (s_cmd_max_context[PositionW] && s_cmd_max_context[PositionW-1:0] != '0);
     end
     if (state_q == Multiply) begin
-      job_q.offset <= LineW'(job_q.position) * LineW'(job_q.beats);
-      job_q.stride <= LineW'(context_q) * LineW'(job_q.beats);
+      job_q.offset <= LineW'(job_q.position) * LineW'(Int8 ? {1'b0, job_q.beats[4:1]} : job_q.beats);
+      job_q.stride <= LineW'(context_q) * (Int8 ? LineW'({job_q.beats[4:1], 3'b0}) : LineW'(job_q.beats));
     end
+    if (Int8 && divide_q) begin  // and a beat of scales for every 8 positions
+      job_q.offset <= job_q.offset + LineW'(before_q);
+      job_q.stride <= job_q.stride + LineW'(context_q);
+    end
+    divide_q <= state_q == Multiply;
     if (state_q == Divide) begin
       job_q.group <= job_q.group + 4'd1;
       sum_q       <= sum_q + 11'(job_q.kv_heads);

@@ -1,7 +1,7 @@
 // attention_pkg: what travels between the units of attention.
 package attention_pkg;
   localparam int unsigned Lanes = 16;  // values of a beat: binary32 in streams, bfloat16 in memory; positions of a block
-  localparam int unsigned LineW = 25;  // beats of a layer's keys (or values) of one head, and of its first positions
+  localparam int unsigned LineW = 25;  // bits of beats: of a layer's keys (or values) of one head, and of its first positions
   localparam int unsigned PositionW = 20;
 
   // Why attention stopped.
@@ -24,6 +24,12 @@ package attention_pkg;
     logic [LineW-1:0]     offset;    // beats before the position in a head's part of the cache
     logic [LineW-1:0]     stride;    // beats from head to head
   } job_t;
+
+  // What an int8 cache holds of 16 dimensions: numbers are code * scale.
+  typedef struct packed {
+    logic [31:0]        scale;
+    logic [8*Lanes-1:0] codes;
+  } codes_t;
 
   // The q heads of one kv head.
   typedef struct packed {

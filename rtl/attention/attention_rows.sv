@@ -1,6 +1,6 @@
-// attention_rows: descriptors of one job: `rows` pieces of `lines` beats, `stride` beats from one to the next.
+// attention_rows: descriptors of one job: `rows` pieces of `lines` beats, the first `skip` beats behind `first`, then one every `stride`.
 //
-// Latency:       1 cycle. Throughput: one descriptor a cycle; a job of no lines costs one cycle.
+// Latency:       2 cycles. Throughput: one descriptor a cycle, two cycles between jobs; a job of no lines costs one cycle.
 // Back-pressure: s_ready_o depends only on registers.
 //
 // Parameters:
@@ -13,6 +13,7 @@ module attention_rows
     input  logic             clk_i,
     input  logic             rst_ni,
     input  logic [AddrW-6:0] s_first_i,   // in beats
+    input  logic [LineW-1:0] s_skip_i,
     input  logic [LineW-1:0] s_lines_i,
     input  logic [LineW-1:0] s_stride_i,
     input  logic [      7:0] s_rows_i,
@@ -23,26 +24,37 @@ module attention_rows
     output logic             m_desc_tvalid,
     input  logic             m_desc_tready
 );
-  logic [AddrW-6:0] line_q;
-  logic [LineW-1:0] lines_q, stride_q;
+  logic [AddrW-6:0] line;
+  logic [LineW-1:0] lines_q, step_q, stride_q;
   logic [7:0] left_q;  // behind this one
+  logic place_q;  // on the way to the first
+  wire move = place_q || (m_desc_tvalid && m_desc_tready);
 
-  assign s_ready_o = !m_desc_tvalid;
-  assign m_desc_addr = {line_q, 5'b0};
+  assign s_ready_o = !place_q && !m_desc_tvalid;
+  assign m_desc_addr = {line, 5'b0};
   assign m_desc_bytes = 32'({lines_q, 5'b0});
+
+  attention_line #(.AddrW(AddrW)) u_line (
+      .clk_i, .rst_ni, .load_i(s_ready_o), .line_i(s_first_i), .move_i(move), .step_i(step_q), .line_o(line)
+  );
 
   always_ff @(posedge clk_i) begin
     if (s_ready_o) begin
-      line_q   <= s_first_i;
       lines_q  <= s_lines_i;
+      step_q   <= s_skip_i;
       stride_q <= s_stride_i;
       left_q   <= s_rows_i - 8'd1;
-    end else if (m_desc_tready) begin
-      line_q <= line_q + (AddrW - 5)'(stride_q);
-      left_q <= left_q - 8'd1;
+    end else if (move) begin
+      step_q <= stride_q;
+      if (!place_q) left_q <= left_q - 8'd1;
     end
-    if (!rst_ni) m_desc_tvalid <= 1'b0;
-    else if (s_ready_o) m_desc_tvalid <= s_valid_i && s_lines_i != '0;
-    else if (m_desc_tready) m_desc_tvalid <= left_q != '0;
+    if (!rst_ni) begin
+      place_q       <= 1'b0;
+      m_desc_tvalid <= 1'b0;
+    end else begin
+      place_q <= s_ready_o && s_valid_i && s_lines_i != '0;
+      if (place_q) m_desc_tvalid <= 1'b1;
+      else if (m_desc_tready) m_desc_tvalid <= m_desc_tvalid && left_q != '0;
+    end
   end
 endmodule

@@ -3,21 +3,26 @@
 //
 // Latency:       0: a selection, with counters. Throughput: one beat a cycle; one cycle is lost between jobs.
 // Back-pressure: passed on to the source whose turn it is.
+//
+// Parameters:
+//   Width  bits of a beat
 module attention_source
   import attention_pkg::*;
-(
+#(
+    parameter int unsigned Width = 16 * Lanes
+) (
     input  logic                clk_i,
     input  logic                rst_ni,
     input  job_t                s_job_i,
     input  logic                s_job_valid_i,
     output logic                s_job_ready_o,
-    input  logic [16*Lanes-1:0] read_data_i,
+    input  logic [   Width-1:0] read_data_i,
     input  logic                read_valid_i,
     output logic                read_ready_o,
-    input  logic [16*Lanes-1:0] own_data_i,
+    input  logic [   Width-1:0] own_data_i,
     input  logic                own_valid_i,
     output logic                own_ready_o,
-    output logic [16*Lanes-1:0] m_data_o,
+    output logic [   Width-1:0] m_data_o,
     output logic [         4:0] m_beats_o,      // of a position
     output logic                m_end_o,        // a position's last beat
     output logic                m_last_o,       // the beat is of a head's last position

@@ -2,6 +2,7 @@
 module attention_bench #(
     parameter int unsigned QHeads = 2,
     parameter int unsigned MaxHeadDim = 128,
+    parameter int unsigned KvBits = 16,
     parameter int unsigned AddrW = 64,
     parameter int unsigned IdW = 1,
     parameter int unsigned ReadBeats = 512,
@@ -133,7 +134,7 @@ module attention_bench #(
   assign out_live_o = rst_ni && !clear_i && !clear_q;
 
   attention #(
-      .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes),
+      .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .KvBits(KvBits), .AddrW(AddrW), .IdW(IdW), .ReadBeats(ReadBeats), .WindowBytes(WindowBytes),
       .KvBeats(KvBeats), .Blocks(Blocks)
   ) i_dut (
       .clk_i, .rst_ni,
@@ -238,10 +239,12 @@ module attention_bench #(
       file = $fopen("k.bin", "rb");
       if (file == 0) $fatal(1, "%m: no k.bin");
       unused_bytes = $fread(i_k_read.mem, file);
+      i_k_write.mem = i_k_read.mem;  // of which masked bytes stay
       $fclose(file);
       file = $fopen("v.bin", "rb");
       if (file == 0) $fatal(1, "%m: no v.bin");
       unused_bytes = $fread(i_v_read.mem, file);
+      i_v_write.mem = i_v_read.mem;
       $fclose(file);
     end
   end

@@ -13,17 +13,17 @@ import pyuvm
 from cocotb.handle import Immediate
 from pyuvm import uvm_env
 
-from lutloom.attention import attention
-from lutloom.fp32 import to_bf16
+from lutloom.attention import attention, kv_bytes, kv_head_bytes, kv_image, kv_quantize, kv_stored
 from lutloom.hbm_streamer import Cause
 from verif.fp32.stimuli import LATENCY
 from verif.lib.tb import CoreTest, Coverage, Scoreboard, Stall, StreamBus, make_agent, measure
 
 BASE_K, BASE_V = 0x4000_0000, 0x9000_0000
 KNOBS = "latency_i write_latency_i ar_stall_i r_gap_i err_side_i err_addr_i err_resp_i dead_i load_i mark_i"
-CONTEXTS = [1, 15, 16, 17, 255, 256, 257, 1000]
+CONTEXTS = [1, 7, 8, 9, 15, 16, 17, 255, 256, 257, 1000]
 FAULTS = {"command": 1, "read k": 2, "read v": 3, "write k": 4, "write v": 5}
 ORDER = ["read k", "read v", "write k", "write v"]  # bits of err_side_i
+WRITES = ORDER[2:]
 STALLS = ["none", "inputs", "outputs", "memory", "all"]
 
 coverage = Coverage(
@@ -38,7 +38,10 @@ coverage = Coverage(
         "result": ["number", "zero", "infinite", "NaN"],
         "tokens": ["decode", "prefill", "another shape behind"],
         "stall": STALLS,
+        "cache": ["bf16", "int8"],
+        "place of the scale": ["first", "between", "last"],  # int8: in its beat
         "fault": list(FAULTS),
+        "failing write": ["numbers", "codes", "scale"],
         "refused": ["alignment", "position", "max_context", "head_dim", "kv_heads", "group too large", "no multiple"],
         "clear": ["idle", "in flight", "after an error"],
         "reset": ["in flight"],
@@ -48,7 +51,7 @@ coverage = Coverage(
 
 @dataclass
 class Shape:
-    """Of a layer: its cache is a bf16 array [kv_heads, room, dim] per side."""
+    """Of a layer: its cache has [kv_heads, room, dim] numbers per side."""
 
     kv_heads: int
     group: int
@@ -97,6 +100,9 @@ class AttentionTest(CoreTest):
         dut.seed_i.value = self.seed & 0xFFFF
         self.lanes, self.max_dim = self.param("QHeads"), self.param("MaxHeadDim")
         self.mem_bytes = self.param("MemBytes")
+        self.kv_bits = self.param("KvBits")
+        self.least_dim = 32 if self.kv_bits == 8 else 16
+        coverage.hit("cache", "int8" if self.kv_bits == 8 else "bf16")
         self.np_rng = np.random.default_rng(self.rng.getrandbits(32))
         into, out = ("inputs" in self.stalls, "outputs" in self.stalls)
         AttentionEnv.stalls = (
@@ -127,17 +133,19 @@ class AttentionTest(CoreTest):
         """A new cache with random contents at a random address, in the memories too."""
         self.shape, self.kind = shape, kind
         cache = (shape.kv_heads, shape.room, shape.dim)
-        self.k, self.v = (to_bf16(self.values(cache, kind, side)) for side in "kv")
-        room = self.mem_bytes - self.k.nbytes
+        values = [self.values(cache, kind, side) for side in "kv"]
+        self.k, self.v = (kv_stored(x, self.kv_bits) for x in values)  # as attention sees them
+        self.images = [kv_image(*kv_quantize(x)) for x in values] if self.kv_bits == 8 else [self.k, self.v]
+        room = self.mem_bytes - self.images[0].nbytes
         assert room >= 0, "MemBytes is too small"
         self.offsets = [self.rng.randrange(room // 32 + 1) * 32 for _ in range(2)]
 
     async def load(self) -> None:
         """The caches into the memories."""
-        for name, cache, offset in zip("kv", (self.k, self.v), self.offsets, strict=True):
-            image = np.zeros(self.mem_bytes, np.uint8)
-            image[offset : offset + cache.nbytes] = cache.reshape(-1).view(np.uint8)
-            image.tofile(Path(f"{name}.bin"))
+        for name, image, offset in zip("kv", self.images, self.offsets, strict=True):
+            memory = np.zeros(self.mem_bytes, np.uint8)
+            memory[offset : offset + image.nbytes] = image.reshape(-1).view(np.uint8)
+            memory.tofile(Path(f"{name}.bin"))
         self.dut.load_i.value = 1
         await self.cycles(1)
         self.dut.load_i.value = 0
@@ -145,7 +153,7 @@ class AttentionTest(CoreTest):
 
     def random_shape(self, room: int) -> Shape:
         rng = self.rng
-        dims = [d for d in (16, 32, 48, 64, 80, 128) if d <= self.max_dim]
+        dims = [d for d in (16, 32, 48, 64, 80, 96, 128) if d <= self.max_dim and d % self.least_dim == 0]
         return Shape(rng.randint(1, 3), rng.randint(1, self.lanes), rng.choice(dims), room)
 
     # ---- tokens ----
@@ -155,7 +163,7 @@ class AttentionTest(CoreTest):
         s = self.shape
         q = self.values((s.heads, 1, s.dim), self.kind, "q") * np.float32(1 if self.kind == "any bits" else 2)
         k, v = (self.values((s.kv_heads, s.dim), self.kind, side) for side in "kv")
-        self.k[:, position], self.v[:, position] = to_bf16(k), to_bf16(v)
+        self.k[:, position], self.v[:, position] = (kv_stored(x, self.kv_bits) for x in (k, v))
         scale = np.float32(s.dim**-0.5)
         y = attention(q, self.k[:, : position + 1], self.v[:, : position + 1], position, scale)
         command = (
@@ -168,6 +176,8 @@ class AttentionTest(CoreTest):
 
     def note(self, position: int, y: np.ndarray) -> None:
         s, count = self.shape, position + 1
+        if self.kv_bits == 8:
+            coverage.hit("place of the scale", {0: "first", 7: "last"}.get(position % 8, "between"))
         coverage.hit("context", count if count in CONTEXTS else "other")
         coverage.hit("last block", {1: "one position", 0: "full"}.get(count % 16, "partial"))
         coverage.hit("group", "all lanes" if s.group == self.lanes else "one head" if s.group == 1 else "some heads")
@@ -250,9 +260,12 @@ class Contexts(AttentionTest):
         dut.mark_i.value = 0
         await self.play([self.token(n) for n in (997, 998, 999)])
         use = 0.85 if dim > 16 else 0.75  # one-beat heads are bound by 20 cycles a block of 16 beats
+        use = 0.5 if self.kv_bits == 8 else use  # a beat has 32 codes
         for side in "kv":
             beats, span = (int(getattr(dut, f"{side}_{what}_o").value) for what in ("beats", "span"))
-            assert beats == 2 * (997 + 998 + 999) * dim // 16, f"{beats} beats read"
+            assert beats == sum(2 * kv_bytes(n, dim, self.kv_bits) // 32 for n in (997, 998, 999)), (
+                f"{beats} beats read"
+            )
             measure(f"throughput, use of port {side}, context 1000", round(beats / span, 4), use, "beats/cycle", True)
         ends = self.env.y.monitor.cycles[:: -self.shape.heads * dim // 16]  # of tokens, the last one first
         measure("throughput, cycles of a token of two kv heads", ends[0] - ends[1], self.promised(1000, dim))
@@ -277,6 +290,7 @@ class Latency(AttentionTest):
             await env.scoreboard.drain(self.dut.clk_i, 2000)
             levels = (self.max_dim // 16).bit_length() - 1
             latency = 136 + LATENCY["Exp"] + LATENCY["Reciprocal"] + 6 * levels + dim + self.lanes
+            latency += 78 + dim // 16 if self.kv_bits == 8 else 0
             measure(f"latency, group of {group}", env.y.monitor.cycles[first] - env.k.monitor.cycles[-1], latency)
 
 
@@ -304,7 +318,7 @@ class Corners(AttentionTest):
             self.start_layer(self.random_shape(40), kind)
             await self.load()
             await self.play([self.token(p) for p in (5, 17, 35)])
-        for dim in range(16, self.max_dim + 1, 16):
+        for dim in range(self.least_dim, self.max_dim + 1, self.least_dim):
             self.start_layer(Shape(1, 1, dim, 40))
             await self.load()
             await self.play([self.token(p) for p in (0, 16, 33)])
@@ -344,14 +358,19 @@ class MemoryErrors(AttentionTest):
     """An error of each side's reads and writes: stop, cause, address, no hang; after the clear all is well."""
 
     async def stimulus(self):
-        dut, env = self.dut, self.env
-        for turn, what in enumerate(ORDER):
+        dut, env, int8 = self.dut, self.env, self.kv_bits == 8
+        for what, part in [(what, "codes" if int8 else "numbers") for what in ORDER] + [
+            (w, "scale") for w in WRITES * int8
+        ]:
             self.start_layer(Shape(2, self.lanes, 32 if self.max_dim >= 32 else 16, 64))
             await self.load()
-            position, row = 50, self.shape.dim * 2
+            turn, position, dim = ORDER.index(what), 50, self.shape.dim
             side = turn % 2
-            at = position if what.startswith("write") else 20
-            addr = (BASE_K, BASE_V)[side] + self.offsets[side] + (self.shape.room + at) * row  # of the second head
+            at = position if what in WRITES else 20
+            row = kv_bytes(at + 1, dim, self.kv_bits) - dim * self.kv_bits // 8
+            place = kv_bytes(at // 8 * 8, dim, 8) if part == "scale" else row
+            head = kv_head_bytes(self.shape.room, dim, self.kv_bits)
+            addr = (BASE_K, BASE_V)[side] + self.offsets[side] + head + place  # of the second head
             dut.err_side_i.value, dut.err_addr_i.value, dut.err_resp_i.value = 1 << turn, addr, 2 + side
             env.scoreboard.expect(w for t in [self.token(position)] for w in t[4])
             tasks = self.send([self.token(position), self.token(position + 1)])
@@ -369,6 +388,8 @@ class MemoryErrors(AttentionTest):
                 await task
             env.scoreboard.muted, env.scoreboard.heard = False, []
             coverage.hit("fault", what)
+            if what in WRITES:
+                coverage.hit("failing write", part)
             coverage.hit("clear", "after an error")
             await self.small()
 
@@ -379,7 +400,7 @@ class Refused(AttentionTest):
 
     async def stimulus(self):
         dut = self.dut
-        self.start_layer(Shape(2, 1, 16, 64))
+        self.start_layer(Shape(2, 1, self.least_dim, 64))
         good = self.token(3)[0]
         names = ["position", "max_context", "cache_k", "cache_v", "heads", "kv_heads", "head_dim", "scale"]
         for reason, change in (
@@ -388,6 +409,7 @@ class Refused(AttentionTest):
             ("position", {"position": 64}),
             ("max_context", {"max_context": (1 << 20) + 1}),
             ("head_dim", {"head_dim": 24}),
+            ("head_dim", {"head_dim": self.least_dim * 3 // 2}),
             ("head_dim", {"head_dim": 0}),
             ("head_dim", {"head_dim": self.max_dim + 16}),
             ("kv_heads", {"kv_heads": 0}),

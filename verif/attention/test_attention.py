@@ -11,6 +11,8 @@ SETS = {
     "default": {},
     "group of 3": dict(QHeads=3, MaxHeadDim=64, ReadBeats=192, KvBeats=20, IdW=3, AddrW=40),
     "alone": dict(QHeads=1, MaxHeadDim=16, WindowBytes=2048, ReadBeats=128, KvBeats=6),
+    "int8": dict(KvBits=8),
+    "int8 alone": dict(KvBits=8, QHeads=1, MaxHeadDim=32, WindowBytes=2048, ReadBeats=128, KvBeats=6, AddrW=40),
 }
 
 
@@ -24,28 +26,42 @@ def test_rtl(name):
         assert bench(name, parameters=SETS[name], seed=seed).tests == TESTS
 
 
-BROKEN = {
+BROKEN = {  # parameter set, mutation
     # the sums of earlier blocks are not rescaled when the maximum grows
-    "forgets alpha": Mutation("rtl/attention/attention_value.sv", ".b_i(alpha2_q[h])", ".b_i(fp32_pkg::One)"),
+    "forgets alpha": (
+        "alone",
+        Mutation("rtl/attention/attention_value.sv", ".b_i(alpha2_q[h])", ".b_i(fp32_pkg::One)"),
+    ),
     # reads do not wait for the rows of the token before
-    "reads too early": Mutation(
-        "rtl/attention/attention_cache.sv", "rows_more = rows_done_q - rows_before_q;", "rows_more = '0;"
+    "reads too early": (
+        "alone",
+        Mutation("rtl/attention/attention_cache.sv", "rows_more = rows_done_q - rows_before_q;", "rows_more = '0;"),
+    ),
+    # every scale is written to the first place of its beat
+    "loses the place": (
+        "int8 alone",
+        Mutation("rtl/attention/attention_quantize.sv", "(2 * Lanes)'('hf) << {place, 2'b00}", "(2 * Lanes)'('hf)"),
     ),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_core_is_caught(name):
+    parameters, mutation = BROKEN[name]
     with pytest.raises(SimulationFailed, match="Mismatch"):
         bench(
             f"broken {name}",
-            parameters=SETS["alone"],
-            mutation=BROKEN[name],
+            parameters=SETS[parameters],
+            mutation=mutation,
             env={"COCOTB_TEST_FILTER": "Prefill|InputStalls"},
         )
 
 
-@pytest.mark.parametrize("parameters", [{"QHeads": 16}, {"MaxHeadDim": 48}, {"AddrW": 32}, {"KvBeats": 2}], ids=str)
+@pytest.mark.parametrize(
+    "parameters",
+    [{"QHeads": 16}, {"MaxHeadDim": 48}, {"AddrW": 32}, {"KvBeats": 2}, {"KvBits": 4}, {"MaxHeadDim": 16, "KvBits": 8}],
+    ids=str,
+)
 def test_illegal_parameters_are_refused(parameters):
     with pytest.raises(ElaborationRefused, match=rf"{next(iter(parameters))} is .*allowed: "):
         simulate("attention", TB, name="illegal", parameters={"QHeads": 1, "MaxHeadDim": 16} | parameters)
