@@ -27,6 +27,8 @@
 // Back-pressure: one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
 // Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
 //             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
+//             With SumPromised only the final sums must fit, and that is the caller's promise: sums on the way may wrap
+//             modulo 2^AccW, which does no harm, so neither the bound nor the assertion of the wide sums is there.
 //
 // Parameters:
 //   Lanes      positions a cycle; Lanes*Units*4 must be BeatW
@@ -42,6 +44,7 @@
 //   MaxBlocks  blocks of a job at most
 //   BeatW      bits of an index beat
 //   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a token; 0: about 26 LUTs more each
+//   SumPromised  1: the caller knows that every final sum fits AccW (see Overflow)
 module lut2d #(
     parameter int unsigned Lanes = 2,
     parameter int unsigned Units = 32,
@@ -56,6 +59,7 @@ module lut2d #(
     parameter int unsigned MaxBlocks = 2048,
     parameter int unsigned BeatW = 256,
     parameter bit UseDsp = 1'b1,
+    parameter bit SumPromised = 1'b0,
     localparam int unsigned BlocksW = $clog2(MaxBlocks + 1),
     localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1
 ) (
@@ -103,7 +107,8 @@ module lut2d #(
   if (Steps * DrainW != Units || 2 ** StepW != Steps || Steps < 4)
     $error("%m: DrainW is %0d, allowed: Units/DrainW a power of two >= 4", DrainW);
   if (AccW > 32 || AccW < NarrowW + 7) $error("%m: AccW is %0d, allowed: NarrowW+7..32", AccW);
-  if (64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
+  if (!SumPromised
+      && 64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
     $error("%m: MaxBlocks is %0d with %0d lanes, allowed: what AccW = %0d holds", MaxBlocks, Lanes, AccW);
   if (MaxBlocks > 65535) $error("%m: MaxBlocks is %0d, allowed: 1..65535", MaxBlocks);
 
@@ -270,7 +275,8 @@ module lut2d #(
         .NarrowW(NarrowW),
         .AccW   (AccW),
         .DrainW (DrainW),
-        .UseDsp (UseDsp)
+        .UseDsp (UseDsp),
+        .SumPromised(SumPromised)
     ) i_drain (
         .clk_i,
         .rst_ni,

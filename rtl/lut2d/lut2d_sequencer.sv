@@ -99,6 +99,7 @@ module lut2d_sequencer #(
       v2_q     <= 1'b0;
       v3_q     <= 1'b0;
       v4_q     <= 1'b0;
+      first3_q <= 1'b0;  // so that it stays a register: at the end of an SRL it would be late for the adders
     end else begin
       load_q <= load_i;
       if (load_q) active_q <= 1'b1;

@@ -26,6 +26,7 @@ coverage = Coverage(
             "most negative",
             "start alone",
             "back to back",
+            "wraps on the way",
             "reset in a job",
             "reset in a drain",
         ],
@@ -46,6 +47,7 @@ class Shape:
         self.AccW = given.get("AccW", 28)
         self.StartW = given.get("StartW", self.AccW - 1)
         self.MaxBlocks = given.get("MaxBlocks", 2048)
+        self.SumPromised = given.get("SumPromised", 0)
         self.window = 1 << (self.NarrowW - self.EntryW - (self.Lanes - 1).bit_length())
         self.beat_bits = 4 * self.Lanes * self.Units
         self.steps = self.Units // self.DrainW

@@ -156,6 +156,11 @@ class Corners(LookupTest):
         coverage.hit("corner", "start alone")
         await self.play(self.job(blocks=1, exponents=[e]) for e in range(8))
         coverage.hit("corner", "back to back")
+        if shape.SumPromised:
+            job = self.flat(high, 600, 0)  # 300 blocks are enough for more than 2^31
+            job.rows[:, 300:] = -high
+            await self.play([job])
+            coverage.hit("corner", "wraps on the way")
 
 
 @pyuvm.test(**MS)

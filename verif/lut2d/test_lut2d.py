@@ -18,6 +18,8 @@ SETS = {
     "4 lanes, 4 tokens": dict(Units=8, Lanes=4, BeatW=128, Centroids=32, Tokens=4, Slots=4, MaxBlocks=1024),
     # the bound of the accumulators and of the narrow sums is reached exactly; a window is as short as it may be
     "tight": {**SMALL, "MaxBlocks": 64, "StartW": 22, "AccW": 23, "NarrowW": 13, "Slots": 15},
+    # more blocks than AccW holds for any entries
+    "promised": {**SMALL, "EntryW": 16, "AccW": 32, "SumPromised": 1},
 }
 
 
@@ -61,6 +63,7 @@ def test_broken_rtl_is_caught(name):
         ({"Centroids": 17}, "allowed: 16, 32, 64"),
         ({"NarrowW": 9}, "allowed: windows"),
         ({"MaxBlocks": 2049}, "allowed: what AccW"),
+        ({"EntryW": 16, "AccW": 32}, "allowed: what AccW"),
         ({"DrainW": 16}, "allowed: Units/DrainW a power"),
         ({"EntryW": 17}, "allowed: 4..16"),
     ],
