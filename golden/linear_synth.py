@@ -11,15 +11,59 @@ group lie on neighbouring slices, where `segment_reduce` adds them. A packet is 
 
 The jobs of a slice follow each other without gaps; at the end of a linear every slice is padded with zeros to the
 longest one, so that all streams have the same length and one number per linear addresses them all.
+
+The core of this name delivers what `linear_synth` says, the accumulators and the scale of the activations; `dequant`
+makes the outputs of them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from lutloom.act_quant import act_quant
 from lutloom.hardware import Hardware
 from lutloom.lut2d import INDEX_BITS, index_values, index_words, insert_run_headers, remove_run_headers
 from lutloom.wvq import WvqLinear, group_slices
+
+CODES = {16: 0, 32: 1, 64: 2}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One linear for one token: the fields of the core's command port, in its order."""
+
+    act_bits: int
+    code: int  # 16 << code centroids
+    inputs: int
+    outputs: int  # a multiple of 16
+    positions: int
+    group: int  # a multiple of the units
+    subsets: int  # log2 of their number
+    stream: int  # the linear's first beat in every slice's stream
+    beats: int  # of every slice
+
+
+def command(linear: WvqLinear, subsets: int, stream: int, beats: int) -> Command:
+    """The command of a linear whose streams (see `pack_streams`) have `beats` beats and begin at beat `stream`."""
+    return Command(
+        act_bits=linear.act_bits,
+        code=CODES[linear.centroids],
+        inputs=linear.inputs,
+        outputs=linear.shape[0],
+        positions=len(linear.pairs),
+        group=linear.group,
+        subsets=subsets.bit_length() - 1,
+        stream=stream,
+        beats=beats,
+    )
+
+
+def linear_synth(x: np.ndarray, linear: WvqLinear) -> tuple[np.ndarray, np.ndarray]:
+    """What the core delivers: x float32 [T, K] -> (accumulators int32 [T, N], scale of the activations float32 [T])."""
+    q, scale = act_quant(x, linear.act_bits)
+    return linear.accumulate(q), scale
 
 
 def subset_blocks(blocks: int, subsets: int) -> list[tuple[int, int]]:

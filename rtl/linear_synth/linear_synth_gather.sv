@@ -1,0 +1,210 @@
+// linear_synth_gather: a slice's pair and activation memories, and the activations of its blocks in the order of its jobs.
+//
+//   beat = for every lane the activations that its position's pair names, first one low
+//
+// Both memories have two banks, filled by broadcasts: what the next command needs arrives while this one works. A bank is free
+// again when the last job of the command (or the word that there is none) has read it.
+//
+// Latency:       a job's first beat 6 + 2*Lanes cycles after the job, or after the last word of the later of its banks + 2.
+// Throughput:    a beat every 2*Lanes cycles: no row has fewer than 16 entries, so nobody waits for it.
+// Back-pressure: beats wait in a queue of 4; a block is only begun when it has room there. Broadcasts cannot be stopped: the sender
+//                looks at act_free_o and pair_free_o first.
+//
+// Parameters: as in linear_synth
+module linear_synth_gather
+  import linear_synth_pkg::*;
+#(
+    parameter int unsigned Lanes = 2,
+    parameter int unsigned ActW = 12,
+    parameter int unsigned MaxInputs = 4096,
+    parameter int unsigned MaxPositions = 4096,
+    localparam int unsigned IdxW = $clog2(MaxInputs),
+    localparam int unsigned Ends = 2 * PairsPerBeat,
+    localparam int unsigned ActLineW = $clog2(MaxInputs / Width),
+    localparam int unsigned PairLineW = $clog2(MaxPositions / PairsPerBeat)
+) (
+    input  logic                    clk_i,
+    input  logic                    rst_ni,
+    input  logic                    clear_i,
+    // broadcasts
+    input  logic [  Width*ActW-1:0] act_data_i,
+    input  logic [    ActLineW-1:0] act_addr_i,
+    input  logic                    act_last_i,
+    input  logic                    act_valid_i,
+    output logic                    act_free_o,
+    input  logic [   Ends*IdxW-1:0] pair_data_i,
+    input  logic [   PairLineW-1:0] pair_addr_i,
+    input  logic                    pair_last_i,
+    input  logic                    pair_valid_i,
+    output logic                    pair_free_o,
+    // jobs
+    input  logic                    s_job_some_i,
+    input  logic                    s_job_last_i,
+    input  logic [            15:0] s_job_first_i,   // block
+    input  logic [            15:0] s_job_blocks_i,
+    input  logic                    s_job_valid_i,
+    output logic                    s_job_ready_o,
+    // activations
+    output logic [2*Lanes*ActW-1:0] m_axis_tdata,
+    output logic                    m_axis_tvalid,
+    input  logic                    m_axis_tready,
+    output logic                    busy_o
+);
+  localparam int unsigned Steps = 2 * Lanes;  // of a block
+  localparam int unsigned StepW = $clog2(Steps);
+  localparam int unsigned SelW = $clog2(Width);
+  localparam int unsigned ElemW = PairLineW + SelW;  // an index of the list, over all its beats
+  localparam int unsigned Room = 4;
+  localparam int unsigned RoomW = $clog2(Room + 1);
+
+  // ---- banks -----------------------------------------------------------------------------------------------------------
+  (* ram_style = "block" *) logic [Ends*IdxW-1:0] pair_mem[2*MaxPositions/PairsPerBeat];
+  (* ram_style = "block" *) logic [Width*ActW-1:0] act_mem[2*MaxInputs/Width];
+  logic [Ends*IdxW-1:0] pair_in_q, pair_q;
+  logic [Width*ActW-1:0] act_in_q, act_q;
+  logic [PairLineW-1:0] pair_line_q;
+  logic [ActLineW-1:0] act_line_q;
+  logic pair_in_last_q, pair_in_valid_q, act_in_last_q, act_in_valid_q;
+  logic pair_wr_q, act_wr_q, rd_q;  // banks; both are read and freed together
+  logic [1:0] pair_full_q, act_full_q;
+  logic release_it;
+
+  always_ff @(posedge clk_i) begin
+    pair_in_q      <= pair_data_i;
+    pair_line_q    <= pair_addr_i;
+    pair_in_last_q <= pair_last_i;
+    act_in_q       <= act_data_i;
+    act_line_q     <= act_addr_i;
+    act_in_last_q  <= act_last_i;
+    if (pair_in_valid_q) pair_mem[{pair_wr_q, pair_line_q}] <= pair_in_q;
+    if (act_in_valid_q) act_mem[{act_wr_q, act_line_q}] <= act_in_q;
+    act_free_o  <= !act_full_q[act_wr_q];
+    pair_free_o <= !pair_full_q[pair_wr_q];
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      pair_in_valid_q <= 1'b0;
+      act_in_valid_q  <= 1'b0;
+      pair_wr_q       <= 1'b0;
+      act_wr_q        <= 1'b0;
+      rd_q            <= 1'b0;
+      pair_full_q     <= '0;
+      act_full_q      <= '0;
+    end else begin
+      pair_in_valid_q <= pair_valid_i;
+      act_in_valid_q  <= act_valid_i;
+      if (pair_in_valid_q && pair_in_last_q) begin
+        pair_full_q[pair_wr_q] <= 1'b1;
+        pair_wr_q              <= !pair_wr_q;
+      end
+      if (act_in_valid_q && act_in_last_q) begin
+        act_full_q[act_wr_q] <= 1'b1;
+        act_wr_q             <= !act_wr_q;
+      end
+      if (release_it) begin
+        pair_full_q[rd_q] <= 1'b0;
+        act_full_q[rd_q]  <= 1'b0;
+        rd_q              <= !rd_q;
+      end
+    end
+  end
+
+  // ---- what is read next: one index a cycle -----------------------------------------------------------------------------
+  typedef enum logic [1:0] {
+    Idle,
+    Work,
+    Leave  // until the last read is done and the banks are free
+  } state_e;
+
+  state_e state_q;
+  logic [ElemW-1:0] elem_q;
+  logic [15:0] left_q;  // blocks still to begin, with the one under way
+  logic last_q;
+  logic [RoomW-1:0] credits_q;
+  logic some_q;  // there is a credit
+  logic pop;
+  wire begins = elem_q[StepW-1:0] == '0;
+  wire ends = elem_q[StepW-1:0] == '1;
+  wire step = state_q == Work && (!begins || some_q);
+  wire final_step = step && ends && left_q == 16'd1;
+  wire both = pair_full_q[rd_q] && act_full_q[rd_q];
+  wire start = state_q == Idle && s_job_valid_i && both;
+
+  assign s_job_ready_o = state_q == Idle && both;
+
+  always_ff @(posedge clk_i) begin
+    if (start) begin
+      elem_q <= ElemW'(s_job_first_i) << StepW;
+      left_q <= s_job_blocks_i;
+      last_q <= s_job_last_i;
+    end else if (step) begin
+      elem_q <= elem_q + ElemW'(1);
+      if (ends) left_q <= left_q - 16'd1;
+    end
+    if (!rst_ni || clear_i) begin
+      state_q   <= Idle;
+      credits_q <= RoomW'(Room);
+      some_q    <= 1'b1;
+    end else begin
+      unique case (state_q)
+        Idle: if (start) state_q <= s_job_some_i ? Work : Leave;
+        Work: if (final_step) state_q <= last_q ? Leave : Idle;
+        default: if (release_it) state_q <= Idle;
+      endcase
+      if (step && begins && !pop) begin
+        credits_q <= credits_q - RoomW'(1);
+        some_q    <= credits_q != RoomW'(1);
+      end else if (pop && !(step && begins)) begin
+        credits_q <= credits_q + RoomW'(1);
+        some_q    <= 1'b1;
+      end
+    end
+  end
+
+  // ---- 1 pair word, 2 index, 3 activation word, 4 activation, 5 block -----------------------------------------------------
+  logic [SelW-1:0] sel_q, act_sel_q;
+  logic [IdxW-1:0] index_q;
+  logic [ActW-1:0] value_q;
+  logic [4:0] valid_q, ends_q;
+  logic [2:0] leave_q;
+  logic [Steps*ActW-1:0] block_q;
+
+  always_ff @(posedge clk_i) begin
+    pair_q    <= pair_mem[{rd_q, elem_q[ElemW-1:SelW]}];
+    sel_q     <= elem_q[SelW-1:0];
+    index_q   <= pair_q[sel_q*IdxW+:IdxW];
+    act_q     <= act_mem[{rd_q, index_q[IdxW-1:SelW]}];
+    act_sel_q <= index_q[SelW-1:0];
+    value_q   <= act_q[act_sel_q*ActW+:ActW];
+    if (valid_q[3]) block_q <= {value_q, block_q[Steps*ActW-1:ActW]};
+    ends_q <= {ends_q[3:0], ends};
+    if (!rst_ni || clear_i) begin
+      valid_q <= '0;
+      leave_q <= '0;
+    end else begin
+      valid_q <= {valid_q[3:0], step};
+      leave_q <= {leave_q[1:0], (final_step && last_q) || (start && !s_job_some_i)};
+    end
+  end
+  assign release_it = leave_q[2];
+
+  logic queue_ready;
+  logic [RoomW-1:0] unused_level;
+  fifo #(
+      .Width(Steps * ActW), .Depth(Room)
+  ) i_queue (
+      .clk_i, .rst_ni, .clear_i, .s_data_i(block_q), .s_valid_i(valid_q[4] && ends_q[4]), .s_ready_o(queue_ready),
+      .m_data_o(m_axis_tdata), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready), .level_o(unused_level)
+  );
+  assign pop    = m_axis_tvalid && m_axis_tready;
+  assign busy_o = state_q != Idle || s_job_valid_i;
+
+  a_room :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) valid_q[4] && ends_q[4] |-> queue_ready);
+  a_banks :  // nothing is written over what is still needed
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
+      (pair_in_valid_q |-> !pair_full_q[pair_wr_q]) and (act_in_valid_q |-> !act_full_q[act_wr_q]));
+  a_read_full :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) state_q == Work |-> both);
+endmodule

@@ -1,0 +1,84 @@
+// linear_synth_pkg: what travels between the units of linear_synth, and where an error comes from.
+package linear_synth_pkg;
+  localparam int unsigned BeatW = 256;  // of a port and of the pairs
+  localparam int unsigned Width = 16;  // values of a beat of activations and of accumulators
+  localparam int unsigned PairsPerBeat = 8;
+  localparam int unsigned OutputW = 22;  // bits of a number of outputs: 2^18 and what one more round adds to it
+
+  // One linear for one token. Fields are explained at linear_synth's ports.
+  typedef struct packed {
+    logic [ 3:0] act_bits;
+    logic [ 1:0] code;
+    logic [15:0] inputs;
+    logic [18:0] outputs;
+    logic [15:0] positions;
+    logic [15:0] group;
+    logic [ 2:0] subsets;
+    logic [31:0] stream;
+    logic [31:0] beats;
+  } command_t;
+
+  // A slice's part of a command.
+  typedef struct packed {
+    logic [1:0]         code;
+    logic [15:0]        first;        // block of its subset
+    logic [15:0]        last;         // the block behind the last
+    logic [18:0]        outputs;
+    logic [15:0]        group;
+    logic [2:0]         subsets;
+    logic [OutputW-1:0] output_first; // of its first group
+  } setup_t;
+
+  // What a slice does in a round.
+  typedef struct packed {
+    logic        some;     // there is a job
+    logic        work;     // the gather has to know: a job, or a command without any
+    logic        last;     // nothing more in this command
+    logic [15:0] first;    // block
+    logic [15:0] blocks;
+    logic [15:0] slots;
+    logic [1:0]  code;
+    logic [2:0]  subsets;
+  } job_t;
+
+  // Where the cause in error_cause_o comes from.
+  typedef enum logic [2:0] {
+    FromNone    = 3'd0,
+    FromCommand = 3'd1,  // command_cause_e
+    FromVector  = 3'd2,  // length_cause_e: the activations
+    FromPairs   = 3'd3,  // length_cause_e
+    FromPort    = 3'd4,  // hbm_streamer_pkg::cause_e of a slice's port
+    FromPacket  = 3'd5   // packet_cause_e: what a slice's port delivered
+  } error_source_e;
+
+  typedef enum logic [3:0] {
+    CommandNone      = 4'd0,
+    CommandBits      = 4'd1,  // act_bits
+    CommandCode      = 4'd2,
+    CommandInputs    = 4'd3,
+    CommandOutputs   = 4'd4,
+    CommandPositions = 4'd5,
+    CommandGroup     = 4'd6,
+    CommandSubsets   = 4'd7,
+    CommandBeats     = 4'd8
+  } command_cause_e;
+
+  typedef enum logic [3:0] {
+    LengthNone  = 4'd0,
+    LengthEarly = 4'd1,  // tlast before the end
+    LengthLate  = 4'd2,  // no tlast at the end
+    LengthRange = 4'd3   // a pair names an input that the command has not
+  } length_cause_e;
+
+  typedef enum logic [3:0] {
+    PacketNone    = 4'd0,
+    PacketBlocks  = 4'd1,  // job header: not the blocks of this subset
+    PacketSlots   = 4'd2,  // not the slots of this group
+    PacketCode    = 4'd3,  // not the command's centroids
+    PacketOutput  = 4'd4,  // not this group's first output
+    PacketRun     = 4'd5,  // run header: a border outside of the job, or no exponent
+    PacketShort   = 4'd6,  // the stream ends inside a job
+    PacketMissing = 4'd7,  // fewer jobs than the command has
+    PacketMore    = 4'd8   // more jobs
+  } packet_cause_e;
+endpackage

@@ -1,0 +1,290 @@
+// linear_synth_slice: one slice: its port, its packets, its memories, rows and lookups.
+//
+//   port -> hbm_streamer -> split -> codebooks -> row_synth -> rows -+
+//                             |         gather -> activations ^      +-> lut2d -> m_axis_acc
+//                             +-> run headers and indices (queue) ---+
+//
+// The queue of indices is what lets codebooks get ahead of them: while a block's indices wait for their row, the codebooks behind
+// them are on their way.
+//
+// Latency, throughput: those of the parts; see linear_synth.
+// Back-pressure: m_axis_acc_tvalid and the round's valid depend on registers, so do their readies inside.
+//
+// Parameters: as in linear_synth; IndexBeats  depth of the index queue
+// Ports:
+//   setup_*       a queue: setup_ready_o must have been seen in the cycle before
+//   m_round_*     one word a round of the command: is there a job, log2 of the subsets
+//   m_axis_acc_*  the partial sums of a job in output order, DrainW a beat
+module linear_synth_slice
+  import linear_synth_pkg::*;
+#(
+    parameter int unsigned Slices = 2,
+    parameter int unsigned Lanes = 2,
+    parameter int unsigned Units = 32,
+    parameter int unsigned Slots = 32,
+    parameter int unsigned Centroids = 64,
+    parameter int unsigned EntryW = 16,
+    parameter int unsigned ActW = 12,
+    parameter int unsigned MaxInputs = 4096,
+    parameter int unsigned MaxPositions = 4096,
+    parameter int unsigned BufferBeats = 512,
+    parameter int unsigned IndexBeats = 512,
+    parameter int unsigned DrainW = 2,
+    parameter int unsigned AddrW = 64,
+    parameter int unsigned Depth = 4,
+    localparam int unsigned IdxW = $clog2(MaxInputs),
+    localparam int unsigned Ends = 2 * PairsPerBeat,
+    localparam int unsigned ActLineW = $clog2(MaxInputs / Width),
+    localparam int unsigned PairLineW = $clog2(MaxPositions / PairsPerBeat)
+) (
+    input  logic                  clk_i,
+    input  logic                  rst_ni,
+    input  logic                  clear_i,
+    input  setup_t                setup_i,
+    input  logic [     AddrW-1:0] setup_addr_i,
+    input  logic [          31:0] setup_bytes_i,
+    input  logic                  setup_valid_i,
+    output logic                  setup_ready_o,
+    input  logic [Width*ActW-1:0] act_data_i,
+    input  logic [  ActLineW-1:0] act_addr_i,
+    input  logic                  act_last_i,
+    input  logic                  act_valid_i,
+    output logic                  act_free_o,
+    input  logic [ Ends*IdxW-1:0] pair_data_i,
+    input  logic [ PairLineW-1:0] pair_addr_i,
+    input  logic                  pair_last_i,
+    input  logic                  pair_valid_i,
+    output logic                  pair_free_o,
+    output logic                  m_round_some_o,
+    output logic [           2:0] m_round_subsets_o,
+    output logic                  m_round_valid_o,
+    input  logic                  m_round_ready_i,
+    output logic [ DrainW*32-1:0] m_axis_acc_tdata,
+    output logic                  m_axis_acc_tlast,
+    output logic                  m_axis_acc_tvalid,
+    input  logic                  m_axis_acc_tready,
+    output logic [           0:0] m_axi_arid,
+    output logic [     AddrW-1:0] m_axi_araddr,
+    output logic [           7:0] m_axi_arlen,
+    output logic [           2:0] m_axi_arsize,
+    output logic [           1:0] m_axi_arburst,
+    output logic [           3:0] m_axi_arcache,
+    output logic [           2:0] m_axi_arprot,
+    output logic                  m_axi_arvalid,
+    input  logic                  m_axi_arready,
+    input  logic [           0:0] m_axi_rid,
+    input  logic [     BeatW-1:0] m_axi_rdata,
+    input  logic [           1:0] m_axi_rresp,
+    input  logic                  m_axi_rlast,
+    input  logic                  m_axi_rvalid,
+    output logic                  m_axi_rready,
+    output logic                  port_busy_o,
+    output logic                  busy_o,           // the port not counted
+    output logic                  error_o,
+    output logic                  error_packet_o,   // the cause is a packet_cause_e, else one of hbm_streamer
+    output logic [           3:0] error_cause_o,
+    output logic [     AddrW-1:0] error_addr_o
+);
+  localparam int unsigned LevelW = $clog2(Depth + 1);
+  localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1;
+  localparam int unsigned MaxBlocks = MaxPositions / Lanes;
+  localparam int unsigned BlocksW = $clog2(MaxBlocks + 1);
+  // a window of at least 32 blocks, and longer than the slots
+  localparam int unsigned WindowW = ($clog2(Slots + 1) > 5) ? $clog2(Slots + 1) : 5;
+  localparam int unsigned NarrowW = EntryW + $clog2(Lanes) + WindowW;
+
+  // ---- port ------------------------------------------------------------------------------------------------------------
+  logic [AddrW-1:0] desc_addr, split_addr, port_addr;
+  logic [31:0] desc_bytes;
+  logic [AddrW+31:0] queued_desc;
+  logic queued_valid, queued_ready, desc_valid, desc_ready, desc_room, split_room, setup_valid, setup_ready;
+  setup_t setup;
+  logic [LevelW-1:0] unused_level[6];
+  assign setup_ready_o = desc_room && split_room;
+
+  fifo #(
+      .Width(AddrW + 32), .Depth(Depth)
+  ) i_descs (
+      .clk_i, .rst_ni, .clear_i, .s_data_i({setup_addr_i, setup_bytes_i}), .s_valid_i(setup_valid_i), .s_ready_o(desc_room),
+      .m_data_o(queued_desc), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(unused_level[0])
+  );
+
+  spill_register #(
+      .Width(AddrW + 32)
+  ) i_desc (
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i(queued_desc), .s_valid_i(queued_valid), .s_ready_o(queued_ready),
+      .m_data_o({desc_addr, desc_bytes}), .m_valid_o(desc_valid), .m_ready_i(desc_ready)
+  );
+
+  fifo #(
+      .Width($bits(setup_t) + AddrW), .Depth(Depth)
+  ) i_setups (
+      .clk_i, .rst_ni, .clear_i, .s_data_i({setup_i, setup_addr_i}), .s_valid_i(setup_valid_i), .s_ready_o(split_room),
+      .m_data_o({setup, split_addr}), .m_valid_o(setup_valid), .m_ready_i(setup_ready), .level_o(unused_level[1])
+  );
+
+  logic [BeatW-1:0] port_beat, beat;
+  logic port_last, port_valid, port_ready, beat_last, beat_valid, beat_ready, port_error, unused_idle;
+  logic [7:0] unused_tag, unused_error_tag;
+  hbm_streamer_pkg::cause_e port_cause;
+
+  hbm_streamer #(
+      .DataW(BeatW), .AddrW(AddrW), .BufferBeats(BufferBeats)
+  ) i_port (
+      .clk_i, .rst_ni, .s_desc_addr(desc_addr), .s_desc_bytes(desc_bytes), .s_desc_tag(8'd0), .s_desc_tvalid(desc_valid),
+      .s_desc_tready(desc_ready), .m_axis_tdata(port_beat), .m_axis_tlast(port_last), .m_axis_tuser(unused_tag),
+      .m_axis_tvalid(port_valid), .m_axis_tready(port_ready), .m_axi_arid, .m_axi_araddr, .m_axi_arlen, .m_axi_arsize,
+      .m_axi_arburst, .m_axi_arcache, .m_axi_arprot, .m_axi_arvalid, .m_axi_arready, .m_axi_rid, .m_axi_rdata,
+      .m_axi_rresp, .m_axi_rlast, .m_axi_rvalid, .m_axi_rready, .clear_i, .busy_o(port_busy_o), .idle_o(unused_idle),
+      .error_o(port_error), .error_cause_o(port_cause), .error_addr_o(port_addr), .error_tag_o(unused_error_tag)
+  );
+
+  // The port counts what leaves it: too much for the cycle in which the splitter decides.
+  spill_register #(
+      .Width(BeatW + 1)
+  ) i_beat (
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({port_last, port_beat}), .s_valid_i(port_valid), .s_ready_o(port_ready),
+      .m_data_o({beat_last, beat}), .m_valid_o(beat_valid), .m_ready_i(beat_ready)
+  );
+
+  // ---- packets ---------------------------------------------------------------------------------------------------------
+  job_t job;
+  logic job_valid, work_room, round_room, row_room, lut_room, split_busy;
+  logic [BeatW-1:0] part;
+  logic cb_valid, cb_ready, part_idx_valid, part_idx_ready;
+  packet_cause_e packet_cause;
+  logic [AddrW-1:0] packet_addr;
+  wire job_ready = work_room && round_room && row_room && lut_room;
+  wire job_fire = job_valid && job_ready;
+
+  linear_synth_split #(
+      .Slices(Slices), .Lanes(Lanes), .Units(Units), .Slots(Slots), .AddrW(AddrW)
+  ) i_split (
+      .clk_i, .rst_ni, .clear_i, .s_setup_i(setup), .s_setup_addr_i(split_addr), .s_setup_valid_i(setup_valid),
+      .s_setup_ready_o(setup_ready), .s_axis_tdata(beat), .s_axis_tlast(beat_last), .s_axis_tvalid(beat_valid),
+      .s_axis_tready(beat_ready), .m_job_o(job), .m_job_valid_o(job_valid), .m_job_ready_i(job_ready), .m_axis_tdata(part),
+      .m_axis_cb_tvalid(cb_valid), .m_axis_cb_tready(cb_ready), .m_axis_idx_tvalid(part_idx_valid),
+      .m_axis_idx_tready(part_idx_ready), .busy_o(split_busy), .cause_o(packet_cause), .cause_addr_o(packet_addr)
+  );
+
+  fifo #(
+      .Width(4), .Depth(Depth)
+  ) i_rounds (
+      .clk_i, .rst_ni, .clear_i, .s_data_i({job.some, job.subsets}), .s_valid_i(job_fire), .s_ready_o(round_room),
+      .m_data_o({m_round_some_o, m_round_subsets_o}), .m_valid_o(m_round_valid_o), .m_ready_i(m_round_ready_i),
+      .level_o(unused_level[2])
+  );
+
+  // ---- activations -----------------------------------------------------------------------------------------------------
+  logic work_some, work_last, work_valid, work_ready, act_valid, act_ready, gather_busy;
+  logic [15:0] work_first, work_blocks;
+  logic [2*Lanes*ActW-1:0] act;
+
+  fifo #(
+      .Width(34), .Depth(Depth)
+  ) i_works (
+      .clk_i, .rst_ni, .clear_i, .s_data_i({job.some, job.last, job.first, job.blocks}), .s_valid_i(job_fire && job.work),
+      .s_ready_o(work_room), .m_data_o({work_some, work_last, work_first, work_blocks}), .m_valid_o(work_valid),
+      .m_ready_i(work_ready), .level_o(unused_level[3])
+  );
+
+  linear_synth_gather #(
+      .Lanes(Lanes), .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions)
+  ) i_gather (
+      .clk_i, .rst_ni, .clear_i, .act_data_i, .act_addr_i, .act_last_i, .act_valid_i, .act_free_o, .pair_data_i, .pair_addr_i,
+      .pair_last_i, .pair_valid_i, .pair_free_o, .s_job_some_i(work_some), .s_job_last_i(work_last),
+      .s_job_first_i(work_first), .s_job_blocks_i(work_blocks), .s_job_valid_i(work_valid), .s_job_ready_o(work_ready),
+      .m_axis_tdata(act), .m_axis_tvalid(act_valid), .m_axis_tready(act_ready), .busy_o(gather_busy)
+  );
+
+  // ---- rows ------------------------------------------------------------------------------------------------------------
+  logic [15:0] row_blocks;
+  logic [1:0] row_code;
+  logic row_job_valid, row_job_ready, entry_last, entry_valid, entry_ready, row_last, row_valid, row_ready;
+  logic [Lanes*EntryW-1:0] entry, row;
+  logic unused_row_busy, row_error;
+  row_synth_pkg::cause_e unused_row_cause;
+
+  fifo #(
+      .Width(18), .Depth(Depth)
+  ) i_row_jobs (
+      .clk_i, .rst_ni, .clear_i, .s_data_i({job.blocks, job.code}), .s_valid_i(job_fire && job.some), .s_ready_o(row_room),
+      .m_data_o({row_blocks, row_code}), .m_valid_o(row_job_valid), .m_ready_i(row_job_ready), .level_o(unused_level[4])
+  );
+
+  row_synth #(
+      .Lanes(Lanes), .Centroids(Centroids), .ActW(ActW), .EntryW(EntryW), .MaxShift(0), .BeatW(BeatW)
+  ) i_rows (
+      .clk_i, .rst_ni, .clear_i, .s_job_blocks(row_blocks), .s_job_code(row_code), .s_job_shift(4'd0),
+      .s_job_tvalid(row_job_valid), .s_job_tready(row_job_ready), .s_axis_act_tdata(act), .s_axis_act_tvalid(act_valid),
+      .s_axis_act_tready(act_ready), .s_axis_cb_tdata(part), .s_axis_cb_tvalid(cb_valid), .s_axis_cb_tready(cb_ready),
+      .m_axis_row_tdata(entry), .m_axis_row_tvalid(entry_valid), .m_axis_row_tready(entry_ready),
+      .m_axis_row_tlast(entry_last), .busy_o(unused_row_busy), .error_o(row_error), .cause_o(unused_row_cause)
+  );
+
+  spill_register #(
+      .Width(Lanes * EntryW + 1)
+  ) i_row (
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({entry_last, entry}), .s_valid_i(entry_valid), .s_ready_o(entry_ready),
+      .m_data_o({row_last, row}), .m_valid_o(row_valid), .m_ready_i(row_ready)
+  );
+
+  // ---- lookups ---------------------------------------------------------------------------------------------------------
+  logic [BlocksW-1:0] lut_blocks;
+  logic [SlotW:0] lut_slots;
+  logic [1:0] lut_code;
+  logic lut_valid, lut_ready, idx_valid, idx_ready, unused_start_ready, acc_last, acc_valid, acc_ready;
+  logic [BeatW-1:0] idx;
+  logic [DrainW*32-1:0] acc;
+  logic [$clog2(IndexBeats+3)-1:0] unused_idx_level;
+
+  fifo #(
+      .Width(BlocksW + SlotW + 3), .Depth(Depth)
+  ) i_lut_jobs (
+      .clk_i, .rst_ni, .clear_i, .s_data_i({BlocksW'(job.blocks), (SlotW + 1)'(job.slots), job.code}),
+      .s_valid_i(job_fire && job.some), .s_ready_o(lut_room), .m_data_o({lut_blocks, lut_slots, lut_code}),
+      .m_valid_o(lut_valid), .m_ready_i(lut_ready), .level_o(unused_level[5])
+  );
+
+  fifo_block #(
+      .Width(BeatW), .Depth(IndexBeats)
+  ) i_indices (
+      .clk_i, .rst_ni, .clear_i, .s_data_i(part), .s_valid_i(part_idx_valid), .s_ready_o(part_idx_ready), .m_data_o(idx),
+      .m_valid_o(idx_valid), .m_ready_i(idx_ready), .level_o(unused_idx_level)
+  );
+
+  lut2d #(
+      .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .NarrowW(NarrowW), .AccW(32),
+      .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW), .SumPromised(1'b1)
+  ) i_lut (
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_job_blocks_i(lut_blocks), .s_job_slots_i(lut_slots),
+      .s_job_code_i(lut_code), .s_job_valid_i(lut_valid), .s_job_ready_o(lut_ready), .s_axis_row_tdata(row),
+      .s_axis_row_tlast(row_last), .s_axis_row_tvalid(row_valid), .s_axis_row_tready(row_ready), .s_axis_idx_tdata(idx),
+      .s_axis_idx_tvalid(idx_valid), .s_axis_idx_tready(idx_ready), .s_axis_start_tdata('0), .s_axis_start_tvalid(1'b1),
+      .s_axis_start_tready(unused_start_ready), .m_axis_acc_tdata(acc), .m_axis_acc_tlast(acc_last),
+      .m_axis_acc_tvalid(acc_valid), .m_axis_acc_tready(acc_ready)
+  );
+
+  spill_register #(
+      .Width(DrainW * 32 + 1)
+  ) i_acc (
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({acc_last, acc}), .s_valid_i(acc_valid), .s_ready_o(acc_ready),
+      .m_data_o({m_axis_acc_tlast, m_axis_acc_tdata}), .m_valid_o(m_axis_acc_tvalid), .m_ready_i(m_axis_acc_tready)
+  );
+
+  // ---- status ----------------------------------------------------------------------------------------------------------
+  wire packet_error = packet_cause != PacketNone;
+  always_ff @(posedge clk_i) begin
+    busy_o         <= queued_valid || desc_valid || setup_valid || split_busy || gather_busy;
+    error_packet_o <= packet_error && !port_error;
+    error_cause_o  <= port_error ? 4'(port_cause) : 4'(packet_cause);
+    error_addr_o   <= port_error ? port_addr : packet_addr;
+    if (!rst_ni || clear_i) error_o <= 1'b0;
+    else error_o <= port_error || packet_error;
+  end
+
+  a_setup_has_room :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) setup_valid_i |-> desc_room && split_room);
+  a_row_jobs_legal :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) !row_error);
+endmodule

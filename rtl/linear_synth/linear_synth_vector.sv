@@ -1,0 +1,129 @@
+// linear_synth_vector: the activations of a command, quantised, as a broadcast to the slices' activation memories.
+//
+// Lanes behind the last input count as zero, whatever they carry. A vector of the wrong length stops here, before it is whole: no
+// slice ever works on it.
+//
+// Latency:       from a vector's last beat to its first integers on the broadcast: that of act_quant (69 cycles) + 2.
+// Throughput:    one beat (16 values) a cycle; 8 cycles more between two vectors on the broadcast.
+// Back-pressure: a vector is only sent when every slice has a free bank; then nothing can stop it.
+//
+// Parameters: as in linear_synth
+// Ports:
+//   m_free_i  every slice has a free bank, at most 6 cycles late
+module linear_synth_vector
+  import linear_synth_pkg::*;
+#(
+    parameter int unsigned ActW = 12,
+    parameter int unsigned MaxInputs = 4096,
+    parameter int unsigned Depth = 4,
+    localparam int unsigned LineW = $clog2(MaxInputs / Width)
+) (
+    input  logic                  clk_i,
+    input  logic                  rst_ni,
+    input  logic                  clear_i,
+    input  logic [          15:0] s_job_inputs_i,
+    input  logic [           3:0] s_job_bits_i,
+    input  logic                  s_job_valid_i,
+    output logic                  s_job_ready_o,
+    input  logic [  Width*32-1:0] s_axis_tdata,
+    input  logic                  s_axis_tlast,
+    input  logic                  s_axis_tvalid,
+    output logic                  s_axis_tready,
+    output logic [          31:0] m_axis_scale_tdata,
+    output logic                  m_axis_scale_tvalid,
+    input  logic                  m_axis_scale_tready,
+    input  logic                  m_free_i,
+    output logic [Width*ActW-1:0] m_data_o,
+    output logic [     LineW-1:0] m_addr_o,
+    output logic                  m_last_o,
+    output logic                  m_valid_o,
+    output length_cause_e         cause_o
+);
+  localparam int unsigned QuantW = act_quant_pkg::QuantW;
+
+  // ---- length and padding --------------------------------------------------------------------------------------------
+  logic [15:0] inputs;
+  logic [3:0] bits;
+  logic job_valid;
+  logic [$clog2(Depth+1)-1:0] unused_level;
+  logic [LineW-1:0] count_q;
+  wire [15:0] top = inputs - 16'd1;  // the last input
+  wire at_end = 16'(count_q) == top >> $clog2(Width);
+  wire take = s_axis_tvalid && s_axis_tready;
+  wire good = s_axis_tlast == at_end;
+
+  fifo #(
+      .Width(20), .Depth(Depth)
+  ) i_jobs (
+      .clk_i, .rst_ni, .clear_i, .s_data_i({s_job_inputs_i, s_job_bits_i}), .s_valid_i(s_job_valid_i),
+      .s_ready_o(s_job_ready_o), .m_data_o({inputs, bits}), .m_valid_o(job_valid), .m_ready_i(take && at_end),
+      .level_o(unused_level)
+  );
+
+  logic [Width*32-1:0] x_q;
+  logic [3:0] x_bits_q;
+  logic x_last_q, x_valid_q, x_ready;
+  wire move = x_ready || !x_valid_q;
+  assign s_axis_tready = job_valid && move && cause_o == LengthNone && !clear_i;
+
+  always_ff @(posedge clk_i) begin
+    if (move) begin
+      for (int unsigned l = 0; l < Width; l++) begin
+        x_q[32*l+:32] <= (at_end && 4'(l) > top[3:0]) ? '0 : s_axis_tdata[32*l+:32];
+      end
+      x_last_q <= s_axis_tlast;
+      x_bits_q <= bits;
+    end
+    if (!rst_ni || clear_i) begin
+      x_valid_q <= 1'b0;
+      count_q   <= '0;
+      cause_o   <= LengthNone;
+    end else begin
+      if (move) x_valid_q <= take && good;
+      if (take) count_q <= at_end ? '0 : count_q + LineW'(1);
+      if (take && !good) cause_o <= at_end ? LengthLate : LengthEarly;
+    end
+  end
+
+  // ---- integers ------------------------------------------------------------------------------------------------------
+  logic [Width*QuantW-1:0] q;
+  logic q_last, q_valid, q_ready, unused_error;
+
+  act_quant #(
+      .Lanes(Width), .MaxBeats(MaxInputs / Width)
+  ) i_quant (
+      .clk_i, .rst_ni(rst_ni && !clear_i), .bits_i(x_bits_q), .s_axis_tdata(x_q), .s_axis_tlast(x_last_q),
+      .s_axis_tvalid(x_valid_q), .s_axis_tready(x_ready), .m_axis_tdata(q), .m_axis_tlast(q_last), .m_axis_tvalid(q_valid),
+      .m_axis_tready(q_ready), .m_axis_scale_tdata, .m_axis_scale_tvalid, .m_axis_scale_tready, .error_o(unused_error)
+  );
+
+  // ---- broadcast -----------------------------------------------------------------------------------------------------
+  logic inside_q;  // in mid vector
+  logic [2:0] settle_q;  // until m_free_i knows of the last vector
+  logic [LineW-1:0] line_q;
+  assign q_ready = inside_q || (m_free_i && settle_q == '0);
+
+  always_ff @(posedge clk_i) begin
+    for (int unsigned l = 0; l < Width; l++) m_data_o[l*ActW+:ActW] <= q[l*QuantW+:ActW];
+    m_addr_o <= line_q;
+    m_last_o <= q_last;
+    if (!rst_ni || clear_i) begin
+      inside_q  <= 1'b0;
+      settle_q  <= '0;
+      line_q    <= '0;
+      m_valid_o <= 1'b0;
+    end else begin
+      m_valid_o <= q_valid && q_ready;
+      if (q_valid && q_ready) begin
+        inside_q <= !q_last;
+        line_q   <= q_last ? '0 : line_q + LineW'(1);
+      end
+      if (q_valid && q_ready && q_last) settle_q <= '1;
+      else if (settle_q != '0) settle_q <= settle_q - 3'd1;
+    end
+  end
+  wire unused = ^q;  // fewer bits are used with a small ActW
+
+  a_no_error :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) !unused_error);
+endmodule

@@ -1,0 +1,175 @@
+"""The environment of linear_synth's testbench: commands, activations and pairs in, accumulators and scales out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple
+
+import cocotb
+import numpy as np
+from cocotb.handle import Immediate
+from cocotb.triggers import RisingEdge
+from pyuvm import uvm_env
+
+from lutloom.hardware import Hardware
+from lutloom.linear_synth import Command, command, linear_synth, pack_streams
+from lutloom.wvq import WvqLinear
+from verif.lib.tb import CoreTest, Scoreboard, Stall, StreamBus, make_agent
+
+CONTROLS = ("clear_i", "ar_stall_i", "r_gap_i", "err_en_i", "err_addr_i", "load_i")
+BASE = 4096  # of the first port's stream
+
+
+class Env(uvm_env):
+    """Three sources, two sinks, a scoreboard for each sink."""
+
+    stall_in = stall_out = None
+    seed = 0
+
+    def build_phase(self):
+        dut = cocotb.top
+        fields = {name: f"s_cmd_{name}" for name in Command.__dataclass_fields__}
+        sources = {
+            "commands": StreamBus(dut, "cmd", "s_cmd_tvalid", "s_cmd_tready", fields),
+            "vectors": StreamBus.axis(dut, "s_axis", "data last"),
+            "pairs": StreamBus.axis(dut, "s_axis_pairs", "data last"),
+        }
+        for n, (name, bus) in enumerate(sources.items()):
+            stall = Stall.pick(self.stall_in and name != "commands", self.seed + n)
+            setattr(self, name, make_agent(self, name, bus, "source", stall))
+        stall = Stall.pick(self.stall_out, self.seed + 7)
+        self.acc = make_agent(self, "acc", StreamBus.axis(dut, "m_axis_acc", "data last"), "sink", stall)
+        stall = Stall.pick(self.stall_out, self.seed + 8)
+        self.scale = make_agent(self, "scale", StreamBus.axis(dut, "m_axis_act"), "sink", stall)
+        self.sums = Scoreboard("sums", self)
+        self.scales = Scoreboard("scales", self)
+
+    def connect_phase(self):
+        self.acc.ap.connect(self.sums.analysis_export)
+        self.scale.ap.connect(self.scales.analysis_export)
+
+
+class Placed:
+    """A linear with its command and where its streams lie."""
+
+    def __init__(self, linear: WvqLinear, subsets: int, hardware: Hardware, stream: int):
+        self.linear, self.subsets = linear, subsets
+        self.streams = pack_streams(linear, subsets, hardware)
+        self.command = command(linear, subsets, stream, self.streams.shape[1])
+
+
+class LinearTest(CoreTest):
+    """Base: an image of some linears, commands on them, what must come out."""
+
+    stalls = (False, False)
+
+    def build_phase(self):
+        super().build_phase()
+        for name in CONTROLS:
+            getattr(self.dut, name).set(Immediate(0))
+        self.dut.seed_i.set(Immediate(self.seed & 0xFFFF))
+        self.dut.port_base_i.set(Immediate(BASE))
+        self.dut.port_stride_i.set(Immediate(BASE))
+        self.np_rng = np.random.default_rng(self.rng.getrandbits(32))
+        Env.stall_in, Env.stall_out = self.stalls
+        Env.seed = self.seed
+        self.env = Env("env", self)
+
+    def place(self, hardware: Hardware, linears: Iterable[tuple[WvqLinear, int]], image) -> list[Placed]:
+        """Lay out linears with their numbers of subsets, one behind the other, as the file `image`."""
+        self.placed, stream = [], 3  # not at the border of a burst
+        for linear, subsets in linears:
+            self.placed.append(Placed(linear, subsets, hardware, stream))
+            stream += self.placed[-1].command.beats
+        self.stride = -(-stream * 32 // 4096) * 4096
+        self.image = image
+        return self.placed
+
+    async def load(self, changes: dict[tuple[int, int], bytes] | None = None) -> None:
+        """Write the image, with (slice, byte of its stream) -> other bytes, and load it."""
+        slices = len(self.placed[0].streams)
+        data = np.zeros(BASE + slices * self.stride, np.uint8)
+        for placed in self.placed:
+            for s, stream in enumerate(placed.streams):
+                first = self.address(s, placed.command.stream)
+                data[first : first + stream.size] = stream.reshape(-1)
+        for (s, byte), text in (changes or {}).items():
+            first = self.address(s, 0) + byte
+            data[first : first + len(text)] = np.frombuffer(text, np.uint8)
+        self.image.write_bytes(data.tobytes())
+        self.dut.port_stride_i.value = self.stride
+        await self.pulse("load_i")
+
+    def address(self, s: int, beat: int) -> int:
+        return BASE + s * self.stride + 32 * beat
+
+    def expect(self, placed: Placed, x: np.ndarray) -> None:
+        acc, scale = linear_synth(x[None], placed.linear)
+        beats = np.ascontiguousarray(acc[0], "<i4").reshape(-1, 16)
+        last = len(beats) - 1
+        self.env.sums.expect([(int.from_bytes(b.tobytes(), "little"), int(i == last)) for i, b in enumerate(beats)])
+        self.env.scales.expect([int(scale.astype("<f4").view("<u4")[0])])
+
+    def vector(self, placed: Placed) -> np.ndarray:
+        return (self.np_rng.normal(0, 1, placed.linear.inputs) * 2.0 ** self.np_rng.integers(-9, 9)).astype(np.float32)
+
+    async def play(self, work: list[tuple[Placed, np.ndarray]], cycles: int = 60_000) -> None:
+        """All commands, vectors and lists as fast as they are taken; until everything has come."""
+        for placed, x in work:
+            self.expect(placed, x)
+        tasks = self.start(work)
+        await self.env.sums.drain(self.dut.clk_i, cycles)
+        await self.env.scales.drain(self.dut.clk_i, 1000)
+        for task in tasks:
+            await task
+
+    def start(self, work: list[tuple[Placed, np.ndarray]]) -> list:
+        env, rng = self.env, self.np_rng
+        return [
+            cocotb.start_soon(agent.send(words))
+            for agent, words in (
+                (env.commands, [astuple(placed.command) for placed, _ in work]),
+                (env.pairs, [word for placed, _ in work for word in pair_words(placed.linear.pairs, rng)]),
+                (env.vectors, [word for _, x in work for word in vector_words(x, rng)]),
+            )
+        ]
+
+    async def withdraw(self, tasks: list) -> None:
+        """Take the agents off their streams."""
+        for agent in (self.env.commands, self.env.vectors, self.env.pairs):
+            agent.abort()
+        for task in tasks:
+            await task
+
+    async def pulse(self, name: str) -> None:
+        handle = getattr(self.dut, name)
+        handle.value = 1
+        await RisingEdge(self.dut.clk_i)
+        handle.value = 0
+        await RisingEdge(self.dut.clk_i)
+
+    async def idle(self, cycles: int) -> None:
+        """Wait until the core has nothing left to do, at most `cycles`."""
+        for _ in range(cycles):
+            await RisingEdge(self.dut.clk_i)
+            if self.dut.idle_o.value == 1:
+                return
+        raise AssertionError(f"not idle after {cycles} cycles")
+
+    def port_beats(self) -> list[int]:
+        value = self.dut.beats_o.value.to_unsigned()
+        return [value >> 32 * s & 0xFFFFFFFF for s in range(len(self.placed[0].streams))]
+
+
+def vector_words(x: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """float32 [K] -> (tdata, tlast) beats; what stands behind the last value must not matter."""
+    bits = np.concatenate((x.astype("<f4").view("<u4"), rng.integers(0, 1 << 32, -len(x) % 16).astype("<u4")))
+    beats = bits.reshape(-1, 16)
+    return [(int.from_bytes(b.tobytes(), "little"), int(i == len(beats) - 1)) for i, b in enumerate(beats)]
+
+
+def pair_words(pairs: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """int32 [P, 2] -> (tdata, tlast) beats of eight; what stands behind the last pair must not matter."""
+    filled = np.concatenate((pairs.astype("<u2"), rng.integers(0, 1 << 16, (-len(pairs) % 8, 2)).astype("<u2")))
+    beats = filled.reshape(-1, 16)
+    return [(int.from_bytes(b.tobytes(), "little"), int(i == len(beats) - 1)) for i, b in enumerate(beats)]

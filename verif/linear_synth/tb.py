@@ -1,0 +1,437 @@
+"""Testbench of linear_synth on random linears: packets, pairs, rounds, subsets, run-ahead, memory, errors."""
+
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import cocotb
+import numpy as np
+import pyuvm
+
+from lutloom.hardware import Hardware
+from lutloom.linear_synth import choose_subsets, linear_synth
+from verif.lib.tb import Coverage, measure, parameters
+from verif.linear_synth.env import LinearTest, Placed, pair_words, vector_words
+from verif.linear_synth.linears import largest_linear, random_linear
+
+PARAMETERS = {"Slices": 2, "Lanes": 2, "Units": 32, "Slots": 32, "Centroids": 64, "DrainW": 2} | parameters()
+SLICES, LANES, UNITS, SLOTS, CENTROIDS, DRAIN = (
+    int(PARAMETERS[name]) for name in ("Slices", "Lanes", "Units", "Slots", "Centroids", "DrainW")
+)
+HARDWARE = Hardware(slices=SLICES, lanes=LANES, units=UNITS, slots=SLOTS, centroids=CENTROIDS)
+IMAGE = Path("image.bin")  # what +axi_read_mem of the sim target names
+IMAGE.touch()  # the memories open it at time 0
+COMMAND, VECTOR, PAIRS, PORT, PACKET = 1, 2, 3, 4, 5  # sources of an error
+STEPS = UNITS // DRAIN
+
+coverage = Coverage(
+    "linear_synth",
+    {
+        "slices": [1, 2, 4],
+        "lanes": [1, 2],
+        "centroids": [16, 32, 64],
+        "fewer centroids than the core has": ["yes"],
+        "act bits": [8, 9, 10, 11, 12],
+        "subsets": ["one", "some", "all"],
+        "rounds": ["one", "more", "last one not full"],
+        "slice without a job": ["in the last round", "in the whole command"],
+        "last group": ["whole", "smaller", "no whole slots"],
+        "group": ["one slot", "more slots", "all slots"],
+        "positions": ["whole beats", "part of a beat", "residual"],
+        "inputs": ["whole beats", "part of a beat"],
+        "vector": ["zeros", "NaN", "infinity", "largest sums"],
+        "commands": ["ahead of their vectors", "each after the results of the one before"],
+        "stall": ["none", "input", "output", "both", "memory"],
+        "command refused": ["bits", "code", "inputs", "outputs", "positions", "group", "subsets", "beats"],
+        "length": ["vector early", "vector late", "pairs early", "pairs late", "pairs range"],
+        "port": ["answer", "address"],
+        "packet": ["blocks", "slots", "code", "output", "run", "short", "missing", "more"],
+        "reset": ["in mid command", "clear in mid command"],
+    },
+)
+
+
+def cover(placed: Placed) -> None:
+    linear, subsets = placed.linear, placed.subsets
+    outputs, group = linear.shape[0], linear.group
+    jobs = -(-outputs // group) * subsets
+    coverage.hit("slices", SLICES)
+    coverage.hit("lanes", LANES)
+    coverage.hit("centroids", linear.centroids)
+    if linear.centroids < CENTROIDS:
+        coverage.hit("fewer centroids than the core has", "yes")
+    coverage.hit("act bits", linear.act_bits)
+    coverage.hit("subsets", "one" if subsets == 1 else "all" if subsets == SLICES else "some")
+    coverage.hit("rounds", "one" if jobs <= SLICES else "more")
+    if jobs % SLICES:
+        coverage.hit("rounds", "last one not full")
+        coverage.hit("slice without a job", "in the last round" if jobs > SLICES else "in the whole command")
+    last = outputs % group
+    coverage.hit("last group", "whole" if not last else "no whole slots" if last % UNITS else "smaller")
+    slots = group // UNITS
+    coverage.hit("group", "one slot" if slots == 1 else "all slots" if slots == SLOTS else "more slots")
+    coverage.hit("positions", "part of a beat" if len(linear.pairs) % 8 else "whole beats")
+    coverage.hit("inputs", "part of a beat" if linear.inputs % 16 else "whole beats")
+
+
+class RandomLinears(LinearTest):
+    """Small linears of every kind; subclasses choose stalls and faults."""
+
+    def linears(self):
+        rng, blocks = self.np_rng, dict(lanes=LANES)
+        wide, some = min(CENTROIDS, 64), max(SLICES // 2, 1)
+        yield random_linear(rng, 6 * UNITS + 16, 40, centroids=16, act_bits=9, group=2 * UNITS, **blocks), SLICES
+        yield random_linear(rng, 16, 64, centroids=wide, act_bits=12, group=UNITS, **blocks), 1
+        residual = random_linear(
+            rng, (2 * SLICES + 1) * UNITS, 24, centroids=min(wide, 32), act_bits=8, group=UNITS, residual=True, **blocks
+        )
+        coverage.hit("positions", "residual")
+        yield residual, 1
+        yield random_linear(rng, 5 * UNITS, 32, centroids=wide, act_bits=10, group=4 * UNITS, **blocks), some
+        yield random_linear(rng, SLOTS * UNITS, 17, centroids=wide, act_bits=11, group=SLOTS * UNITS, **blocks), SLICES
+
+    def build_phase(self):
+        super().build_phase()
+        self.place(HARDWARE, self.linears(), IMAGE)
+
+    def some_work(self, count: int) -> list[tuple[Placed, np.ndarray]]:
+        """Commands in random order, every linear at least once."""
+        order = [*self.placed, *self.np_rng.choice(np.array(self.placed, object), count - len(self.placed))]
+        work = [(placed, self.vector(placed)) for placed in self.np_rng.permutation(np.array(order, object))]
+        for placed, _ in work:
+            cover(placed)
+        return work
+
+    async def stimulus(self):
+        await self.load()
+        await self.play(self.some_work(8))
+        await self.idle(200)
+        assert self.dut.error_o.value == 0
+        coverage.hit("stall", ["none", "input", "output", "both"][self.stalls[0] + 2 * self.stalls[1]])
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class NoStall(RandomLinears):
+    pass
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class InputStalls(RandomLinears):
+    stalls = (True, False)
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class OutputStalls(RandomLinears):
+    stalls = (False, True)
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class BothStall(RandomLinears):
+    stalls = (True, True)
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class MemoryStalls(RandomLinears):
+    """Random gaps on all memory channels."""
+
+    async def stimulus(self):
+        await self.load()
+        self.dut.ar_stall_i.value = 128
+        self.dut.r_gap_i.value = 100
+        await self.play(self.some_work(6))
+        coverage.hit("stall", "memory")
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class Vectors(RandomLinears):
+    """Special values, and the largest sums that there can be."""
+
+    def linears(self):
+        yield from super().linears()
+        yield largest_linear(3 * UNITS, 64, 2 * UNITS), 1
+
+    async def stimulus(self):
+        await self.load()
+        first, largest = self.placed[0], self.placed[-1]
+        work = []
+        for name, value in (("zeros", 0.0), ("NaN", np.nan), ("infinity", np.inf)):
+            x = self.vector(first)
+            if value == 0.0:
+                x[:] = 0
+            x[5] = value
+            work.append((first, x))
+            coverage.hit("vector", name)
+        work += [(largest, np.full(largest.linear.inputs, sign * 3.5, np.float32)) for sign in (1, -1)]
+        acc, _ = linear_synth(work[-1][1][None], largest.linear)
+        assert (acc == -(64 * 127 * 127 << 7)).all()
+        coverage.hit("vector", "largest sums")
+        await self.play(work)
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class Decode(RandomLinears):
+    """Every vector comes after the results of the linear before; until then all is read ahead, no more."""
+
+    async def stimulus(self):
+        await self.load()
+        work = [(placed, self.vector(placed)) for placed in (self.placed * 2)[:6]]
+        env = self.env
+        tasks = [
+            cocotb.start_soon(env.commands.send([astuple(placed.command) for placed, _ in work])),
+            cocotb.start_soon(env.pairs.send([w for p, _ in work for w in pair_words(p.linear.pairs, self.np_rng)])),
+        ]
+        await self.cycles(1500)
+        beats = [sum(placed.command.beats for placed, _ in work[:n]) for n in range(5)]
+        ahead = self.port_beats()
+        assert all(got >= beats[2] for got in ahead), f"{ahead} beats of the ports before any vector, {beats}"
+        coverage.hit("commands", "ahead of their vectors")
+        for placed, x in work:
+            self.expect(placed, x)
+            await env.vectors.send(vector_words(x, self.np_rng))
+            await env.sums.drain(self.dut.clk_i, 20_000)
+        coverage.hit("commands", "each after the results of the one before")
+        for task in tasks:
+            await task
+        await self.idle(200)
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms")
+class Latency(RandomLinears):
+    """One round, everything read ahead: cycles from the last activations to the first accumulators."""
+
+    def linears(self):
+        for inputs, slots, centroids in (
+            (32 * SLICES, 3, 16),
+            (24 * LANES * SLICES, 4, min(CENTROIDS, 32)),
+        ):  # fewer blocks than there are before the first take
+            outputs = slots * UNITS
+            linear = random_linear(
+                self.np_rng, outputs, inputs, centroids=centroids, group=outputs, runs=1, lanes=LANES
+            )
+            yield linear, SLICES
+
+    async def stimulus(self):
+        await self.load()
+        for placed in self.placed:
+            linear, x = placed.linear, self.vector(placed)
+            self.expect(placed, x)
+            await self.env.commands.send([astuple(placed.command)])
+            await self.env.pairs.send(pair_words(linear.pairs, self.np_rng))
+            await self.cycles(600)
+            await self.env.vectors.send(vector_words(x, self.np_rng))
+            await self.env.sums.drain(self.dut.clk_i, 20_000)
+            slots, bits = linear.group // UNITS, linear.centroids.bit_length() - 1
+            block = max(linear.centroids, slots, -(-slots * bits // 4))
+            blocks = len(linear.pairs) // LANES // SLICES
+            result = self.env.acc.monitor.cycles[-(linear.shape[0] // 16)]
+            cycles = result - self.env.vectors.monitor.cycles[-1]
+            parts = (
+                -(-linear.inputs // 16)  # broadcast
+                + linear.centroids  # the first row
+                + (blocks - 1) * block
+                + slots  # the last block
+                + slots * (STEPS + 3)  # the sums leave
+                + 3 * LANES
+                + max(SLICES.bit_length() - 1, 1)  # gather and rows, adders
+            )
+            measure("latency last vector beat to first sums", cycles, parts + 99)
+
+
+@pyuvm.test(timeout_time=2, timeout_unit="ms", skip=SLICES != 2 or LANES != 2 or CENTROIDS < 32)
+class Rate(RandomLinears):
+    """Linears long enough: nearly every cycle a beat on every port."""
+
+    def linears(self):
+        yield random_linear(self.np_rng, 2048, 512, centroids=32, group=1024, runs=4), 1
+
+    async def stimulus(self):
+        await self.load()
+        placed = self.placed[0]
+        assert placed.subsets == choose_subsets(placed.linear, HARDWARE)
+        work = [(placed, self.vector(placed)) for _ in range(3)]
+        await self.play(work)
+        last = self.env.acc.monitor.cycles[127::128]
+        rate = 2 * placed.command.beats / (last[2] - last[0])
+        measure("throughput 512 x 2048, 32 centroids", rate, 0.97, "beats/cycle of every port", at_least=True)
+
+
+class Faults(RandomLinears):
+    """Something wrong: a clean stop with a cause; after clear_i all is well again."""
+
+    async def fail(self, source: int, cause: int, work: list, **words) -> None:
+        """Run into an error: `work` with other streams in `words`, then clear and a good command."""
+        env, dut = self.env, self.dut
+        placed = [p for p, _ in work]
+        streams = {
+            "commands": [astuple(p.command) for p in placed],
+            "pairs": [w for p in placed for w in pair_words(p.linear.pairs, self.np_rng)],
+            "vectors": [w for _, x in work for w in vector_words(x, self.np_rng)],
+        } | words
+        env.sums.muted = env.scales.muted = True  # good results in front of the error may still come
+        tasks = [cocotb.start_soon(getattr(env, name).send(stream)) for name, stream in streams.items()]
+        for _ in range(5000):
+            await self.cycles(1)
+            if dut.error_o.value == 1:
+                break
+        else:
+            raise AssertionError(f"no error was reported, expected source {source}, cause {cause}")
+        found = (dut.error_source_o.value.to_unsigned(), dut.error_cause_o.value.to_unsigned())
+        assert found == (source, cause), f"error {found}, expected {(source, cause)}"
+        await self.cycles(5)
+        assert dut.s_cmd_tready.value == 0
+        self.where = (dut.error_slice_o.value.to_unsigned(), dut.error_addr_o.value.to_unsigned())
+        await self.withdraw(tasks)
+        await self.restart()
+
+    async def restart(self) -> None:
+        await self.pulse("clear_i")
+        await self.idle(3000)
+        assert self.dut.error_o.value == 0
+        self.env.sums.muted = self.env.scales.muted = False
+
+    async def well_again(self) -> None:
+        await self.play([(placed, self.vector(placed)) for placed in (self.placed[3], self.placed[0])])
+
+
+@pyuvm.test(timeout_time=2, timeout_unit="ms")
+class WrongCommands(Faults):
+    async def stimulus(self):
+        await self.load()
+        placed = self.placed[0]
+        few = {"positions": LANES * max(SLICES // 2, 1), "subsets": max(SLICES.bit_length() - 1, 1)}
+        bad = (
+            ("bits", 1, [{"act_bits": 7}, {"act_bits": 13}]),
+            ("code", 2, [{"code": 3}]),
+            ("inputs", 3, [{"inputs": 0}, {"inputs": 65535}]),
+            ("outputs", 4, [{"outputs": 0}, {"outputs": 24}, {"outputs": (1 << 18) + 16}]),
+            ("positions", 5, [{"positions": 0}, {"positions": 65528}]),
+            ("group", 6, [{"group": 0}, {"group": UNITS + 16 if UNITS > 16 else 8}, {"group": UNITS * (SLOTS + 1)}]),
+            (
+                "subsets",
+                7,
+                [{"subsets": 7}, few],
+            ),
+            ("beats", 8, [{"beats": 0}, {"beats": 1 << 27}]),
+        )
+        for name, cause, changes in bad:
+            for change in changes:
+                command = replace(placed.command, **change)
+                await self.fail(COMMAND, cause, [], commands=[astuple(command)] * 2)
+            coverage.hit("command refused", name)
+        await self.well_again()
+
+
+@pyuvm.test(timeout_time=2, timeout_unit="ms")
+class WrongLengths(Faults):
+    async def stimulus(self):
+        await self.load()
+        placed = self.placed[0]
+        work = [(placed, self.vector(placed))]
+        vector, pairs = vector_words(work[0][1], self.np_rng), pair_words(placed.linear.pairs, self.np_rng)
+
+        def early(words):
+            return [*words[:-2], (words[-2][0], 1)]
+
+        def late(words):
+            return [*words[:-1], (words[-1][0], 0), (1, 1)]
+
+        outside = [(pairs[0][0] & ~0xFFFF0000 | placed.linear.inputs << 16, pairs[0][1]), *pairs[1:]]
+        await self.fail(VECTOR, 1, work, vectors=early(vector))
+        coverage.hit("length", "vector early")
+        await self.well_again()
+        await self.fail(VECTOR, 2, work, vectors=late(vector))
+        coverage.hit("length", "vector late")
+        await self.fail(PAIRS, 1, work, pairs=early(pairs))
+        coverage.hit("length", "pairs early")
+        await self.fail(PAIRS, 2, work, pairs=late(pairs))
+        coverage.hit("length", "pairs late")
+        await self.fail(PAIRS, 3, work, pairs=outside)
+        coverage.hit("length", "pairs range")
+        await self.well_again()
+
+
+@pyuvm.test(timeout_time=2, timeout_unit="ms")
+class WrongPorts(Faults):
+    async def stimulus(self):
+        await self.load()
+        placed = self.placed[0]
+        work = [(placed, self.vector(placed))]
+        for s in range(SLICES):
+            address = self.address(s, placed.command.stream + 4)
+            self.dut.err_addr_i.value = address
+            self.dut.err_en_i.value = 1 << s
+            await self.fail(PORT, 1, work)  # SLVERR
+            assert self.where == (s, address), f"{self.where}, expected {s}, {address}"
+            self.dut.err_en_i.value = 0
+            await self.well_again()
+        coverage.hit("port", "answer")
+        self.dut.port_base_i.value = 8
+        await self.fail(PORT, 3, work)  # not a multiple of a beat
+        coverage.hit("port", "address")
+        self.dut.port_base_i.value = 4096
+        await self.well_again()
+
+
+@pyuvm.test(timeout_time=4, timeout_unit="ms")
+class WrongPackets(Faults):
+    def linears(self):
+        yield from super().linears()
+        # the jobs of all slices have the same length
+        yield random_linear(self.np_rng, 2 * SLICES * UNITS, 32, centroids=16, group=UNITS, runs=1, lanes=LANES), 1
+
+    async def stimulus(self):
+        placed, rounds = self.placed[0], self.placed[-1]
+        work = [(placed, self.vector(placed))]
+        first = 32 * placed.command.stream
+        blocks = len(placed.linear.pairs) // LANES // SLICES
+        s = SLICES - 1
+        head = placed.streams[s][0].tobytes()
+        bad = (
+            ("blocks", 1, 0, (int.from_bytes(head[:2], "little") + 1).to_bytes(2, "little")),
+            ("blocks", 1, 0, bytes(2)),
+            ("slots", 2, 2, bytes(2)),
+            ("slots", 2, 2, (SLOTS + 1).to_bytes(2, "little")),
+            ("code", 3, 4, bytes([7])),
+            ("output", 4, 8, bytes([16])),
+            ("run", 5, 32 + 2, bytes(2)),
+            ("run", 5, 32 + 2, (blocks + 9).to_bytes(2, "little")),
+            ("run", 5, 32, bytes([8])),
+            ("missing", 7, 0, bytes(32)),
+        )
+        for name, cause, at, text in bad:
+            await self.load({(s, first + at): text})
+            await self.fail(PACKET, cause, work)
+            address = self.address(s, placed.command.stream + at // 32)
+            assert self.where == (s, address), f"{name}: {self.where}, expected {(s, address)}"
+            coverage.hit("packet", name)
+        await self.load()
+        for name, cause, change in (
+            ("short", 6, {"beats": 1}),
+            ("short", 6, {"beats": 7}),
+            ("missing", 7, {"beats": rounds.command.beats // 2}),
+            ("more", 8, {"outputs": rounds.command.outputs // 2}),
+        ):
+            command = replace(rounds.command, **change)
+            await self.fail(PACKET, cause, [(rounds, self.vector(rounds))], commands=[astuple(command)])
+            coverage.hit("packet", name)
+        await self.well_again()
+
+
+@pyuvm.test(timeout_time=2, timeout_unit="ms")
+class InMidCommand(Faults):
+    """A reset or a clear at any time leaves nothing behind."""
+
+    async def stimulus(self):
+        await self.load()
+        for wait in (30, 130, 260, 420, 640):
+            for clear in (False, True):
+                self.env.sums.muted = self.env.scales.muted = True
+                tasks = self.start([(placed, self.vector(placed)) for placed in self.placed])
+                await self.cycles(wait)
+                await self.withdraw(tasks)
+                if clear:
+                    await self.restart()
+                else:
+                    await self.reset()
+                    self.env.sums.muted = self.env.scales.muted = False
+                await self.well_again()
+                coverage.hit("reset", "clear in mid command" if clear else "in mid command")

@@ -1,0 +1,67 @@
+"""linear_synth: random linears through packets, rows and lookups, several parameter sets, and a broken core."""
+
+import numpy as np
+import pytest
+
+from lutloom.dequant import dequant
+from lutloom.hardware import Hardware
+from lutloom.linear_synth import command, linear_synth, pack_streams
+from verif.lib import Mutation, SimulationFailed, base_seed, simulate
+from verif.linear_synth.linears import largest_linear, random_linear
+
+SMALL = {"MaxInputs": 256, "MaxPositions": 256, "MemBytes": 1 << 18}
+SETS = [
+    {},
+    {"Slices": 4, "Slots": 8, "Centroids": 32, "DrainW": 4, "BufferBeats": 128, **SMALL},
+    {"Slices": 1, "Lanes": 1, "Units": 64, "Slots": 4, **SMALL},
+]
+
+
+def run(name, parameters, **options):
+    return simulate("linear_synth", "verif.linear_synth.tb", name=name, target="sim", parameters=parameters, **options)
+
+
+@pytest.mark.parametrize("index", range(len(SETS)))
+def test_random_linears(index):
+    run(f"set{index}", SETS[index], seed=base_seed() + index)
+
+
+def test_broken_core_is_caught():
+    """The banks of the activations are never changed."""
+    broken = Mutation("rtl/linear_synth/linear_synth_gather.sv", "act_wr_q             <= !act_wr_q;", "")
+    with pytest.raises(SimulationFailed):
+        run("broken", SETS[2], mutation=broken)
+
+
+@pytest.mark.parametrize(
+    "parameters,message",
+    [
+        ({"Slices": 3}, "allowed: powers of two"),
+        ({"Lanes": 4}, "allowed: BeatW = 256"),
+        ({"Lanes": 8, "Units": 8}, "allowed: 1 and 64, 2 and 32, 4 and 16"),
+        ({"MaxPositions": 100}, "allowed: powers of two from 16"),
+        ({"DrainW": 16}, "allowed: Units/DrainW a power"),
+        ({"IndexBeats": 64}, "allowed: >= 96"),
+    ],
+    ids=lambda v: "-".join(f"{k}{n}" for k, n in v.items()) if isinstance(v, dict) else "",
+)
+def test_refused_parameters(parameters, message):
+    with pytest.raises(SimulationFailed, match=message):
+        run("refused", parameters, waves_on_failure=False)
+
+
+def test_linear_synth_is_the_linear():
+    """Golden: the core's two results, scaled, are the outputs of the linear."""
+    rng = np.random.default_rng(base_seed())
+    linear = random_linear(rng, 80, 40, group=64, residual=True)
+    x = rng.normal(0, 1, (3, 40)).astype(np.float32)
+    acc, scale = linear_synth(x, linear)
+    np.testing.assert_array_equal(dequant(acc, linear.out_scale, scale), linear(x))
+
+
+def test_command_names_the_streams():
+    linear = largest_linear(96, 64, 64)
+    streams = pack_streams(linear, 2, Hardware(slices=2))
+    found = command(linear, 2, 7, streams.shape[1])
+    assert (found.subsets, found.positions, found.stream, found.code) == (1, 32, 7, 0)
+    assert found.beats % 2 == 0
