@@ -42,7 +42,7 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 # --- use --------------------------------------------------------------------------------------------------------------
 .PHONY: demo sim synth lint test readme clean help
 
-demo: $(STAMP)-sim ## a decoder layer of the trained model through the RTL, against the golden model [PROMPT="..."]
+demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
 
 sim: $(STAMP)-sim ## run one core's testbench: CORE=<core> [PARAMS="Name=value ..."] [SEED=n]

@@ -1,4 +1,4 @@
-"""The command `generate`: text from a model, token by token, by the float model or the golden machine."""
+"""The command `generate`: text from a model, token by token: by the float model, the golden machine or the RTL."""
 
 import hashlib
 import importlib.metadata
@@ -19,13 +19,13 @@ from lutloom import models
 from lutloom.compiler import compile_model
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
-from lutloom.image import canonical_json
+from lutloom.image import Image, canonical_json
 from lutloom.machine import Machine
 from lutloom.models import Source
 from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE
 from lutloom.qwen3 import Qwen3
 
-ENGINES = ("golden", "float")
+ENGINES = ("golden", "float", "rtl")
 IMAGES = Path("build/images")
 MODEL_FOLDERS = (models.SHAKESPEARE.parent, Path("build/models"))
 DEFAULT_HARDWARE = "tiny"
@@ -120,7 +120,30 @@ def generate_command(
         config = machine.image.config
         tokenizer, ids = _encode(machine.tokenizer(), prompt, config["model"]["bos_token_id"], config["end_tokens"])
         generated = machine.generate(ids, tokens, temperature, seed)
+        if on == "rtl":
+            run = _rtl(machine.image, ids, tokens, temperature, seed)
+            generated = run.tokens()
     stream_text(generated, tokenizer, prompt, len(ids))
+    if on == "rtl" and run.cycles:
+        each = run.cycles[1:] or run.cycles
+        typer.echo(f"{sum(each) // len(each):,} cycles a token, {sum(run.cycles):,} in all", err=True)
+
+
+def _rtl(image: Image, ids: np.ndarray, tokens: int, temperature: float, seed: int):
+    """A run of the accelerator in the simulator, built if necessary. It lies beside this package in a clone."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / "verif" / "qwen3_accel").is_dir():
+        raise UserError(f"--on rtl: found no testbench in {root}, allowed within a clone of the repository")
+    sys.path.insert(0, str(root))
+    from verif.lib.runner import SimulationFailed
+    from verif.qwen3_accel.simulation import Run, build_simulation, configuration_of
+
+    with Console(stderr=True).status("building the accelerator with Verilator (once; minutes)"):
+        try:
+            build_simulation(configuration_of(image))
+        except SimulationFailed as failure:
+            raise UserError(f"--on rtl: {failure}") from None
+    return Run(image, ids.tolist(), tokens, temperature, seed)
 
 
 def _machine(source: Source | None, image: Path | None, quantized: Path | None, hardware: str | None) -> Machine:

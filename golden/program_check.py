@@ -57,7 +57,7 @@ def _rules(d: Descriptor, image: Image, hardware: Hardware, vocab: int, searched
     config = image.config
     stages = len(config["stages"])
     yield "stage", d.stage, f"below {stages}", d.stage < stages
-    for name, first, words in _spans(d):
+    for name, first, words in spans(d):
         room = vocab if name == "dst" and d.flags & LOGITS else config["frame_words"]
         yield name, f"{words} words from {first}", f"1.. words within {room}", words >= 1 and first + words <= room
     for name, address, size in _memory(d, config, vocab):
@@ -100,7 +100,7 @@ def _synth_rules(d: LinearSynth, image: Image, hardware: Hardware) -> Iterator[R
     yield "subsets", d.subsets, f"a power of two up to {hardware.slices}", power and d.subsets <= hardware.slices
 
 
-def _spans(d: Descriptor) -> Iterator[tuple[str, int, int]]:
+def spans(d: Descriptor) -> Iterator[tuple[str, int, int]]:
     """(field, first word, words) of every part of the frame, or of the logits, that the operation touches."""
     match d:
         case Embed():

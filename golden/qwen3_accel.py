@@ -1,7 +1,7 @@
 """qwen3_accel: the named configurations of the accelerator, and which images fit them.
 
-What it computes is the golden machine's business (`lutloom.machine`): the accelerator executes the same program from the
-same image and equals it in every bit.
+What it computes is the golden machine's business (`lutloom.machine`): the accelerator executes the same program from
+the same image and equals it in every bit.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
 from lutloom.hardware import Hardware
 from lutloom.image import Image, hardware_hash
-from lutloom.program import Attention, LinearSynth, LinearTable, RmsNorm, decode
+from lutloom.program import LOGITS, Attention, Descriptor, LinearSynth, LinearTable, RmsNorm, decode
+from lutloom.program_check import spans
 
 LANES = 16  # values of a line of the frame
 
@@ -61,9 +62,22 @@ class Configuration:
                     needs = {}
             for name, value in needs.items():
                 found[name] = max(found.get(name, 0), value)
+            self._check_lines(image, d)
         for name, value in found.items():
             if value > getattr(self, name):
                 raise UserError(f"{image.path}: {name}: found {value}, allowed up to {getattr(self, name)}")
+
+    def _check_lines(self, image: Image, d: Descriptor) -> None:
+        """Refuse what does not lie on whole lines of the frame, and groups that are not whole units."""
+        for name, first, words in spans(d):
+            logits = name == "dst" and d.flags & LOGITS
+            if first % LANES or (words % LANES and not logits):
+                stage = image.config["stages"][d.stage]
+                found = f"{words} words from {first}"
+                raise UserError(f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {LANES}")
+        if isinstance(d, LinearSynth) and d.group % self.hardware.units:
+            stage, allowed = image.config["stages"][d.stage], f"multiples of {self.hardware.units}"
+            raise UserError(f"{image.path}: {stage}: group: found {d.group}, allowed {allowed}")
 
 
 CONFIGURATIONS = {

@@ -1,8 +1,8 @@
-"""`make demo [PROMPT="..."]`: all seven linears of one decoder layer of the trained model, through the RTL.
+"""`make demo [PROMPT="..."]`: a prompt in, Shakespeare out, by the accelerator in RTL, the golden machine alongside.
 
-The float model runs up to each linear of the layer; what arrives there is rounded as the quantised model says and goes
-through hbm_streamer -> centroid_search -> row_gather (decode, the last token) or row_table (prefill, all tokens) ->
-lut2d in Verilator, from a memory image as it lies in HBM. Every accumulator bit is compared with the golden model.
+The trained model's image is compiled as for a card, the accelerator is built with Verilator, and the driver for cards
+generates the text, token by token. Every token is compared with the golden machine's, and of the prompt and the first
+two tokens every value that any operation computes, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,157 +11,126 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from tokenizers.decoders import DecodeStream
 
-from lutloom.checkpoint import load
-from lutloom.covq import quantize_activation
 from lutloom.errors import UserError
-from lutloom.linear_covq import build_image
-from lutloom.quantized_model import QuantizedModel
-from lutloom.qwen3 import Qwen3
+from lutloom.generate import cached_image
+from lutloom.hardware import configuration
+from lutloom.image import Image
+from lutloom.machine import Machine
 from verif.demo_figure import draw
-from verif.lib.paths import BUILD, RESULTS, ROOT
-from verif.lib.runner import SimulationFailed, simulate
+from verif.lib.paths import RESULTS, ROOT
+from verif.lib.runner import SimulationFailed
+from verif.qwen3_accel.simulation import Run, build_simulation, compare, configuration_of
 
 PROMPT = "ROMEO: But, soft! what light through yonder window breaks?"
-MODEL = ROOT / "models" / "shakespeare-qwen3"
-QUANTISED = ROOT / "models" / "shakespeare-qwen3-covq"
-FOLDER = BUILD / "demo"
-LAYER = 1
-MAX_TOKENS = 32  # of one command; longer sentences run in several
-UNITS, LANES = 32, 2
+MODEL = ROOT / "models" / "shakespeare-wvq-4"
+TOKENS = 32
+TRACED = 2  # new tokens of which every value is compared
 CLOCK_MHZ = 250  # for the times shown; an assumption, nobody synthesised this with Vivado
-
-
-def linear_inputs(model: Qwen3, tokens: np.ndarray, layer: int) -> dict[str, np.ndarray]:
-    """Input float32 [T, K] of each of the seven linears of `layer`, by name, in running order."""
-    inputs = {}
-    prefix = f"model.layers.{layer}."
-
-    def record(name, x):
-        if name.startswith(prefix):
-            inputs[name] = x.copy()
-
-    model.record = record
-    model.forward(tokens)
-    return inputs
-
-
-def prepare(prompt: str, layer: int) -> tuple[dict, np.ndarray]:
-    """Write job.json and vectors.npz into build/demo; returns (the job, tokens)."""
-    from tokenizers import Tokenizer
-
-    cfg, weights = load(MODEL)
-    quantised = QuantizedModel.load(QUANTISED)
-    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
-    tokens = np.array(tokenizer.encode(prompt).ids)
-    if not tokens.size:
-        raise UserError("--prompt: found no text; allowed: at least one character")
-    if tokens.size > cfg.max_position_embeddings:
-        raise UserError(f"--prompt: found {tokens.size} tokens; allowed: {cfg.max_position_embeddings}")
-    if not 0 <= layer < cfg.num_hidden_layers:
-        raise UserError(f"--layer: found {layer}; allowed: 0..{cfg.num_hidden_layers - 1}")
-    inputs = linear_inputs(Qwen3(cfg, weights), tokens, layer)
-    linears = {name: quantised.linears[name] for name in inputs}
-    image, placed = build_image(linears, quantised.inputs, units=UNITS, lanes=LANES)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    vectors = {p.input: quantize_activation(inputs[p.name], p.linear.a_exp, p.linear.pairs) for p in placed}
-    np.savez(FOLDER / "vectors.npz", **vectors)
-    job = {"layer": layer, "quantised": str(QUANTISED), "linears": list(linears), "max_tokens": MAX_TOKENS}
-    (FOLDER / "job.json").write_text(json.dumps(job))
-    return job | {"image_bytes": len(image), "ids": tokens.tolist()}, tokens
-
-
-def show(rows: list[dict], console: Console) -> None:
-    table = Table(title="one decoder layer, every linear, RTL against golden", title_justify="left")
-    for column in (
-        "linear",
-        "shape",
-        "mode",
-        "tokens",
-        "cycles",
-        "lookups/cycle",
-        "bytes read",
-        "port use",
-        "bits different",
-    ):
-        table.add_column(column, justify="left" if column in ("linear", "shape", "mode") else "right")
-    for i, row in enumerate(rows):
-        table.add_row(
-            row["linear"],
-            "x".join(map(str, row["shape"])),
-            row["mode"],
-            str(row["tokens"]),
-            f"{row['cycles']:,}",
-            f"{row['lookups_per_cycle']:.1f}",
-            f"{row['bytes']:,}",
-            f"{100 * row['port_utilisation']:.0f} %",
-            str(row["bits_different"]),
-            end_section=i + 1 < len(rows) and rows[i + 1]["mode"] != row["mode"],
-        )
-    console.print(table)
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__.splitlines()[0])
     parser.add_argument("--prompt", default=PROMPT)
-    parser.add_argument("--layer", type=int, default=LAYER)
+    parser.add_argument("--tokens", type=int, default=TOKENS)
     args = parser.parse_args(argv)
     console = Console(width=max(Console().width, 104))  # a file or a pipe counts as 80, too narrow for the table
-    began = time.monotonic()
-    steps = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:
-        with Progress(*steps, console=console, transient=True) as progress:
-            task = progress.add_task("float model up to every linear, memory image ...")
-            job, tokens = prepare(args.prompt, args.layer)
-            progress.update(
-                task, description=f"RTL in Verilator: 7 linears, decode and prefill of {tokens.size} tokens ..."
-            )
-            outcome = simulate(
-                "linear_covq",
-                "verif.linear_covq.demo_tb",
-                name="demo",
-                target="sim",
-                parameters={"MemBytes": -(-job["image_bytes"] // 65536) * 65536, "MaxTokens": MAX_TOKENS},
-                env={"DEMO": FOLDER},
-            )
-    except UserError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
-    except SimulationFailed as failed:
-        print(failed, file=sys.stderr)
-        return 1
-    rows = json.loads((Path(outcome.run_dir) / "rows.json").read_text())
-    different = sum(row["bits_different"] for row in rows)
-    cycles = {mode: sum(row["cycles"] for row in rows if row["mode"] == mode) for mode in ("decode", "prefill")}
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    figure = draw(rows, RESULTS / "demo.png")
-    result = {
-        "prompt": args.prompt,
-        "tokens": int(tokens.size),
-        "layer": args.layer,
-        "bits_different": different,
-        "bits_compared": sum(row["bits_compared"] for row in rows),
-        "cycles": cycles,
-        "seconds": round(time.monotonic() - began, 1),
-        "linears": rows,
+        return demo(args.prompt, args.tokens, console)
+    except (UserError, SimulationFailed) as error:
+        console.print(f"error: {error}", style="red", highlight=False, markup=False)
+        return 2 if isinstance(error, UserError) else 1
+
+
+def demo(prompt: str, count: int, console: Console) -> int:
+    """Everything; the exit code."""
+    began = time.monotonic()
+    image = Image.open(cached_image(MODEL, configuration("tiny")))
+    machine = Machine(image)
+    tokenizer = machine.tokenizer()
+    ids = tokenizer.encode(prompt).ids
+    if not ids:
+        raise UserError("PROMPT: found no text, allowed at least one character")
+    if count < 1 or len(ids) + count > machine.max_context:
+        raise UserError(f"PROMPT: found {len(ids)} tokens, allowed up to {machine.max_context - count}")
+    steps = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*steps, console=console, transient=True) as progress:
+        progress.add_task("building the accelerator with Verilator (once; a minute or two) ...")
+        build_simulation(configuration_of(image))
+    built = time.monotonic()
+    run = Run(image, ids, count, stop=False, trace=True, name="demo")
+    console.print(f"{MODEL.name}: {len(ids)} tokens of prompt, then {count} by the RTL:\n", highlight=False)
+    found = stream(run, tokenizer, prompt, console)
+    seconds = time.monotonic() - built
+    with console.status("comparing with the golden machine"):
+        golden = [int(token) for token in machine.generate(ids, count, stop=False)]
+        result = compare(run, TRACED)
+    decode = run.cycles[1:] or run.cycles
+    report = {
+        "prompt": prompt,
+        "prompt_tokens": len(ids),
+        "new_tokens": len(found),
+        "tokens_equal": sum(a == b for a, b in zip(found, golden, strict=False)),
+        "values_compared": result.values,
+        "bits_different": result.bits_different,
+        "cycles_per_token": round(sum(decode) / len(decode)),
+        "cycles": run.counters["cycles"],
+        "counters": run.counters,
+        "seconds": {"build": round(built - began, 1), "run": round(seconds, 1)},
     }
-    (RESULTS / "demo.json").write_text(json.dumps(result, indent=1) + "\n")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "demo.json").write_text(json.dumps(report, indent=1) + "\n")
+    figure = draw(report, RESULTS / "demo.png")
+    show(report, console)
     console.print(
-        f'"{args.prompt}": {tokens.size} tokens; layer {args.layer} of {MODEL.name}', style="bold", highlight=False
+        f"{report['tokens_equal']} of {len(golden)} tokens as golden; {result.bits_different} of "
+        f"{32 * result.values:,} bits different (all values of the prompt and {TRACED} tokens). Where the cycles went: "
+        f"{figure.relative_to(ROOT)}",
+        highlight=False,
     )
-    show(rows, console)
+    if result.first:
+        console.print(f"first difference: {result.first}", style="red")
+    return 0 if report["tokens_equal"] == len(golden) == len(found) and not result.bits_different else 1
+
+
+def stream(run: Run, tokenizer, prompt: str, console: Console) -> list[int]:
+    """Print the text as it comes; the tokens."""
+    decoder, found = DecodeStream(skip_special_tokens=True), []
+    with console.status("the RTL reads the prompt"):
+        tokens = run.tokens()
+        first = next(tokens, None)
+    sys.stdout.write(prompt)
+    token = first
+    while token is not None:
+        found.append(token)
+        sys.stdout.write(decoder.step(tokenizer, token) or "")
+        sys.stdout.flush()
+        token = next(tokens, None)
+    sys.stdout.write("\n\n")
+    return found
+
+
+def show(report: dict, console: Console) -> None:
+    """Cycles by unit."""
+    counters = report["counters"]
+    table = Table(title="where the cycles of the run went", title_justify="left")
+    for column in ("unit", "cycles", "share"):
+        table.add_column(column, justify="left" if column == "unit" else "right")
+    for unit, cycles in counters["busy"].items():
+        if cycles:
+            table.add_row(unit.replace("_", " "), f"{cycles:,}", f"{100 * cycles / counters['cycles']:.1f} %")
+    console.print(table)
+    per_token, seconds = report["cycles_per_token"], report["seconds"]
     console.print(
-        f"{different} of {result['bits_compared']:,} bits different; decode {cycles['decode']:,} cycles "
-        f"({cycles['decode'] / CLOCK_MHZ:.0f} us at an assumed {CLOCK_MHZ} MHz), prefill {cycles['prefill']:,} cycles; "
-        f"one slice, linears one after the other. Where the cycles went: {figure.relative_to(ROOT)}"
+        f"{per_token:,} cycles a token ({per_token / CLOCK_MHZ:.0f} us at an assumed {CLOCK_MHZ} MHz), two slices; "
+        f"simulated at {counters['cycles'] / seconds['run']:,.0f} cycles a second",
+        highlight=False,
     )
-    return 1 if different else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo's picture: where each linear's cycles went."""
+"""The demo's picture: where the cycles of a run went."""
 
 from __future__ import annotations
 
@@ -9,32 +9,23 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-KINDS = {
-    "lookup": ("index beats looked up", "#2a6f97"),
-    "row_write": ("writing rows", "#61a5c2"),
-    "result": ("results going out", "#a9d6e5"),
-    "row_wait": ("waiting for rows (search, row port)", "#f4a261"),
-    "index_wait": ("waiting for indices", "#e76f51"),
-    "other": ("windows, pipeline", "#999999"),
-}
+COLOURS = ("#2a6f97", "#61a5c2", "#a9d6e5", "#f4a261", "#e76f51", "#8ab17d", "#b5838d", "#6d6875", "#999999", "#cccccc")
 
 
-def draw(rows: list[dict], path: Path) -> Path:
-    """Write a stacked bar per linear, decode and prefill side by side, as a PNG at `path`."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    for axis, mode in zip(axes, ("decode", "prefill"), strict=True):
-        part = [row for row in rows if row["mode"] == mode]
-        names = [row["linear"].removesuffix("_proj") for row in part]
-        left = [0] * len(part)
-        for kind, (label, colour) in KINDS.items():
-            width = [row["breakdown"][kind] for row in part]
-            axis.barh(names, width, left=left, color=colour, label=label)
-            left = [a + b for a, b in zip(left, width, strict=True)]
-        axis.invert_yaxis()
-        axis.set_xlabel("cycles")
-        axis.set_title(f"{mode}, {part[0]['tokens']} token{'s' * (part[0]['tokens'] > 1)}" if part else mode)
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+def draw(report: dict, path: Path) -> Path:
+    """Write one stacked bar of the run's cycles by unit, and one of the bytes by class, as a PNG at `path`."""
+    counters = report["counters"]
+    figure, axes = plt.subplots(2, 1, figsize=(10, 3.6), layout="constrained")
+    for axis, parts, label in ((axes[0], counters["busy"], "cycles"), (axes[1], counters["bytes"], "bytes")):
+        left = 0
+        for colour, (name, value) in zip(COLOURS, parts.items(), strict=False):
+            if value:
+                axis.barh([""], [value], left=[left], color=colour, label=name.replace("_", " "))
+                left += value
+        axis.set_xlabel(f"{label}, {report['prompt_tokens']} tokens of prompt and {report['new_tokens']} new ones")
+        axis.spines[["top", "right", "left"]].set_visible(False)
+        axis.tick_params(left=False)
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8)
     figure.savefig(path, dpi=130)
     plt.close(figure)
     return path

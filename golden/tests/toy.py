@@ -31,9 +31,20 @@ KINDS = {
     "unfused": replace(WVQ_CFG, qk_norm=False, tie_word_embeddings=False),  # a Llama
     "covq": COVQ_CFG,
 }
+# For the accelerator: whole lines of 16 values, groups of whole 32 outputs; the vocabulary stays odd.
+ALIGNED_CFG = replace(
+    WVQ_CFG, hidden_size=64, intermediate_size=96, num_attention_heads=4, num_key_value_heads=2, head_dim=32,
+    max_position_embeddings=288,
+)  # fmt: skip
+ALIGNED_KINDS = {
+    "aligned": ALIGNED_CFG,
+    "aligned-short": replace(ALIGNED_CFG, num_hidden_layers=1, qk_norm=False, max_position_embeddings=24),
+    "aligned-covq": replace(ALIGNED_CFG, intermediate_size=272, max_position_embeddings=48),
+}
 FUSED = {"self_attn.qkv_proj": "qkv", "self_attn.o_proj": (), "mlp.gate_up_proj": ("gate", "up"), "mlp.down_proj": ()}
 # What the linears take in turn: centroids, act_bits, group. 40 and 96 divide none of the output counts.
 SETTINGS = ((16, 9, 512), (64, 12, 40), (32, 8, 96), (64, 9, 64), (16, 11, 33))
+ALIGNED_SETTINGS = ((16, 9, 512), (64, 12, 64), (32, 8, 96), (64, 9, 64), (16, 11, 32))
 
 
 @dataclass(frozen=True)
@@ -131,8 +142,9 @@ def parts_of(cfg: Qwen3Config, fused: bool) -> dict[str, tuple[str, ...]]:
 
 
 def build(folder: Path, kind: str, seed: int = 0) -> Toy:
-    """Write a model of KINDS: `folder`/float and `folder`/quantised."""
-    rng, cfg = np.random.default_rng(seed), KINDS[kind]
+    """Write a model of KINDS or ALIGNED_KINDS: `folder`/float and `folder`/quantised."""
+    rng, cfg = np.random.default_rng(seed), (KINDS | ALIGNED_KINDS)[kind]
+    settings = ALIGNED_SETTINGS if kind in ALIGNED_KINDS else SETTINGS
     source = folder / "float"
     tensors = {
         name: rng.normal(0, 0.05, shape) + (1 if name.endswith("norm.weight") else 0)
@@ -146,12 +158,12 @@ def build(folder: Path, kind: str, seed: int = 0) -> Toy:
     parts = parts_of(cfg, kind != "unfused")
     for n, (name, names) in enumerate(parts.items()):
         outputs, width = sum(sizes[part][0] for part in names), sizes[names[0]][1]
-        if kind == "covq" and name != "lm_head":
+        if kind.endswith("covq") and name != "lm_head":
             inputs[name] = name.replace("_proj", "_input")
             shared[inputs[name]] = random_covq_input(rng, width)
             linears[name] = random_covq(rng, outputs, shared[inputs[name]])
         else:
-            linears[name] = random_wvq(rng, outputs, width, *SETTINGS[n % len(SETTINGS)], residual=n % 2 == 1)
+            linears[name] = random_wvq(rng, outputs, width, *settings[n % len(settings)], residual=n % 2 == 1)
     norms = {"model.norm.weight": rng.uniform(0.5, 1.5, cfg.hidden_size).astype(np.float32)}
     model = QuantizedModel(linears, norms, str(source), models.resolve(source).sha256, parts, inputs)
     model.save(folder / "quantised")

@@ -24,6 +24,7 @@ module accel_core
     parameter int unsigned QHeads = 4,
     parameter int unsigned StreamBeats = 512,
     parameter int unsigned TablePositions = 512,
+    parameter bit ClockGates = 1'b0,
     localparam int unsigned Ports = Slices + 6
 ) (
     input  logic                            clk_i,
@@ -91,6 +92,23 @@ module accel_core
     end
   end
 
+  // ---- clocks of engines that rest between their operations ---------------------------------------------------------------
+  logic attention_busy, norm_clk, rope_clk, swiglu_clk, attention_clk, covq_clk, dequant_clk, sampler_clk, table_cmd;
+  op_e unit;
+  wire wake = !core_rst_n || clearing;
+  wire is_norm = unit == OpRmsNorm, is_rope = unit == OpRope, is_synth = unit == OpLinearSynth, is_table = unit == OpLinearTable;
+  wire is_attention = unit == OpAttention, is_swiglu = unit == OpSwiglu, is_embed = unit == OpEmbed;
+  wire is_linear = is_synth || is_table;
+  accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || is_norm), .clk_o(norm_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || is_rope), .clk_o(rope_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_swiglu_clk (.clk_i, .enable_i(wake || is_swiglu), .clk_o(swiglu_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_attention_clk (
+      .clk_i, .enable_i(wake || is_attention || attention_busy), .clk_o(attention_clk)  // writes go on after the result
+  );
+  accel_clock_gate #(.Use(ClockGates)) u_covq_clk (.clk_i, .enable_i(wake || table_cmd || !table_idle), .clk_o(covq_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_dequant_clk (.clk_i, .enable_i(wake || is_linear), .clk_o(dequant_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_sampler_clk (.clk_i, .enable_i(wake || is_synth || unit == OpSample), .clk_o(sampler_clk));
+
   // ---- sequencer -------------------------------------------------------------------------------------------------------
   logic error_q, done;
   logic [2:0] ended_by;
@@ -126,7 +144,7 @@ module accel_core
 
   descriptor_t fetched, issued, queued, op;
   logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;
-  logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd, table_cmd_ready;
+  logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd_ready;
   accel_fetch u_fetch (
       .clk_i, .rst_ni(core_rst_n), .program_i(run_i.image + {26'b0, run_i.program_unit, 6'b0}), .start_i(pass_start), .idle_o(fetch_idle),
       .error_o(fetch_error), .m_read_o(read[1]), .m_read_valid_o(read_valid[1]), .m_read_ready_i(read_ready[1]),
@@ -148,7 +166,6 @@ module accel_core
       .m_data_o(queued), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(queue_level)
   );
 
-  op_e unit;
   logic op_start, write_valid, write_done, rope_cmd, rope_cmd_ready, attention_cmd, attention_cmd_ready;
   logic vector_cmd, vector_cmd_ready, sampler_cmd, sampler_cmd_ready, logits_done, token_done;
   logic [1:0][LineW-1:0] read_line, read_lines, read_vector;
@@ -203,9 +220,6 @@ module accel_core
       .m_axis_tvalid(from_valid), .m_axis_tready(from_ready), .s_axis_tdata(into), .s_axis_tvalid(into_valid),
       .s_axis_tready(into_ready)
   );
-  wire is_norm = unit == OpRmsNorm, is_rope = unit == OpRope, is_synth = unit == OpLinearSynth, is_table = unit == OpLinearTable;
-  wire is_attention = unit == OpAttention, is_swiglu = unit == OpSwiglu, is_embed = unit == OpEmbed;
-  wire is_linear = is_synth || is_table;
   wire logits = flag(op, FlagLogits);
   logic second_q;  // attention: keys are through, values follow
   logic norm_reuse_q;
@@ -252,7 +266,7 @@ module accel_core
   assign embed_read = read_valid[2] && read_ready[2];
 
   rms_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
-      .clk_i, .rst_ni(core_rst_n), .inv_n_i(op[7]), .eps_i(op[6]), .reuse_gain_i(norm_reuse_q),
+      .clk_i(norm_clk), .rst_ni(core_rst_n), .inv_n_i(op[7]), .eps_i(op[6]), .reuse_gain_i(norm_reuse_q),
       .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_norm && from_valid[0]), .s_axis_tready(norm_ready),
       .s_axis_gain_tdata(constant), .s_axis_gain_tlast(constant_last), .s_axis_gain_tvalid(is_norm && constant_valid),
       .s_axis_gain_tready(norm_gain_ready),
@@ -260,7 +274,7 @@ module accel_core
       .error_o(norm_error)
   );
   rope #(.Lanes(Lanes), .MaxHeadDim(MaxHeadDim)) u_rope (
-      .clk_i, .rst_ni(core_rst_n), .s_cmd_head_dim(op[3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[4][15:0]),
+      .clk_i(rope_clk), .rst_ni(core_rst_n), .s_cmd_head_dim(op[3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[4][15:0]),
       .s_cmd_tvalid(rope_cmd), .s_cmd_tready(rope_cmd_ready),
       .s_axis_row_tdata(constant), .s_axis_row_tlast(constant_last), .s_axis_row_tvalid(is_rope && constant_valid),
       .s_axis_row_tready(rope_row_ready),
@@ -269,7 +283,7 @@ module accel_core
       .error_o(rope_error)
   );
   swiglu #(.Lanes(Lanes)) u_swiglu (
-      .clk_i, .rst_ni(core_rst_n),
+      .clk_i(swiglu_clk), .rst_ni(core_rst_n),
       .s_axis_gate_tdata(from[0]), .s_axis_gate_tlast(from_last[0]), .s_axis_gate_tvalid(is_swiglu && from_valid[0]),
       .s_axis_gate_tready(gate_ready),
       .s_axis_up_tdata(from[1]), .s_axis_up_tlast(from_last[1]), .s_axis_up_tvalid(is_swiglu && from_valid[1]),
@@ -278,12 +292,12 @@ module accel_core
       .error_o(swiglu_error)
   );
 
-  logic attention_busy, attention_error;
+  logic attention_error;
   attention_pkg::fault_e attention_fault;
   logic [3:0] attention_cause;
   logic [63:0] attention_addr;
   attention #(.QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_attention (
-      .clk_i, .rst_ni, .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
+      .clk_i(attention_clk), .rst_ni, .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
       .s_cmd_cache_k(run_i.image + {26'b0, op[7], 6'b0}), .s_cmd_cache_v(run_i.image + {26'b0, op[8], 6'b0}),
       .s_cmd_heads(op[5][7:0]), .s_cmd_kv_heads(op[5][23:16]), .s_cmd_head_dim(op[6][9:0]), .s_cmd_scale(op[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
@@ -369,7 +383,7 @@ module accel_core
   linear_covq #(
       .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions)
   ) u_covq (
-      .clk_i, .rst_ni, .s_cmd_table(table_mode), .s_cmd_search(flag(issued, FlagSearch)), .s_cmd_k_code(2'd0),
+      .clk_i(covq_clk), .rst_ni, .s_cmd_table(table_mode), .s_cmd_search(flag(issued, FlagSearch)), .s_cmd_k_code(2'd0),
       .s_cmd_c_code(2'd2), .s_cmd_positions(issued[12][31:16]), .s_cmd_tokens(16'd1),
       .s_cmd_slots(8'((issued[13][15:0] + 16'd31) >> 5)),
       .s_cmd_cb_addr(run_i.image + {26'b0, issued[6], 6'b0}), .s_cmd_packet_addr(run_i.image + {26'b0, issued[7], 6'b0}),
@@ -391,7 +405,7 @@ module accel_core
   );
 
   dequant #(.Lanes(Lanes)) u_dequant (
-      .clk_i, .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op, FlagResidual)),
+      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op, FlagResidual)),
       .s_axis_tdata(is_synth ? synth_acc : table_acc), .s_axis_tlast(is_synth ? synth_acc_last : table_acc_last),
       .s_axis_tvalid(is_synth ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
       .s_axis_scale_tdata(constant), .s_axis_scale_tvalid(is_linear && constant_valid), .s_axis_scale_tready(scale_ready),
@@ -410,7 +424,7 @@ module accel_core
   assign logits_done = logits_here && logits_ready && linear_last;
   assign token_ready_q = token_ready && unit == OpSample;
   sampler #(.Lanes(Lanes), .IdW(TokenW)) u_sampler (
-      .clk_i, .rst_ni(core_rst_n), .s_cmd_noise(run_i.noise), .s_cmd_inv_temp(run_i.inv_temp), .s_cmd_seed(run_i.seed),
+      .clk_i(sampler_clk), .rst_ni(core_rst_n), .s_cmd_noise(run_i.noise), .s_cmd_inv_temp(run_i.inv_temp), .s_cmd_seed(run_i.seed),
       .s_cmd_step(produced), .s_cmd_tvalid(sampler_cmd), .s_cmd_tready(sampler_cmd_ready),
       .s_axis_tdata(linear), .s_axis_tkeep((linear_last && tail != '0) ? Lanes'((32'd1 << tail) - 32'd1) : '1),
       .s_axis_tlast(linear_last), .s_axis_tvalid(logits_here), .s_axis_tready(logits_ready),

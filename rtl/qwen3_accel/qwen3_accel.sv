@@ -21,6 +21,7 @@
 //   QHeads          most query heads of a key/value head
 //   StreamBeats     beats that each weight stream runs ahead
 //   TablePositions  positions of a co-quantised linear's table that fit on chip
+//   ClockGates      1: engines that rest have no clock, see accel_clock_gate
 //   RingDepth       tokens of the rings
 //   HardwareHash    of the parameters that an image depends on, see docs/image.md
 module qwen3_accel
@@ -35,6 +36,7 @@ module qwen3_accel
     parameter int unsigned QHeads = 4,
     parameter int unsigned StreamBeats = 512,
     parameter int unsigned TablePositions = 512,
+    parameter bit ClockGates = 1'b0,
     parameter int unsigned RingDepth = 4096,
     parameter logic [63:0] HardwareHash = 64'd0,
     localparam int unsigned Ports = Slices + 6
@@ -114,7 +116,7 @@ module qwen3_accel
   );
   accel_core #(
       .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
-      .MaxHeadDim(MaxHeadDim), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions)
+      .MaxHeadDim(MaxHeadDim), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions), .ClockGates(ClockGates)
   ) u_core (
       .clk_i, .rst_ni, .hash_i(HardwareHash), .run_i(run), .status_o(status),
       .s_prompt_tdata(prompt), .s_prompt_tvalid(prompt_valid), .s_prompt_tready(prompt_ready),

@@ -135,12 +135,17 @@ def build(
             *("-Mdir", str(folder / "obj"), "-o", str(exe), "--top-module", toplevel),
             *("--x-initial", "unique", "--timescale", "1ns/1ps", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
             *("-Werror-USERERROR", "-Werror-USERFATAL"),  # the RTL's own parameter checks
-            *("-CFLAGS", optimise, "-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
+            *("-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
             *(["--trace-vcd", "--trace-structs"] if waves else []),
             *(f"-G{name}={value}" for name, value in parameters.items()),
             str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"),
             *(str(path) for path in [public, *files.waivers, *sources]),
         ]
+        hierarchical = any("hier_block" in path.read_text() for path in files.waivers)
+        if hierarchical:
+            command += ["--hierarchical", "--output-groups", "0"]
+        make = ["make", "-j", "2", "-C", "obj", "-f", "Vtop_hier.mk" if hierarchical else "Vtop.mk"]
+        make += [f"OPT_FAST={optimise}", f"OPT_GLOBAL={optimise}"]  # what runs once stays at -O0
         runtime = _runtime_objects(waves, optimise)
         log = folder / "build.log"
         with log.open("w") as out:
@@ -149,7 +154,7 @@ def build(
             if not failed:
                 if runtime.exists():  # after Verilator: the objects must be newer than the makefile
                     shutil.copytree(runtime, folder / "obj", dirs_exist_ok=True, copy_function=shutil.copyfile)
-                failed = subprocess.run(["make", "-j", "2", "-C", "obj", "-f", "Vtop.mk"], **tool).returncode
+                failed = subprocess.run(make, **tool).returncode
         if failed:
             lines = log.read_text().splitlines()
             refused = [line for line in lines if "allowed:" in line and "%Error" in line]
