@@ -12,7 +12,7 @@ module tb_linear_synth
     parameter int unsigned BufferBeats = 512,
     parameter int unsigned IndexBeats = 512,
     parameter int unsigned DrainW = 2,
-    parameter int unsigned MemBytes = 1048576
+    parameter int unsigned MemBytes = 2097152
 ) (
     input  logic                    clk_i,
     input  logic                    rst_ni,

@@ -12,7 +12,7 @@ from verif.linear_synth.linears import largest_linear, random_linear
 SMALL = {"MaxInputs": 256, "MaxPositions": 256, "MemBytes": 1 << 18}
 SETS = [
     {},
-    {"Slices": 4, "Slots": 8, "Centroids": 32, "DrainW": 4, "BufferBeats": 128, **SMALL},
+    {"Slices": 4, "Slots": 8, "Centroids": 32, "DrainW": 4, "BufferBeats": 128, "IndexBeats": 24, **SMALL},
     {"Slices": 1, "Lanes": 1, "Units": 64, "Slots": 4, **SMALL},
 ]
 
