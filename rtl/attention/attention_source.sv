@@ -32,14 +32,15 @@ module attention_source
   // Counted down, so that every decision is a register.
   logic active_q, own_q, at_zero_q, last_head_q;  // own_q: no position from memory is left; at_zero_q: there never was one
   logic [PositionW-1:0] left_q, position_q;  // positions from memory still to go in this head; in every head
-  logic [4:0] beat_q, beats_q, top_q;
+  logic [4:0] beat_q, beats_q, top_q;  // behind this one; of a position; the same less one
+  logic end_q, one_q;  // beat_q is 0; a position has one beat
   logic [7:0] heads_q;  // behind this one
 
   wire move = m_valid_o && m_ready_i;
   assign s_job_ready_o = !active_q;
   assign m_data_o = own_q ? own_data_i : read_data_i;
   assign m_beats_o = beats_q;
-  assign m_end_o = beat_q == top_q;
+  assign m_end_o = end_q;
   assign m_last_o = own_q;
   assign m_valid_o = active_q && (own_q ? own_valid_i : read_valid_i);
   assign read_ready_o = active_q && !own_q && m_ready_i;
@@ -51,13 +52,16 @@ module attention_source
       position_q  <= s_job_i.position;
       own_q       <= s_job_i.position == '0;
       at_zero_q   <= s_job_i.position == '0;
-      beat_q      <= '0;
+      beat_q      <= s_job_i.beats - 5'd1;
+      end_q       <= s_job_i.beats == 5'd1;
+      one_q       <= s_job_i.beats == 5'd1;
       beats_q     <= s_job_i.beats;
       top_q       <= s_job_i.beats - 5'd1;
       heads_q     <= s_job_i.kv_heads - 8'd1;
       last_head_q <= s_job_i.kv_heads == 8'd1;
     end else if (move) begin
-      beat_q <= m_end_o ? '0 : beat_q + 5'd1;
+      beat_q <= end_q ? top_q : beat_q - 5'd1;
+      end_q  <= end_q ? one_q : beat_q == 5'd1;
       if (m_end_o) begin
         left_q <= own_q ? position_q : left_q - PositionW'(1);
         own_q  <= own_q ? at_zero_q : left_q == PositionW'(1);
