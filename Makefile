@@ -9,6 +9,7 @@ STAMP := $(VENV)/.stamp
 CORE ?=
 PARAMS ?=
 SEED ?= 1
+SMOLLM2 ?= build/models/smollm2-wvq-4.5
 export LUTLOOM_SEED := $(SEED)
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
@@ -40,10 +41,16 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
-.PHONY: demo sim synth lint test readme clean help
+.PHONY: demo demo-smollm2 sim synth lint test readme clean help
 
 demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
+
+demo-smollm2: $(STAMP)-sim ## SmolLM2-135M, all 30 layers, in RTL: four tokens [PROMPT="..."]
+	@test -e $(SMOLLM2)/quantize.json || { $(MAKE) setup-train && .venv/bin/lutloom quantize --model smollm2 \
+	  --out $(SMOLLM2) --budget 4.5 --contexts 32 --steps 0 --no-evaluate; }
+	@$(PY) -m verif.demo --quantized $(SMOLLM2) --hardware small --tokens 4 --name demo-smollm2 \
+	  --prompt "$(if $(PROMPT),$(PROMPT),The capital of France is)"
 
 sim: $(STAMP)-sim ## run one core's testbench: CORE=<core> [PARAMS="Name=value ..."] [SEED=n]
 	@$(PY) -m verif.lib.sim "$(CORE)" $(PARAMS)

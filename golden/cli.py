@@ -22,6 +22,7 @@ COMMAND_MODULES = (
     "lutloom.compiler",
     "lutloom.image",
     "lutloom.doctor",
+    "lutloom.perf",
 )
 
 

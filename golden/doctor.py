@@ -5,7 +5,7 @@ activations, so errors of the stages before do not count. The *accumulated error
 An error is the L2 norm of the difference over that of the float values; what a linear adds to the residual is compared
 without the residual. A stage is off when it is not finite or when its local error exceeds the limit of `limits`.
 
-Against a trace (an .npz of stage -> float32 values, for instance of a simulation) everything is compared bit for bit.
+Against a trace (an .npz of stage -> float32 values) or the RTL in the simulator everything is compared bit for bit.
 """
 
 import io
@@ -32,6 +32,7 @@ from lutloom.machine import Machine
 from lutloom.program import UNIT, LinearSynth
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3
+from lutloom.rtl import rtl_trace
 
 PROMPT = "ROMEO: But, soft! what light through yonder window breaks? It is the east, and Juliet is the sun."
 TOKENS = "tokens"  # the key of a trace that holds the prompt; all others are stages
@@ -338,6 +339,7 @@ def doctor_command(
     model: Annotated[str | None, typer.Option(help="The float model; default the one the image names.")] = None,
     prompt: Annotated[str | None, typer.Option(help="Text to run; only what it touches is examined.")] = None,
     against: Annotated[Path | None, typer.Option(help="Compare with this trace (.npz) bit for bit instead.")] = None,
+    rtl: Annotated[bool, typer.Option("--rtl", help="Compare with the accelerator's RTL bit for bit instead.")] = False,
     quantized: Annotated[
         Path | None, typer.Option(help="Folder of the quantised model: compare with it instead of the float model.")
     ] = None,
@@ -349,12 +351,17 @@ def doctor_command(
     picture: Annotated[Path | None, typer.Option(help="Picture; default build/doctor/<image>.png")] = None,
 ) -> None:
     """Name the first stage of an image that is off. Exit code 0: none is, 1: one is, 2: bad input."""
+    if rtl and against is not None:
+        raise UserError("--rtl and --against: found both, allowed one of them")
     machine = Machine(Image.open(image))
     other = load_trace(against) if against is not None else None
     tokens = choose_tokens(machine, prompt, other, against)
     if save is not None:
         _make_folder(save)
         save_trace(save, tokens, golden_trace(machine, tokens))
+    if rtl:
+        sizes = {stage: values.shape[1] for stage, values in golden_trace(machine, tokens).items()}
+        other, against = rtl_trace(machine.image, tokens, sizes), Path("rtl")
     if other is not None:
         healthy = _report_bits(machine, tokens, other, against, json_file)
     else:

@@ -24,6 +24,7 @@ from lutloom.machine import Machine
 from lutloom.models import Source
 from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE
 from lutloom.qwen3 import Qwen3
+from lutloom.rtl import simulation
 
 ENGINES = ("golden", "float", "rtl")
 IMAGES = Path("build/images")
@@ -130,20 +131,8 @@ def generate_command(
 
 
 def _rtl(image: Image, ids: np.ndarray, tokens: int, temperature: float, seed: int):
-    """A run of the accelerator in the simulator, built if necessary. It lies beside this package in a clone."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / "verif" / "qwen3_accel").is_dir():
-        raise UserError(f"--on rtl: found no testbench in {root}, allowed within a clone of the repository")
-    sys.path.insert(0, str(root))
-    from verif.lib.runner import SimulationFailed
-    from verif.qwen3_accel.simulation import Run, build_simulation, configuration_of
-
-    with Console(stderr=True).status("building the accelerator with Verilator (once; minutes)"):
-        try:
-            build_simulation(configuration_of(image))
-        except SimulationFailed as failure:
-            raise UserError(f"--on rtl: {failure}") from None
-    return Run(image, ids.tolist(), tokens, temperature, seed)
+    """A run of the accelerator in the simulator."""
+    return simulation(image).Run(image, ids.tolist(), tokens, temperature, seed)
 
 
 def _machine(source: Source | None, image: Path | None, quantized: Path | None, hardware: str | None) -> Machine:

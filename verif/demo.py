@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -19,7 +20,7 @@ from tokenizers.decoders import DecodeStream
 
 from lutloom.errors import UserError
 from lutloom.generate import cached_image
-from lutloom.hardware import configuration
+from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
 from verif.demo_figure import draw
@@ -38,19 +39,22 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__.splitlines()[0])
     parser.add_argument("--prompt", default=PROMPT)
     parser.add_argument("--tokens", type=int, default=TOKENS)
+    parser.add_argument("--quantized", type=Path, default=MODEL, help="folder of a quantised model")
+    parser.add_argument("--hardware", default="tiny", help=f"configuration: {', '.join(CONFIGURATIONS)}")
+    parser.add_argument("--name", default="demo", help="of the results in build/results")
     args = parser.parse_args(argv)
     console = Console(width=max(Console().width, 104))  # a file or a pipe counts as 80, too narrow for the table
     try:
-        return demo(args.prompt, args.tokens, console)
+        return demo(args, console)
     except (UserError, SimulationFailed) as error:
         console.print(f"error: {error}", style="red", highlight=False, markup=False)
         return 2 if isinstance(error, UserError) else 1
 
 
-def demo(prompt: str, count: int, console: Console) -> int:
+def demo(args: argparse.Namespace, console: Console) -> int:
     """Everything; the exit code."""
-    began = time.monotonic()
-    image = Image.open(cached_image(MODEL, configuration("tiny")))
+    prompt, count, began = args.prompt, args.tokens, time.monotonic()
+    image = Image.open(cached_image(args.quantized, configuration(args.hardware)))
     machine = Machine(image)
     tokenizer = machine.tokenizer()
     ids = tokenizer.encode(prompt).ids
@@ -63,8 +67,8 @@ def demo(prompt: str, count: int, console: Console) -> int:
         progress.add_task("building the accelerator with Verilator (once; a minute or two) ...")
         build_simulation(configuration_of(image))
     built = time.monotonic()
-    run = Run(image, ids, count, stop=False, trace=True, name="demo")
-    console.print(f"{MODEL.name}: {len(ids)} tokens of prompt, then {count} by the RTL:\n", highlight=False)
+    run = Run(image, ids, count, stop=False, trace=True, name=args.name)
+    console.print(f"{args.quantized.name}: {len(ids)} tokens of prompt, then {count} by the RTL:\n", highlight=False)
     found = stream(run, tokenizer, prompt, console)
     seconds = time.monotonic() - built
     with console.status("comparing with the golden machine"):
@@ -72,6 +76,8 @@ def demo(prompt: str, count: int, console: Console) -> int:
         result = compare(run, TRACED)
     decode = run.cycles[1:] or run.cycles
     report = {
+        "model": args.quantized.name,
+        "slices": machine.hardware.slices,
         "prompt": prompt,
         "prompt_tokens": len(ids),
         "new_tokens": len(found),
@@ -84,8 +90,8 @@ def demo(prompt: str, count: int, console: Console) -> int:
         "seconds": {"build": round(built - began, 1), "run": round(seconds, 1)},
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "demo.json").write_text(json.dumps(report, indent=1) + "\n")
-    figure = draw(report, RESULTS / "demo.png")
+    (RESULTS / f"{args.name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    figure = draw(report, RESULTS / f"{args.name}.png")
     show(report, console)
     console.print(
         f"{report['tokens_equal']} of {len(golden)} tokens as golden; {result.bits_different} of "
@@ -127,7 +133,8 @@ def show(report: dict, console: Console) -> None:
     console.print(table)
     per_token, seconds = report["cycles_per_token"], report["seconds"]
     console.print(
-        f"{per_token:,} cycles a token ({per_token / CLOCK_MHZ:.0f} us at an assumed {CLOCK_MHZ} MHz), two slices; "
+        f"{per_token:,} cycles a token ({per_token / CLOCK_MHZ:.0f} us at an assumed {CLOCK_MHZ} MHz), "
+        f"{report['slices']} slices; "
         f"simulated at {counters['cycles'] / seconds['run']:,.0f} cycles a second",
         highlight=False,
     )

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from verif.lib.runner import SimulationFailed, build, simulate
 
 RECORD = np.dtype([("stage", "<u4"), ("line", "<f4", 16)])  # of a trace
 POLL = 0.05  # seconds
+PASS_BEGINS, PASS_ENDS = 16, 17  # in a timeline
 LAST_STAGES = ("model.norm", "lm_head")  # of a prompt's tokens only the last runs them
 
 
@@ -72,7 +73,7 @@ class Run:
                 fields | {"image": str(Path(self.image.path).resolve()), "prompt": prompt, "result": str(result)}
             )
         )
-        for file in (result, trace):
+        for file in (result, trace, trace.with_suffix(".bin.timeline")):
             file.unlink(missing_ok=True)
         failures: list[SimulationFailed] = []
 
@@ -113,6 +114,23 @@ class Run:
             if not alive:
                 return
             time.sleep(POLL)
+
+    def operations(self) -> list[dict]:
+        """Of a traced run's last pass: stage, first cycle of the pass, cycles, lines moving, waiting for constants.
+
+        "control" is what lies between two operations. The cycles add up to the pass.
+        """
+        records = np.fromfile(self.folder / "trace.bin.timeline", "<i4").reshape(-1, 5)
+        begin = np.flatnonzero(records[:, 0] == PASS_BEGINS)[-1]
+        records = records[begin : begin + 1 + np.flatnonzero(records[begin:, 0] == PASS_ENDS)[0]]
+        names, start, found = self.image.config["stages"], int(records[0, 2]), []
+        for (unit, stage, first, _, _), (*_, last, moving, memory) in pairwise(records.tolist()):
+            if last > first:
+                name = names[stage] if 0 < unit < PASS_BEGINS else "control"
+                found.append(
+                    {"stage": name, "first": first - start, "cycles": last - first, "moving": moving, "memory": memory}
+                )
+        return found
 
     def stages(self) -> Iterator[tuple[str, np.ndarray]]:
         """(stage, lines float32 [n, 16]) of every operation, in the order in which the accelerator ran them."""

@@ -1,7 +1,8 @@
 // tb_qwen3_accel: the accelerator with an axi_memory behind every port and a trace of everything that is computed. Simulation only.
 //
-// Trace: with +accel_trace=<path> every line written to the frame and every line of logits goes to that file: the descriptor's stage
-//        (uint32), then 16 words.
+// Trace:    with +accel_trace=<path> every line written to the frame and every line of logits goes to that file: the descriptor's stage
+//           (uint32), then 16 words.
+// Timeline: with the trace, <path>.timeline has a record whenever the unit at work changes: what accel_trace.cpp says.
 module tb_qwen3_accel
   import accel_pkg::*;
 #(
@@ -91,6 +92,7 @@ module tb_qwen3_accel
   // ---- trace ---------------------------------------------------------------------------------------------------------------
   import "DPI-C" function int accel_trace_open(input string path);
   import "DPI-C" function void accel_trace_line(input int stage, input bit [511:0] data);
+  import "DPI-C" function void accel_trace_unit(input int unit, input int stage, input int cycle, input int moving, input int memory);
   logic traced;
   string path;
   initial begin
@@ -100,7 +102,26 @@ module tb_qwen3_accel
       traced = 1'b1;
     end
   end
+  int cycle_q, moving_q, memory_q;
+  op_e unit_q;
   always @(posedge clk_i) begin
+    cycle_q <= cycle_q + 1;
+    if (!rst_ni) begin
+      cycle_q  <= 0;
+      moving_q <= 0;
+      memory_q <= 0;
+      unit_q   <= OpNone;
+    end else if (traced) begin
+      unit_q <= u_dut.u_core.unit;
+      moving_q <= moving_q + int'(u_dut.u_core.moved_q);
+      memory_q <= memory_q + int'(u_dut.u_core.status_o.stall_memory);
+      if (u_dut.u_core.unit != unit_q || u_dut.u_core.pass_start || u_dut.u_core.pass_end) begin
+        moving_q <= int'(u_dut.u_core.moved_q);
+        memory_q <= int'(u_dut.u_core.status_o.stall_memory);
+        accel_trace_unit(u_dut.u_core.pass_start ? 16 : u_dut.u_core.pass_end ? 17 : int'(u_dut.u_core.unit),
+                         {16'b0, u_dut.u_core.op[0][31:16]}, cycle_q, moving_q, memory_q);
+      end
+    end
     if (traced && rst_ni) begin
       if (u_dut.u_core.into_valid && u_dut.u_core.into_ready)
         accel_trace_line({16'b0, u_dut.u_core.op[0][31:16]}, u_dut.u_core.into);
