@@ -18,7 +18,7 @@ LANES = 16  # values of a line of the frame
 
 @dataclass(frozen=True)
 class Configuration:
-    """Parameters of the RTL beside those that an image depends on. Names as in qwen3_accel.sv, in snake case."""
+    """Parameters of the RTL beside those that an image depends on, as in qwen3_accel_pkg.sv."""
 
     hardware: Hardware
     frame_lines: int  # lines of 16 activations on chip
@@ -31,19 +31,9 @@ class Configuration:
     stream_beats: int = 512  # that each weight stream runs ahead
 
     def parameters(self) -> dict[str, int | str]:
-        """The RTL's parameters by name."""
-        return {
-            "Slices": self.hardware.slices,
-            "FrameLines": self.frame_lines,
-            "MaxInputs": self.max_inputs,
-            "MaxPositions": self.max_positions,
-            "MaxHidden": self.max_hidden,
-            "MaxHeadDim": self.max_head_dim,
-            "QHeads": self.q_heads,
-            "TablePositions": self.table_positions,
-            "StreamBeats": self.stream_beats,
-            "HardwareHash": f"64'h{hardware_hash(self.hardware.dict()):016x}",
-        }
+        """What the RTL has to be built with: the number of the configuration and the hash of its hardware."""
+        number = next(n for n, configuration in enumerate(CONFIGURATIONS.values()) if configuration is self)
+        return {"Configuration": number, "HardwareHash": f"64'h{hardware_hash(self.hardware.dict()):016x}"}
 
     def check(self, image: Image) -> None:
         """Refuse an image that this configuration cannot run. UserError names the parameter."""

@@ -124,6 +124,7 @@ module accel_core
   logic [BeatW-1:0] beat;
   logic beat_last, header_beat, program_beat, program_room, embed_beat, embed_room, pairs_beat, pairs_room;
 
+  wire idle = !header_busy && !header_done && !tokens_run && !error_q && !clear_q && !run_i.clear && fetch_idle;
   assign header_start = run_i.start && idle;
   assign tokens_start = header_done && !wrong_version && !wrong_hash && !error_q;
   accel_header u_header (
@@ -140,7 +141,6 @@ module accel_core
       .s_token_tdata(token), .s_token_tvalid(token_valid), .s_token_tready(token_ready),
       .m_axis_tdata(m_token_tdata), .m_axis_tvalid(m_token_tvalid), .m_axis_tready(m_token_tready)
   );
-  wire idle = !header_busy && !header_done && !tokens_run && !error_q && !clear_q && !run_i.clear && fetch_idle;
 
   descriptor_t fetched, issued, queued, op;
   logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;

@@ -12,6 +12,7 @@
 // Reset:         synchronous; the memory side must be reset with it (AXI).
 //
 // Parameters:
+//   Configuration   0 tiny, 1 small, 2 v80: the defaults of all down to TablePositions, see qwen3_accel_pkg
 //   Slices          lookup slices, a power of two
 //   FrameLines      lines of 16 activations on chip: the image's frame_words / 16 at least
 //   MaxInputs       longest input of a linear
@@ -26,16 +27,18 @@
 //   HardwareHash    of the parameters that an image depends on, see docs/image.md
 module qwen3_accel
   import accel_pkg::*;
+  import qwen3_accel_pkg::*;
 #(
-    parameter int unsigned Slices = 2,
-    parameter int unsigned FrameLines = 512,
-    parameter int unsigned MaxInputs = 2048,
-    parameter int unsigned MaxPositions = 2048,
-    parameter int unsigned MaxHidden = 1024,
-    parameter int unsigned MaxHeadDim = 128,
-    parameter int unsigned QHeads = 4,
-    parameter int unsigned StreamBeats = 512,
-    parameter int unsigned TablePositions = 512,
+    parameter int unsigned Configuration = 0,
+    parameter int unsigned Slices = Config[Configuration].slices,
+    parameter int unsigned FrameLines = Config[Configuration].frame_lines,
+    parameter int unsigned MaxInputs = Config[Configuration].max_inputs,
+    parameter int unsigned MaxPositions = Config[Configuration].max_positions,
+    parameter int unsigned MaxHidden = Config[Configuration].max_hidden,
+    parameter int unsigned MaxHeadDim = Config[Configuration].max_head_dim,
+    parameter int unsigned QHeads = Config[Configuration].q_heads,
+    parameter int unsigned StreamBeats = Config[Configuration].stream_beats,
+    parameter int unsigned TablePositions = Config[Configuration].table_positions,
     parameter bit ClockGates = 1'b0,
     parameter int unsigned RingDepth = 4096,
     parameter logic [63:0] HardwareHash = 64'd0,
@@ -99,6 +102,8 @@ module qwen3_accel
     input  logic [Ports-1:0]              m_axi_bvalid,
     output logic [Ports-1:0]              m_axi_bready
 );
+  if (Configuration >= Configurations) $error("%m: Configuration is %0d, allowed: 0..%0d", Configuration, Configurations - 1);
+
   accel_regs_pkg::run_t run;
   accel_regs_pkg::status_t status;
   logic [31:0] prompt;

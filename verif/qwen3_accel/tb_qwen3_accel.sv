@@ -5,16 +5,18 @@
 // Timeline: with the trace, <path>.timeline has a record whenever the unit at work changes: what accel_trace.cpp says.
 module tb_qwen3_accel
   import accel_pkg::*;
+  import qwen3_accel_pkg::*;
 #(
-    parameter int unsigned Slices = 2,
-    parameter int unsigned FrameLines = 512,
-    parameter int unsigned MaxInputs = 2048,
-    parameter int unsigned MaxPositions = 2048,
-    parameter int unsigned MaxHidden = 1024,
-    parameter int unsigned MaxHeadDim = 128,
-    parameter int unsigned QHeads = 4,
-    parameter int unsigned StreamBeats = 512,
-    parameter int unsigned TablePositions = 512,
+    parameter int unsigned Configuration = 0,
+    parameter int unsigned Slices = Config[Configuration].slices,
+    parameter int unsigned FrameLines = Config[Configuration].frame_lines,
+    parameter int unsigned MaxInputs = Config[Configuration].max_inputs,
+    parameter int unsigned MaxPositions = Config[Configuration].max_positions,
+    parameter int unsigned MaxHidden = Config[Configuration].max_hidden,
+    parameter int unsigned MaxHeadDim = Config[Configuration].max_head_dim,
+    parameter int unsigned QHeads = Config[Configuration].q_heads,
+    parameter int unsigned StreamBeats = Config[Configuration].stream_beats,
+    parameter int unsigned TablePositions = Config[Configuration].table_positions,
     parameter bit ClockGates = 1'b1,
     parameter int unsigned RingDepth = 4096,
     parameter logic [63:0] HardwareHash = 64'd0,
@@ -56,7 +58,7 @@ module tb_qwen3_accel
   logic [Ports-1:0][31:0] port_wstrb;
 
   qwen3_accel #(
-      .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
+      .Configuration(Configuration), .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
       .MaxHeadDim(MaxHeadDim), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions),
       .ClockGates(ClockGates), .RingDepth(RingDepth), .HardwareHash(HardwareHash)
   ) u_dut (

@@ -1,6 +1,8 @@
 """qwen3_accel: texts of toy models with everything that can go wrong; every value of toys and of the small model."""
 
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -72,10 +74,22 @@ def test_broken_core_is_caught(images):
         bench(images, "broken", mutation=broken)
 
 
+def test_configurations_are_those_of_the_package():
+    """rtl/qwen3_accel/qwen3_accel_pkg.sv and golden/qwen3_accel.py, number by number."""
+    text = (ROOT / "rtl/qwen3_accel/qwen3_accel_pkg.sv").read_text()
+    rows = re.findall(r"'\{(slices: .*?)\},?  // (\w+)", text)
+    found = {name: {k: int(v) for k, v in re.findall(r"(\w+): (\d+)", row)} for row, name in rows}
+    wanted = {name: {**asdict(c), "slices": c.hardware.slices} for name, c in CONFIGURATIONS.items()}
+    for fields in wanted.values():
+        del fields["hardware"]
+    assert found == wanted
+
+
 @pytest.mark.parametrize(
     "parameters,message",
     [
         ({"Slices": 3}, "allowed: powers of two"),
+        ({"Configuration": 3}, "allowed: 0..2"),
         ({"MaxHidden": 100}, "allowed: powers of two"),
         ({"QHeads": 16}, "allowed: 1 to 15"),
     ],
