@@ -123,7 +123,7 @@ def test_quantised_model_is_found_by_name(tmp_path, monkeypatch):
 
 
 REFUSALS = {
-    "engine": (("--model", "shakespeare", "--on", "rtl"), "--on: found rtl, allowed golden, float"),
+    "engine": (("--model", "shakespeare", "--on", "paper"), "--on: found paper, allowed golden, float"),
     "no model": ((), "--model: found nothing, allowed smollm2, shakespeare"),
     "float image": (("--on", "float", "--model", "shakespeare", "--image", "x"), "--on float: found --image"),
     "both": (("--quantized", "x", "--image", "x"), "--image and --quantized: found both"),

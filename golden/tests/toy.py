@@ -37,7 +37,7 @@ ALIGNED_CFG = replace(
     max_position_embeddings=288,
 )  # fmt: skip
 ALIGNED_KINDS = {
-    "aligned": ALIGNED_CFG,
+    "aligned-long": replace(ALIGNED_CFG, num_hidden_layers=1),
     "aligned-short": replace(ALIGNED_CFG, num_hidden_layers=1, qk_norm=False, max_position_embeddings=24),
     "aligned-covq": replace(ALIGNED_CFG, intermediate_size=272, max_position_embeddings=48),
 }

@@ -6,7 +6,7 @@ from lutloom.compiler import compile_model
 from lutloom.hardware import configuration
 from lutloom.tests import toy
 
-KINDS = {"long": "aligned", "short": "aligned-short", "covq": "aligned-covq"}
+KINDS = {"long": "aligned-long", "short": "aligned-short", "covq": "aligned-covq"}
 
 
 def toy_images(folder: Path) -> dict[str, Path]:
