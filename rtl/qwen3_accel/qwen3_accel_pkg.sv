@@ -20,4 +20,9 @@ package qwen3_accel_pkg;
       '{slices: 64, frame_lines: 4096, max_inputs: 8192, max_positions: 8192, max_hidden: 4096, max_head_dim: 128, q_heads: 4, table_positions: 4096, stream_beats: 512}  // v80
   };
   // verilog_format: on
+
+  // A configuration that exists, so that an illegal one gets as far as the check of qwen3_accel.
+  function automatic int unsigned known(input int unsigned configuration);
+    return (configuration < Configurations) ? configuration : 0;
+  endfunction
 endpackage
