@@ -36,6 +36,7 @@ TEMPLATES = {
 | values compared, bits different | {{ "{:,}".format(demo.values_compared) }}, {{ demo.bits_different }} |
 | cycles a token (two slices) | {{ "{:,}".format(demo.cycles_per_token) }} |
 | bytes of weights in all | {{ "{:,}".format(demo.counters.bytes.streams) }} |
+
 """,
 }
 
