@@ -50,6 +50,20 @@ CONTROL_BYTES = 64 * KIB
 CONTROL_BAR = 2  # of the PCIe function; offset 0 of this BAR is CONTROL_BASE
 CONTROL_APERTURE = 128 * MIB  # what of the address space the NoC sends to the fabric
 PCI_VENDOR, PCI_DEVICE = 0x10EE, 0xB048
+HOST_SPACES = ("CPM_PCIE_NOC_0", "CPM_PCIE_NOC_1", "PMC_NOC_AXI_0")  # address spaces of CIPS: PCIe twice, JTAG
+
+# --- the package and the die ------------------------------------------------------------------------------------------
+PINS = {
+    "hbm_ref_clk0_clk_p": "N18",
+    "hbm_ref_clk0_clk_n": "N19",
+    "hbm_ref_clk1_clk_p": "N38",
+    "hbm_ref_clk1_clk_n": "N37",
+}
+CLOCK_REGIONS = {  # of the SLRs
+    2: ("CLOCKREGION_X0Y8:CLOCKREGION_X9Y10", "CLOCKREGION_X0Y11:CLOCKREGION_X8Y11"),
+    1: ("CLOCKREGION_X0Y5:CLOCKREGION_X9Y7",),
+    0: ("CLOCKREGION_X0Y0:CLOCKREGION_X12Y0", "CLOCKREGION_X0Y1:CLOCKREGION_X9Y4"),
+}
 
 
 @dataclass(frozen=True)
