@@ -19,7 +19,7 @@ from lutloom import models
 from lutloom.compiler import compile_model
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
-from lutloom.image import Image, canonical_json
+from lutloom.image import canonical_json
 from lutloom.machine import Machine
 from lutloom.models import Source
 from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE
@@ -94,7 +94,7 @@ def generate_command(
     quantized: Annotated[Path | None, typer.Option(help="Quantised model; default by name of the model.")] = None,
     prompt: Annotated[str, typer.Option(help="Text to continue; empty: the beginning of a text.")] = "",
     tokens: Annotated[int, typer.Option(min=1, help="Most tokens to generate.")] = 200,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most likely token.")] = 0.8,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most likely token.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
     hardware: Annotated[
         str | None, typer.Option(help=f"{', '.join(CONFIGURATIONS)}; default {DEFAULT_HARDWARE}, or the image's.")
@@ -120,19 +120,15 @@ def generate_command(
         machine = _machine(source, image, quantized, hardware)
         config = machine.image.config
         tokenizer, ids = _encode(machine.tokenizer(), prompt, config["model"]["bos_token_id"], config["end_tokens"])
-        generated = machine.generate(ids, tokens, temperature, seed)
         if on == "rtl":
-            run = _rtl(machine.image, ids, tokens, temperature, seed)
+            run = simulation(machine.image).Run(machine.image, ids.tolist(), tokens, temperature, seed)
             generated = run.tokens()
+        else:
+            generated = machine.generate(ids, tokens, temperature, seed)
     stream_text(generated, tokenizer, prompt, len(ids))
     if on == "rtl" and run.cycles:
         each = run.cycles[1:] or run.cycles
         typer.echo(f"{sum(each) // len(each):,} cycles a token, {sum(run.cycles):,} in all", err=True)
-
-
-def _rtl(image: Image, ids: np.ndarray, tokens: int, temperature: float, seed: int):
-    """A run of the accelerator in the simulator."""
-    return simulation(image).Run(image, ids.tolist(), tokens, temperature, seed)
 
 
 def _machine(source: Source | None, image: Path | None, quantized: Path | None, hardware: str | None) -> Machine:
@@ -153,24 +149,25 @@ def _encode(tokenizer: Tokenizer, prompt: str, bos: int | None, ends) -> tuple[T
     return tokenizer, np.array(ids, np.int64)
 
 
-def stream_text(generated: Iterator[int], tokenizer: Tokenizer, prompt: str, prompt_tokens: int) -> None:
-    """Print the prompt and every token as it comes; then, on stderr, how many there were and how fast."""
-    stream = DecodeStream(skip_special_tokens=True)
-    start, count = time.perf_counter(), 0
+def stream_text(generated: Iterator[int], tokenizer: Tokenizer, prompt: str, prompt_tokens: int) -> list[int]:
+    """Print the prompt and every token as it comes; then, on stderr, how many there were and how fast. The tokens."""
+    stream, found = DecodeStream(skip_special_tokens=True), []
+    start = time.perf_counter()
     with Console(stderr=True).status("reading the prompt"):  # the machine unpacks the weights meanwhile
         token = next(generated, None)
     first = time.perf_counter() - start
     sys.stdout.write(prompt)
     while token is not None:
+        found.append(token)
         sys.stdout.write(stream.step(tokenizer, token) or "")
         sys.stdout.flush()
-        count += 1
         token = next(generated, None)
     sys.stdout.write("\n")
     sys.stdout.flush()
     rest = time.perf_counter() - start - first
     typer.echo(
         f"prompt of {prompt_tokens} tokens: {first:.1f} s to the first token; "
-        f"{count} tokens in {first + rest:.1f} s, {max(count - 1, 0) / rest:.2f} tokens/s after the first",
+        f"{len(found)} tokens in {first + rest:.1f} s, {max(len(found) - 1, 0) / rest:.2f} tokens/s after the first",
         err=True,
     )
+    return found

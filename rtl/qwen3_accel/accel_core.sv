@@ -488,12 +488,12 @@ module accel_core
       place = embed_error ? UnitEmbed : norm_error ? UnitNorm : rope_error ? UnitRope : swiglu_error ? UnitSwiglu : UnitSampler;
     end
   end
-  logic [15:0] number_q;  // of the descriptor at work
+  logic [15:0] number_q;  // of the descriptor at work; -1 before the first
   wire failed = cause != CauseNone && !error_q && !clear_q;
   always_ff @(posedge clk_i) begin
     if (!core_rst_n || run_i.clear) error_q <= 1'b0;
     else if (failed) error_q <= 1'b1;
-    if (!core_rst_n || pass_start) number_q <= '0;
+    if (!core_rst_n || pass_start) number_q <= '1;
     else if (queued_valid && queued_ready) number_q <= number_q + 16'd1;
   end
 

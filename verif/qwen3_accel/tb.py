@@ -26,7 +26,7 @@ from verif.lib import record
 from verif.lib.axi_memory import AxiMemory, Direction
 from verif.lib.card import bridge
 from verif.lib.tb import Coverage
-from verif.qwen3_accel.run import power_up
+from verif.qwen3_accel.run import power_up, restart
 from verif.qwen3_accel.toys import toy_images
 
 SLICES = 2  # of the configuration "tiny"
@@ -88,13 +88,14 @@ class Bench:
         return found
 
     @contextmanager
-    def failing(self, cause: Cause, unit: Unit | None = None):
-        """What runs inside must fail with this cause."""
+    def failing(self, cause: Cause, unit: Unit | None = None, stage: str = ""):
+        """What runs inside must fail with this cause, in this unit and a stage of that name."""
         try:
             yield
         except AcceleratorError as error:
             assert error.fault is not None and error.fault.cause == cause, f"found {error}, wanted {cause.name}"
             assert unit is None or error.fault.unit == unit, f"found {error}, wanted {unit.name}"
+            assert unit is None or stage in str(error.fault.stage), f"found {error}, wanted stage {stage}"
             coverage.hit("cause", cause.name.lower())
         else:
             raise AssertionError(f"no error, wanted {cause.name}")
@@ -222,7 +223,7 @@ class FaultsTest(AccelTest):
         for name in ("keys", "values"):
             card, prompt, port = b.card("short"), b.prompt("short", 3), PORTS[name]
             b.memory.fail_nth(port, Direction.WRITE, b.random.randrange(4), 3)
-            with b.failing(Cause.DECODE_ERROR, Unit.ATTENTION):
+            with b.failing(Cause.DECODE_ERROR, Unit.ATTENTION, "attention"):
                 list(card.generate(prompt, 2, stop=False))
             coverage.hit("write error", name)
             b.healed(card, "short", prompt)
@@ -309,11 +310,3 @@ class StopTest(AccelTest):
             b.memory.heal()
             card.recover()
         b.healed(card, "short", prompt)
-
-
-async def restart(dut) -> None:
-    """A reset of everything."""
-    dut.rst_ni.value = 0
-    await ClockCycles(dut.clk_i, 8)
-    dut.rst_ni.value = 1
-    await ClockCycles(dut.clk_i, 8)
