@@ -381,7 +381,8 @@ module accel_core
   );
   wire table_mode = !pass.last;  // a prompt's tokens but the last; the golden results are the same
   linear_covq #(
-      .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions)
+      .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions),
+      .AccW((MaxPositions > 4096) ? 29 : 28)  // sums of a longer linear do not fit 28
   ) u_covq (
       .clk_i(covq_clk), .rst_ni, .s_cmd_table(table_mode), .s_cmd_search(flag(issued, FlagSearch)), .s_cmd_k_code(2'd0),
       .s_cmd_c_code(2'd2), .s_cmd_positions(issued[12][31:16]), .s_cmd_tokens(16'd1),
