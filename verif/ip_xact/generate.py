@@ -33,9 +33,12 @@ from verif.lib.ports import ports_of
 SYSTEM = "qwen3_accel"
 PORTS = ("auxiliary", "keys", "values", "codebooks", "packets", "rows")  # of the system, after the weight streams
 SLASH_NAMES = {"s_axil": "s_axi_control", "irq_o": "interrupt"}  # what SLASH expects these to be called
-HBM_PORTS = 64
 SPIRIT = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 NS = {"spirit": SPIRIT}
+PATHS = {
+    "ports": "spirit:model/spirit:ports/spirit:port/spirit:name",
+    "mapped": "spirit:busInterfaces/spirit:busInterface/spirit:portMaps/spirit:portMap/spirit:physicalPort/spirit:name",
+}
 # ports that are in no bus: structured handshakes, and settings, state and errors
 SIDEBAND = re.compile(
     r"[sm]_(cmd|job|desc|done)_\w+|clear_i|busy_o|idle_o|error_o|cause_o|error_(fault|cause|addr|tag|source|slice)_o"
@@ -56,7 +59,7 @@ def problems(component: etree._Element) -> list[str]:
     mapped, ports = Counter(texts["mapped"]), set(texts["ports"])
     found = [f"{name}: in {n} interfaces" for name, n in mapped.items() if n > 1]
     found += [f"{name}: in an interface, but no port" for name in mapped if name not in ports]
-    found += [f"{name}: in no interface" for name in ports - set(mapped) if not SIDEBAND.fullmatch(name)]
+    found += [f"{name}: in no interface" for name in sorted(ports - set(mapped)) if not SIDEBAND.fullmatch(name)]
     clocked = Counter()
     for bus in component.iterfind("spirit:busInterfaces/spirit:busInterface", NS):
         for parameter in bus.iterfind("spirit:parameters/spirit:parameter", NS):
@@ -68,12 +71,6 @@ def problems(component: etree._Element) -> list[str]:
         if kind in ("aximm", "axis") and clocked[name] != 1:
             found.append(f"{name}: {clocked[name]} clocks")
     return found
-
-
-PATHS = {
-    "ports": "spirit:model/spirit:ports/spirit:port/spirit:name",
-    "mapped": "spirit:busInterfaces/spirit:busInterface/spirit:portMaps/spirit:portMap/spirit:physicalPort/spirit:name",
-}
 
 
 def memory_map(bus: Interface) -> etree._Element:
@@ -99,41 +96,33 @@ def number(literal: str) -> str:
     return str(value) if int(size) <= 32 else f"0x{value:0{-(-int(size) // 4)}x}"
 
 
-def memory_of(index: int, ports: int) -> str:
-    """Where SLASH connects m_axi_<index>: a weight stream to its own HBM port, the others to all of the HBM."""
-    return f"HBM{index}" if index < ports - len(PORTS) else "MEM"
+def memory_masters(buses: list[Interface]) -> dict[str, tuple[str, str]]:
+    """{memory port of the accelerator: (what goes over it, where SLASH connects it)}.
+
+    A weight stream has an HBM port of its own; all others reach all of the HBM over the NoC, which SLASH calls MEM.
+    """
+    names = [bus.name for bus in buses if bus.kind == "aximm" and bus.mode == "master"]
+    streams = len(names) - len(PORTS)
+    about = [(f"weights of slice {s}", f"HBM{s}") for s in range(streams)] + [(port, "MEM") for port in PORTS]
+    return dict(zip(names, about, strict=True))
 
 
 def slash_config(buses: list[Interface]) -> str:
     """config.cfg of the accelerator for SLASH's linker."""
-    masters = [bus.name for bus in buses if bus.kind == "aximm" and bus.mode == "master"]
     instance = f"{SYSTEM}_1"
     lines = ["[connectivity]", f"nk={SYSTEM}:1:{instance}"]
-    for index, name in enumerate(masters):
-        lines += [f"# {what(name, masters)}", f"sp={instance}.{name}:{memory_of(index, len(masters))}"]
+    for name, (what, memory) in memory_masters(buses).items():
+        lines += [f"# {what}", f"sp={instance}.{name}:{memory}"]
     return "\n".join([*lines, ""])
-
-
-def what(name: str, masters: list[str]) -> str:
-    """What goes over a memory port of the accelerator."""
-    index = masters.index(name)
-    streams = len(masters) - len(PORTS)
-    return f"weights of slice {index}" if index < streams else PORTS[index - streams]
 
 
 def interface_map(core: str, buses: list[Interface], sideband: list[str]) -> str:
     """interfaces.md: every interface of the component."""
-    masters = [bus.name for bus in buses if bus.kind == "aximm" and bus.mode == "master"]
-    out = [
-        f"# {core}: interfaces",
-        "",
-        "| interface | kind | mode | clock | data bits | what |",
-        "|---|---|---|---|--:|---|",
-    ]
+    about = memory_masters(buses) if core == SYSTEM else {}
+    out = [f"# {core}", "", "| interface | kind | mode | clock | data bits | what |", "|---|---|---|---|--:|---|"]
     for bus in buses:
         bits = next((bus.ports[key].width for key in ("TDATA", "RDATA", "WDATA") if key in bus.ports), 1)
-        about = what(bus.name, masters) if core == SYSTEM and bus.name in masters else ""
-        out.append(f"| {bus.name} | {bus.kind} | {bus.mode} | {bus.clock} | {bits} | {about} |")
+        out.append(f"| {bus.name} | {bus.kind} | {bus.mode} | {bus.clock} | {bits} | {about.get(bus.name, ('',))[0]} |")
     return "\n".join([*out, "", f"In none of them: {', '.join(sideband) or 'nothing'}.", ""])
 
 
@@ -191,7 +180,7 @@ def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, 
         shutil.copyfile(ROOT / source, folder / source)
     (folder / f"{top}.v").write_text(wrapper(files.toplevel, inner, given, name=top, names=names))
     (folder / "interfaces.md").write_text(interface_map(core, buses, [port.name for port in rest]))
-    if core == SYSTEM and len(masters) - len(PORTS) <= HBM_PORTS:
+    if core == SYSTEM:
         (folder / "config.cfg").write_text(slash_config(buses))
     path = folder / "component.xml"
     etree.ElementTree(component).write(path, xml_declaration=True, encoding="UTF-8")
