@@ -175,6 +175,10 @@ module {{ name }} (
     {{- "," if not loop.last }}
 {%- endfor %}
 );
+{%- for port, (base, bytes) in windows.items() %}
+    wire [63:0] window_{{ port }};
+    assign {{ port }} = 64'h{{ "%016x" % base }} | (window_{{ port }} & 64'h{{ "%016x" % (bytes - 1) }});
+{%- endfor %}
     {{ module }}{% if parameters %} #(
 {%- for key, value in parameters.items() %}
         .{{ key }}({{ value }}){{ "," if not loop.last }}
@@ -219,22 +223,26 @@ def wrapper(
     names: Mapping[str, str] | None = None,
     tied: Mapping[str, str] | None = None,
     frequency: int = 0,
+    windows: Mapping[str, tuple[int, int]] | None = None,
 ) -> str:
     """Verilog-2001 text of a module `name` (default <module>_wrapper) that holds one `module`.
 
     ports: of the elaborated RTL, in order. parameters: values to instantiate with. names: see `split`.
     tied: {input: constant} for inputs that the wrapper does not bring out. frequency: of the clocks in Hz, if it is to
-    be declared.
+    be declared. windows: {64-bit output of the wrapper: (base, bytes)}: only the lower bits of this address come from the
+    module, it stays within `bytes`, a power of two, from `base` on, a multiple of it.
     UserError if `tied` names no input.
     """
-    ports, tied = list(ports), dict(tied or {})
+    ports, tied, windows = list(ports), dict(tied or {}), dict(windows or {})
     for one in tied:
         if one not in {port.name for port in ports if port.direction == "in"}:
             raise UserError(f"wrapper: tied: found {one}, allowed inputs of {module}")
     outer = [port for port in ports if port.name not in tied]
     parts, pins = split(ports, names), {}
     for port in ports:
-        nets = ", ".join(part.name for part in reversed(parts[port.name]))
+        nets = ", ".join(
+            f"window_{part.name}" * (part.name in windows) or part.name for part in reversed(parts[port.name])
+        )
         pins[port.name] = tied.get(port.name) or (f"{{{nets}}}" if len(parts[port.name]) > 1 else nets)
     return jinja2.Template(TEMPLATE, keep_trailing_newline=True).render(
         module=module,
@@ -242,4 +250,5 @@ def wrapper(
         ports=_attributes(flat_ports(outer, names), frequency),
         parameters=parameters,
         pins=pins,
+        windows=windows,
     )
