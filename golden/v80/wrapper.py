@@ -229,8 +229,8 @@ def wrapper(
 
     ports: of the elaborated RTL, in order. parameters: values to instantiate with. names: see `split`.
     tied: {input: constant} for inputs that the wrapper does not bring out. frequency: of the clocks in Hz, if it is to
-    be declared. windows: {64-bit output of the wrapper: (base, bytes)}: only the lower bits of this address come from the
-    module, it stays within `bytes`, a power of two, from `base` on, a multiple of it.
+    be declared. windows: {64-bit output of the wrapper: (base, bytes)}: only the lower bits of this address come from
+    the module, it stays within `bytes`, a power of two, from `base` on, a multiple of it.
     UserError if `tied` names no input.
     """
     ports, tied, windows = list(ports), dict(tied or {}), dict(windows or {})

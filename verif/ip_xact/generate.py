@@ -23,6 +23,7 @@ from rich.progress import track
 import lutloom
 from lutloom.errors import UserError
 from lutloom.qwen3_accel import CONFIGURATIONS
+from lutloom.v80.map import PORT_NAMES, STREAM_BYTES, stream_address
 from lutloom.v80.wrapper import VLNV, Interface, flat_ports, interfaces, wrapper
 from verif.accel_regs.generate import compile_rdl
 from verif.lib.corefiles import FUSESOC, UnknownCore, core_files, cores, require_core
@@ -31,7 +32,6 @@ from verif.lib.paths import BUILD, ROOT
 from verif.lib.ports import ports_of
 
 SYSTEM = "qwen3_accel"
-PORTS = ("auxiliary", "keys", "values", "codebooks", "packets", "rows")  # of the system, after the weight streams
 SLASH_NAMES = {"s_axil": "s_axi_control", "irq_o": "interrupt"}  # what SLASH expects these to be called
 SPIRIT = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
 NS = {"spirit": SPIRIT}
@@ -99,11 +99,12 @@ def number(literal: str) -> str:
 def memory_masters(buses: list[Interface]) -> dict[str, tuple[str, str]]:
     """{memory port of the accelerator: (what goes over it, where SLASH connects it)}.
 
-    A weight stream has an HBM port of its own; all others reach all of the HBM over the NoC, which SLASH calls MEM.
+    A weight stream has an HBM port of its own, which reaches its pseudo-channel alone; all others reach all of the HBM
+    over the NoC, which SLASH calls MEM.
     """
     names = [bus.name for bus in buses if bus.kind == "aximm" and bus.mode == "master"]
-    streams = len(names) - len(PORTS)
-    about = [(f"weights of slice {s}", f"HBM{s}") for s in range(streams)] + [(port, "MEM") for port in PORTS]
+    streams = len(names) - len(PORT_NAMES)
+    about = [(f"weights of slice {s}", f"HBM{s}") for s in range(streams)] + [(port, "MEM") for port in PORT_NAMES]
     return dict(zip(names, about, strict=True))
 
 
@@ -178,7 +179,9 @@ def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, 
     for source in sources:
         (folder / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / source, folder / source)
-    (folder / f"{top}.v").write_text(wrapper(files.toplevel, inner, given, name=top, names=names))
+    streams = range(len(masters) - len(PORT_NAMES) if core == SYSTEM else 0)
+    windows = {f"m_axi_{s}_araddr": (stream_address(s), STREAM_BYTES) for s in streams}
+    (folder / f"{top}.v").write_text(wrapper(files.toplevel, inner, given, name=top, names=names, windows=windows))
     (folder / "interfaces.md").write_text(interface_map(core, buses, [port.name for port in rest]))
     if core == SYSTEM:
         (folder / "config.cfg").write_text(slash_config(buses))

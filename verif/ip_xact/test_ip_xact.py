@@ -10,6 +10,7 @@ from lxml import etree
 
 from lutloom.errors import UserError
 from lutloom.host import registers as regs
+from lutloom.v80.map import STREAM_BYTES, stream_address
 from lutloom.v80.wrapper import Port, flat_ports, interfaces, wrapper
 from verif.ip_xact import generate as ip_xact
 from verif.ip_xact.generate import NS, PATHS, generate, main, problems, schema
@@ -70,6 +71,10 @@ def test_wrapper_fits_the_accelerator(components):
     assert done.returncode == 0, done.stderr
     text = (folder / files[-1]).read_text()
     assert "        .m_axi_arvalid({" + ", ".join(f"m_axi_{n}_arvalid" for n in reversed(range(8))) + "}),\n" in text
+    windows = re.findall(r"assign (\w+) = 64'h(\w+) \| \(window_\1 & 64'h(\w+)\);", text)
+    assert [name for name, *_ in windows] == ["m_axi_0_araddr", "m_axi_1_araddr"]
+    assert [int(base, 16) for _, base, _ in windows] == [stream_address(0), stream_address(1)]
+    assert {int(mask, 16) for *_, mask in windows} == {STREAM_BYTES - 1}
     (folder / "broken.v").write_text(text.replace("[63:0] m_axi_3_araddr", "[62:0] m_axi_3_araddr"))
     done = lint(folder, [*files[:-1], "broken.v"], "qwen3_accel_wrapper", *options)
     assert done.returncode != 0 and "m_axi_araddr" in done.stderr
