@@ -1,0 +1,1 @@
+"""The accelerator on a V80: what the hardware flow generates."""

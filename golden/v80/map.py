@@ -1,0 +1,96 @@
+"""The facts of the V80 build: part, tools, clocks, memory, addresses. Tcl, constraints and docs/address-map.md come from here.
+
+Memory and part: AMD's data sheet of the V80 (DS1013) and product guide of the Versal NoC (PG313). Addresses: those that AMD's
+reference designs for the card use (AVED, SLASH), so that tools made for these find the memory where they expect it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lutloom.errors import UserError
+
+GIB = 1 << 30
+MIB = 1 << 20
+KIB = 1 << 10
+
+PART = "xcv80-lsva4737-2MHP-e-S"
+VIVADO = "2024.2"  # the oldest release that is meant to work
+
+# --- clocks, MHz ------------------------------------------------------------------------------------------------------
+CLOCK_MHZ = 250  # of the accelerator and of its memory ports
+FREE_RUNNING_MHZ = 100  # pl0_ref_clk of CIPS, feeds the clock wizard
+DMA_MHZ = 250  # pl2_ref_clk of CIPS: the PL side of the PCIe DMA
+HBM_REFERENCE_MHZ = 200  # two of them, external
+PCIE_REFERENCE_MHZ = 100
+MAX_HBM_MHZ = 500  # of an HBM port in the fabric
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+HBM_BASE = 0x40_0000_0000
+CONTROLLERS = 16  # each with two pseudo-channels and four ports
+PSEUDO_CHANNELS = 2 * CONTROLLERS
+PSEUDO_CHANNEL_BYTES = GIB
+HBM_BYTES = PSEUDO_CHANNELS * PSEUDO_CHANNEL_BYTES
+HBM_PORTS = 2 * PSEUDO_CHANNELS  # in the fabric (HBM_NMU), two per pseudo-channel
+BEAT_BYTES = 32  # of every port
+PSEUDO_CHANNEL_MB_S = 25_600
+PORT_NAMES = ("auxiliary", "keys", "values", "codebooks", "packets", "rows")  # behind the weight streams, in this order
+WRITING = ("keys", "values")  # of PORT_NAMES; all others only read
+
+# A weight stream sees one window of its own pseudo-channel and nothing else: the wrapper replaces the upper bits of its
+# addresses. The windows are the topmost ones of each pseudo-channel, so that the image has the rest in one piece.
+STREAM_BYTES = 128 * MIB
+PORT_BASE = 0  # what the registers PORT_BASE and PORT_STRIDE hold: addresses of a stream count from its window
+PORT_STRIDE = 0
+IMAGE = HBM_BASE  # where the image goes, all of it but its weight streams
+
+# --- control ----------------------------------------------------------------------------------------------------------
+CONTROL_BASE = 0x202_0000_0000  # registers of the accelerator, in the card's address space
+CONTROL_BYTES = 64 * KIB
+CONTROL_BAR = 2  # of the PCIe function; offset 0 of this BAR is CONTROL_BASE
+CONTROL_APERTURE = 128 * MIB  # what of the address space the NoC sends to the fabric
+PCI_VENDOR, PCI_DEVICE = 0x10EE, 0xB048
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration of qwen3_accel: parameter `Configuration`, weight streams, name as in lutloom.hardware."""
+
+    number: int
+    name: str
+    slices: int
+
+    @property
+    def ports(self) -> int:
+        """Memory ports."""
+        return self.slices + len(PORT_NAMES)
+
+
+CONFIGURATIONS = {
+    one.name: one for one in (Configuration(0, "tiny", 2), Configuration(1, "small", 8), Configuration(2, "v80", 64))
+}
+
+
+def configuration(name: str) -> Configuration:
+    """A named configuration; UserError for an unknown one."""
+    if name not in CONFIGURATIONS:
+        raise UserError(f"v80: configuration: found {name}, allowed {', '.join(CONFIGURATIONS)}")
+    return CONFIGURATIONS[name]
+
+
+def pseudo_channel(stream: int) -> tuple[int, int]:
+    """(controller, pseudo-channel of it) of a weight stream."""
+    return stream // 4, stream // 2 % 2
+
+
+def pseudo_channel_address(controller: int, channel: int) -> int:
+    """First byte of a pseudo-channel."""
+    return HBM_BASE + (2 * controller + channel) * PSEUDO_CHANNEL_BYTES
+
+
+def stream_address(stream: int) -> int:
+    """First byte of a weight stream's window, in the card's address space: where the host puts section port<stream>."""
+    if not 0 <= stream < HBM_PORTS:
+        raise UserError(f"v80: stream: found {stream}, allowed 0..{HBM_PORTS - 1}")
+    top = pseudo_channel_address(*pseudo_channel(stream)) + PSEUDO_CHANNEL_BYTES
+    return top - (2 - stream % 2) * STREAM_BYTES
