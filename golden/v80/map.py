@@ -1,7 +1,7 @@
-"""The facts of the V80 build: part, tools, clocks, memory, addresses. Tcl, constraints and docs/address-map.md come from here.
+"""Facts of the V80 build: part, tools, clocks, memory, addresses. Tcl and docs/address-map.md are made from them.
 
-Memory and part: AMD's data sheet of the V80 (DS1013) and product guide of the Versal NoC (PG313). Addresses: those that AMD's
-reference designs for the card use (AVED, SLASH), so that tools made for these find the memory where they expect it.
+Memory and part: data sheet of the V80 (DS1013), product guide of the NoC (PG313). Addresses: those of the reference
+designs for the card (AVED, SLASH), so that tools made for these find the memory where they expect it.
 """
 
 from __future__ import annotations
