@@ -363,6 +363,7 @@ def test_someone_clears_the_card(card):
         list(generated)
 
 
+@pytest.mark.timeout(60)
 def test_card_that_answers_ones(card, images):
     """In the midst of a text: no token is made up. All ones alone are a value like any other."""
     generated = card.generate(PROMPT, 12, stop=False)
@@ -379,6 +380,21 @@ def test_card_that_answers_ones(card, images):
     card.recover()
     card.load(images["fused"], ADDRESS)
     assert list(card.generate(PROMPT, 12)) == expected(images["fused"], 12)
+
+
+def test_transport_that_fails_is_left_alone(card):
+    """What it says comes through, and nobody tries to abort over it."""
+    generated, tried = card.generate(PROMPT, 12, stop=False), []
+    next(generated)
+
+    def fail(*access):
+        tried.append(access)
+        raise TransportError("the bus is off")
+
+    card.transport.read32 = card.transport.write32 = fail
+    with pytest.raises(TransportError, match="the bus is off"):
+        next(generated)
+    assert len(tried) == 1
 
 
 def test_unknown_numbers_are_shown(card):

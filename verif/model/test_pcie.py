@@ -192,6 +192,7 @@ def test_a_text(image, served):
     assert tokens(card, 12) == expected(image, 12)
 
 
+@pytest.mark.timeout(60)
 def test_card_vanishes(image, served):
     """At any access of a run. A card that comes back, in the midst of it or not, has to be loaded again."""
     card, words = Accelerator(served), served.words
