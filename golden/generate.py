@@ -132,11 +132,10 @@ def generate_command(
             run = simulation(machine.image).Run(machine.image, ids.tolist(), tokens, temperature, seed)
             generated, cycles = run.tokens(), run.cycles
         elif accelerator:
+            accelerator.recover()  # from what another run may have left behind
             with Progress(console=Console(stderr=True), transient=True) as progress:
-                task = progress.add_task("copying the image", total=None)
-                accelerator.load(
-                    machine.image.path, None, lambda n, all_: progress.update(task, completed=n, total=all_)
-                )
+                task = progress.add_task("copying the image", total=machine.image.bytes)
+                accelerator.load(machine.image.path, progress=lambda n, _: progress.update(task, completed=n))
             cycles: list[int] = []
             generated = _counted(accelerator, accelerator.generate(ids, tokens, temperature, seed), cycles)
         else:

@@ -128,7 +128,7 @@ class Accelerator:
         return Identity((version["major"], version["minor"]), digest, **config)
 
     def load(self, path: str | Path, address: int | None = None, progress: ReportProgress | None = None) -> Image:
-        """Check an image file, copy it into the card's memory at `address` (default: its begin), tell the card of it.
+        """Check an image file, copy it into the card's memory at `address` (default: its first), tell the card of it.
 
         Everything is checked before anything is copied: all checksums, the program, that it was made for this hardware,
         that it and its KV cache fit. Raises UserError for an image that is refused, AcceleratorError if a run is under

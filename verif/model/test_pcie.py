@@ -464,6 +464,10 @@ def test_generate_on_v80(image, served, command, monkeypatch):
     named = []
     monkeypatch.setattr(generate, "open_card", lambda text: named.append(text) or served)
     options = ("--image", image, "--prompt", "w5 w9 w2", "--tokens", 6, "--temperature", 0.9, "--seed", 4)
+    before = Accelerator(served)  # of a process that was ended in the midst of a text
+    before.load(image)
+    before._start(np.array(PROMPT), 4)
+    assert before.status()["busy"]
     code, text, notes = command("--on", "v80", "--card", "3b:00", *options)
     assert (code, text) == command("--on", "golden", *options)[:2] and code == 0 and named == ["3b:00"]
     assert re.search(r"tokens/s after the first\n[\d,]+ cycles a token, [\d,]+ in all\n", notes)
