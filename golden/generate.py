@@ -1,4 +1,4 @@
-"""The command `generate`: text from a model, token by token: by the float model, the golden machine or the RTL."""
+"""The command `generate`: text from a model, token by token; float model, golden machine, RTL or a card compute it."""
 
 import hashlib
 import importlib.metadata
@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
@@ -19,6 +19,8 @@ from lutloom import models
 from lutloom.compiler import compile_model
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
+from lutloom.host import Accelerator
+from lutloom.host.pcie import FORM, open_card
 from lutloom.image import canonical_json
 from lutloom.machine import Machine
 from lutloom.models import Source
@@ -26,7 +28,7 @@ from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE
 from lutloom.qwen3 import Qwen3
 from lutloom.rtl import simulation
 
-ENGINES = ("golden", "float", "rtl")
+ENGINES = ("golden", "float", "rtl", "v80")
 IMAGES = Path("build/images")
 MODEL_FOLDERS = (models.SHAKESPEARE.parent, Path("build/models"))
 DEFAULT_HARDWARE = "tiny"
@@ -99,12 +101,15 @@ def generate_command(
     hardware: Annotated[
         str | None, typer.Option(help=f"{', '.join(CONFIGURATIONS)}; default {DEFAULT_HARDWARE}, or the image's.")
     ] = None,
+    card: Annotated[str | None, typer.Option(help=f"With --on v80: {FORM}. Default the only V80 here.")] = None,
 ) -> None:
     """Continue a prompt, token by token. The text goes to stdout, everything else to stderr."""
     if on not in ENGINES:
         raise UserError(f"--on: found {on}, allowed {', '.join(ENGINES)}")
     if on == "float" and (image or quantized or hardware):
         raise UserError("--on float: found --image, --quantized or --hardware, allowed --model alone")
+    if card is not None and on != "v80":
+        raise UserError(f"--card: found with --on {on}, allowed with --on v80")
     if image and quantized:
         raise UserError("--image and --quantized: found both, allowed one of them")
     if model is None and (on == "float" or not (image or quantized)):
@@ -117,18 +122,38 @@ def generate_command(
             network = Qwen3(source.cfg, source.weights())
         generated = network.generate(ids, tokens, temperature, seed, stop=source.end_tokens)
     else:
+        accelerator = Accelerator(open_card(card)) if on == "v80" else None
+        if accelerator and not (image or hardware):
+            hardware = accelerator.identity.hardware
         machine = _machine(source, image, quantized, hardware)
         config = machine.image.config
         tokenizer, ids = _encode(machine.tokenizer(), prompt, config["model"]["bos_token_id"], config["end_tokens"])
         if on == "rtl":
             run = simulation(machine.image).Run(machine.image, ids.tolist(), tokens, temperature, seed)
-            generated = run.tokens()
+            generated, cycles = run.tokens(), run.cycles
+        elif accelerator:
+            accelerator.recover()  # from what another run may have left behind
+            with Progress(console=Console(stderr=True), transient=True) as progress:
+                task = progress.add_task("copying the image", total=machine.image.bytes)
+                accelerator.load(machine.image.path, progress=lambda n, _: progress.update(task, completed=n))
+            cycles: list[int] = []
+            generated = _counted(accelerator, accelerator.generate(ids, tokens, temperature, seed), cycles)
         else:
             generated = machine.generate(ids, tokens, temperature, seed)
     stream_text(generated, tokenizer, prompt, len(ids))
-    if on == "rtl" and run.cycles:
-        each = run.cycles[1:] or run.cycles
-        typer.echo(f"{sum(each) // len(each):,} cycles a token, {sum(run.cycles):,} in all", err=True)
+    if on in ("rtl", "v80") and cycles:
+        each = cycles[1:] or cycles
+        typer.echo(f"{sum(each) // len(each):,} cycles a token, {sum(cycles):,} in all", err=True)
+
+
+def _counted(card: Accelerator, tokens: Iterator[int], cycles: list[int]) -> Iterator[int]:
+    """The tokens; what the card's counter says that each took goes to `cycles`."""
+    before = 0
+    for token in tokens:
+        now = card.counters().cycles
+        cycles.append(now - before)
+        before = now
+        yield token
 
 
 def _machine(source: Source | None, image: Path | None, quantized: Path | None, hardware: str | None) -> Machine:

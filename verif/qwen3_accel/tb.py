@@ -16,12 +16,16 @@ import pyuvm
 from cocotb.triggers import ClockCycles
 from pyuvm import uvm_test
 
+from lutloom.compiler import compile_model
+from lutloom.errors import UserError
+from lutloom.hardware import configuration
 from lutloom.host import Accelerator, AcceleratorError
 from lutloom.host import registers as regs
 from lutloom.host.registers import Cause, Ended, Unit
 from lutloom.image import Image
 from lutloom.machine import Machine
 from lutloom.program import BYTES
+from lutloom.tests import toy
 from verif.lib import record
 from verif.lib.axi_memory import AxiMemory, Direction
 from verif.lib.card import bridge
@@ -231,7 +235,7 @@ class FaultsTest(AccelTest):
 
 @pyuvm.test()
 class RefusedTest(AccelTest):
-    """Images that are not for this hardware, damaged programs and packets, prompts that cannot be."""
+    """Images that are not for this hardware or too large, damaged programs and packets, prompts that cannot be."""
 
     def text(self):
         b, card = self.bench, self.bench.card("short")
@@ -256,6 +260,26 @@ class RefusedTest(AccelTest):
                 card._start(np.array([], int), 2)
                 list(card._tokens())
             b.healed(card, "short", prompt)
+        b.memory.erase()
+        other, small = Path("other.img"), image.bytes
+        compile_model(toy.build(Path("other"), "fused").folder, other, configuration("small"))
+        self.refused(card, other, "found hardware small, allowed tiny, the card's")
+        b.memory.limit(small)
+        b.transport.memory_bytes = small
+        self.refused(card, image.path, f"with the KV cache, allowed {small:,} from 0x0 on")
+        del b.transport.memory_bytes
+        b.memory.limit()
+        assert not b.memory.read(0, small).any(), "an image that was refused has been copied"
+        b.healed(card, "short", prompt)
+
+    def refused(self, card: Accelerator, path: Path, words: str) -> None:
+        """The driver does not load this image."""
+        try:
+            card.load(path)
+        except UserError as error:
+            assert words in str(error), error
+        else:
+            raise AssertionError(f"{path} was loaded, wanted: {words}")
 
 
 @pyuvm.test()
