@@ -15,15 +15,13 @@ module hbm2e_bench #(
     input  logic [      8:0] beats_i,
     input  logic [     31:0] bursts_i,
     input  logic [      6:0] limit_i,
-    input  logic [      8:0] writes_i,
+    input  logic [Ports-1:0] writers_i,
+    input  logic [      8:0] writes_i,  // of the writers' bursts, in 1/256
     input  logic [      7:0] stall_i,
     input  logic             check_i,
     output logic             done_o,
     output logic [     31:0] errors_o,
-    output logic [     31:0] faults_o,
-    output logic             arvalid_o,  // of port 0
-    output logic             rvalid_o,
-    output logic             bvalid_o
+    output logic [     31:0] faults_o
 );
   localparam int unsigned FirstStreamer = 62, LastStreamer = 63;
 
@@ -48,12 +46,6 @@ module hbm2e_bench #(
     logic arvalid, arready, rlast, rvalid, rready, awvalid, awready, wlast, wvalid, wready, bvalid, bready;
     logic [255:0] rdata, wdata;
     wire [63:0] base = base_i + p * apart_i;
-
-    if (p == 0) begin : g_seen
-      assign arvalid_o = arvalid;
-      assign rvalid_o  = rvalid;
-      assign bvalid_o  = bvalid;
-    end
 
     if (p == FirstStreamer || p == LastStreamer) begin : g_streamer
       logic [63:0] desc_q, beat_q, unused_error_addr;
@@ -94,8 +86,8 @@ module hbm2e_bench #(
     end else begin : g_master
       hbm2e_master i_master (
           .clk_i, .rst_ni, .run_i(run_i && active_i[p]), .seed_i(32'd2_654_435_769 * (p + 1)), .base_i(base), .step_i,
-          .mask_i, .random_i, .beats_i, .bursts_i, .limit_i, .writes_i, .stall_i, .check_i, .done_o(done[p]),
-          .errors_o(errors[p]), .faults_o(faults[p]), .m_axi_araddr(araddr), .m_axi_arlen(arlen), .m_axi_arid(arid),
+          .mask_i, .random_i, .beats_i, .bursts_i, .limit_i, .writes_i(writers_i[p] ? writes_i : '0), .stall_i, .check_i,
+          .done_o(done[p]), .errors_o(errors[p]), .faults_o(faults[p]), .m_axi_araddr(araddr), .m_axi_arlen(arlen), .m_axi_arid(arid),
           .m_axi_arvalid(arvalid), .m_axi_arready(arready), .m_axi_rid(rid), .m_axi_rdata(rdata), .m_axi_rresp(rresp),
           .m_axi_rlast(rlast), .m_axi_rvalid(rvalid), .m_axi_rready(rready), .m_axi_awaddr(awaddr), .m_axi_awlen(awlen),
           .m_axi_awid(awid), .m_axi_awvalid(awvalid), .m_axi_awready(awready), .m_axi_wdata(wdata), .m_axi_wlast(wlast),

@@ -6,6 +6,7 @@ Expected numbers are computed from `Hbm.parameters()`, which is the table; nothi
 import json
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import cocotb
 import numpy as np
@@ -17,11 +18,22 @@ from verif.lib.axi_memory import AxiMemory, Direction
 from verif.lib.hbm2e import Hbm
 from verif.lib.tb import CLOCK_NS, CoreTest
 
-ATOM, ROW, BANK_ROUND = 32, 4096, 16384  # bytes: of an access; of four rows side by side, one a bank group; of all 16 banks
+# bytes: of an access; of four rows side by side, one a bank group; of all banks
+ATOM, ROW, BANK_ROUND = 32, 4096, 16384
 GIB = 1 << 30
 ENDLESS = 0xFFFF_FFFF
 PAIR = GIB // 2 + 2 * ROW  # between the two ports of a pseudo-channel: they are never in the same bank
-QUIET = dict(active=0, base=0, apart=0, step=0, mask=0, random=0, beats=1, bursts=0, limit=64, writes=0, stall=0, check=0)
+QUIET = dict.fromkeys(("active", "base", "apart", "step", "mask", "random", "bursts", "writes", "stall", "check"), 0)
+QUIET |= dict(beats=1, limit=64)
+WRONG = {  # who notices if the model has another figure than its table says
+    "Latency": dict(noc=190_000, far=140_000, tRCDRD=0, tCL=0, tRP=0, clock=200),
+    "Streams": dict(tCCD_S=0, tCCD_L=0, tREFI=5_000_000, tRFC=0, queue=4),
+    "Rows": dict(tRRD_S=0, tRRD_L=0, tFAW=0, tRC=0, tRAS=0, tRTP=0, tRCDWR=0, tCWL=0, tWR=0, queue=8),
+    "Turns": dict(tRTW=0, tCWL=0, tWTR_S=0, tWTR_L=0, batch=4, write_high=256),
+    "Limits": dict(window=16, bursts=16, posted=32, age=700_000),
+    "Streamers": dict(window=32),
+    "Maps": dict(map=0, streams=64, far=0),
+}
 
 
 def ceil(number: int, divisor: int) -> int:
@@ -36,6 +48,8 @@ def contents(first: int, count: int) -> np.ndarray:
 
 class HbmTest(CoreTest):
     """Base: traffic and measurements."""
+
+    wrong: ClassVar[dict[str, int]] = {}  # what the model has but the test does not know
 
     def build_phase(self):
         super().build_phase()
@@ -54,7 +68,7 @@ class HbmTest(CoreTest):
     def setup(self, **values) -> None:
         """The table, without refresh, and with other values; from the next reset on."""
         self.values = {**HbmTest.table, "tREFI": 0, **values}
-        self.hbm.set(**self.values)
+        self.hbm.set(**{**self.values, **self.wrong})
 
     def clocks(self, *names: str) -> int:
         """Memory clocks of these times, one after the other."""
@@ -66,7 +80,7 @@ class HbmTest(CoreTest):
     async def start(self, **traffic) -> None:
         """A reset, then this traffic; what is not named is off."""
         self.dut.run_i.value = 0
-        for name, value in {**QUIET, **traffic}.items():
+        for name, value in {**QUIET, "writers": (1 << self.param("Ports")) - 1, **traffic}.items():
             getattr(self.dut, f"{name}_i").value = value
         await self.reset()
         self.dut.run_i.value = 1
@@ -88,10 +102,10 @@ class HbmTest(CoreTest):
         errors = int(self.dut.errors_o.value.to_unsigned())
         assert errors == 0, f"Mismatch: {errors} beats or answers were wrong"
 
-    async def efficiency(self, channel: int = 0, ps: int = 4 * 3_900_000, **traffic) -> float:
+    async def efficiency(self, channel: int = 0, ps: int = 8_000_000, **traffic) -> float:
         """Of a pseudo-channel under this traffic, after some time to begin."""
         await self.start(bursts=ENDLESS, **traffic)
-        await self.pass_time(self.cycles_of(2_000_000))
+        await self.pass_time(self.cycles_of(1_500_000))
         self.hbm.clear()
         await self.pass_time(self.cycles_of(ps))
         found = self.hbm.channel(channel).efficiency
@@ -139,6 +153,11 @@ class Latency(HbmTest):
             assert "tRP: found -1, allowed 0 to" in str(error)
         else:
             raise AssertionError("no ValueError")
+        try:
+            self.hbm.port(self.param("Ports"))
+        except OSError:
+            return
+        raise AssertionError("no OSError for a port that is not there")
 
 
 @pyuvm.test(**MS)
@@ -160,7 +179,8 @@ class Streams(HbmTest):
             lost = self.clocks("tRFC") / self.clocks("tREFI")
             closing = self.clocks("tRAS", "tRP", "tRCDRD", "tCL") / self.clocks("tREFI")  # at most
             assert channel.refreshes == 8, f"Mismatch: {channel.refreshes} refreshes in 8 intervals"
-            assert lost <= channel.refresh / channel.clocks <= lost + closing
+            refreshing = channel.refresh / channel.clocks
+            assert lost <= refreshing <= lost + closing, f"Mismatch: {refreshing:.4f} refreshing, wanted {lost:.4f}"
             assert 1 - lost - closing <= found <= 1 - lost, f"Mismatch: {found:.4f}, lost to refresh {lost:.4f}"
         # the same bank group again and again
         self.setup(clock=400)
@@ -180,32 +200,58 @@ class Rows(HbmTest):
             bound = self.clocks("tCCD_S") / max(opened, self.clocks("tRC") / 16)
             found = await self.efficiency(**random)
             assert 0.9 * bound <= found <= 1.01 * bound, f"Mismatch: {values}: {found:.4f}, bound {bound:.4f}"
-            channel = self.hbm.channel(0)
-            assert channel.conflicts > 0.95 * channel.reads, f"Mismatch: {channel.conflicts} of {channel.reads} conflicts"
-        for values in ({}, {"tRC": 60_000}, {"tRTP": 30_000}):
+            conflicts = self.hbm.channel(0).conflicts / self.hbm.channel(0).reads
+            assert conflicts > 0.95, f"Mismatch: {conflicts:.3f} of the reads found another row open"
+        for values in ({}, {"tRC": 60_000}, {"tRAS": 50_000}, {"tRTP": 30_000}):
             self.setup(clock=400, **values)
             bank = max(self.clocks("tRC"), self.clocks("tRAS", "tRP"), self.clocks("tRCDRD", "tRTP", "tRP"))
             found = await self.efficiency(active=1, step=BANK_ROUND, mask=GIB - 1)
             self.near(f"one bank, {values}", found, self.clocks("tCCD_S") / bank)
-        self.setup(clock=400)
-        bank = max(self.clocks("tRC"), self.clocks("tRCDWR", "tCWL", "tCCD_S", "tWR", "tRP"))
-        found = await self.efficiency(active=1, step=BANK_ROUND, mask=GIB - 1, writes=256)
-        self.near("one bank, writes", found, self.clocks("tCCD_S") / bank)
+        for values in ({}, {"tRC": 30_000, "tRAS": 10_000}):
+            self.setup(clock=400, **values)
+            bank = max(self.clocks("tRC"), self.clocks("tRCDWR", "tCWL", "tCCD_S", "tWR", "tRP"))
+            found = await self.efficiency(active=1, step=BANK_ROUND, mask=GIB - 1, writes=256)
+            self.near(f"one bank, writes, {values}", found, self.clocks("tCCD_S") / bank)
+        # one bank group: banks that are fast enough for tRRD_L
+        self.setup(clock=400, tRC=16_000, tRAS=8_000, tRP=4_000, tRCDRD=4_000, tRTP=1_000)
+        found = await self.efficiency(active=1, step=BANK_ROUND + ROW, mask=GIB - 1)
+        self.near("one bank group", found, self.clocks("tCCD_S") / self.clocks("tRRD_L"))
 
 
 @pyuvm.test(**MS)
 class Turns(HbmTest):
-    """Reads and writes by turns: the bus turns round for every one; with batches, once a batch."""
+    """Port 0 reads, port 1 writes, in the same bank group or another: the bus turns round after every batch."""
 
     async def stimulus(self):
         for batch in (1, 16):
-            self.setup(clock=400, batch=batch, write_high=1)
-            found = await self.efficiency(active=3, writes=128)  # all at address 0
-            column = self.clocks("tCCD_L")
-            there = self.clocks("tRTW")
-            back = self.clocks("tCWL", "tCCD_S", "tWTR_L")
-            wanted = 2 * batch * self.clocks("tCCD_S") / (2 * (batch - 1) * column + there + back)
-            self.near(f"batches of {batch}", found, wanted, 0.03)
+            for apart, back, column in ((0, "tWTR_L", "tCCD_L"), (ATOM, "tWTR_S", "tCCD_L")):
+                self.setup(clock=400, batch=batch, write_high=16)
+                found = await self.efficiency(active=3, apart=apart, writers=2, writes=256)
+                moved = 2 * batch * self.clocks("tCCD_S")
+                turned = self.clocks("tRTW") + self.clocks("tCWL", "tCCD_S", back)
+                wanted = moved / (2 * (batch - 1) * self.clocks(column) + turned)
+                self.near(f"batches of {batch}, {back}", found, wanted)
+
+
+@pyuvm.test(**MS)
+class Limits(HbmTest):
+    """What a port may have under way limits its rate; age limits what a stream of hits can do to another one."""
+
+    async def stimulus(self):
+        for name, writes in (("window", 0), ("bursts", 0), ("posted", 256)):
+            self.setup(clock=400, **{name: 8})
+            await self.efficiency(active=1, step=2 * ATOM, mask=ROW - 1, writes=writes, ps=20_000_000)
+            port = self.hbm.port(0)
+            found = (port.beats_written if writes else port.beats_read) / self.cycles_of(20_000_000)
+            way = self.values["noc"] // 2 if writes else self.values["noc"]
+            ps = way + (0 if writes else self.clocks("tCL", "tCCD_S") * self.values["tCK"])
+            self.near(name, found, 8 / (ceil(ps * 400, 1_000_000) + 1), 0.03)
+        for age in (1_000_000, 2_000_000):
+            # so near, and with so much room, that port 0 alone keeps the bank busy
+            self.setup(clock=400, age=age, noc=40_000, queue=256)
+            await self.efficiency(active=3, step=4 * ATOM, mask=ROW - 1, apart=BANK_ROUND, ps=20_000_000)
+            found = max(self.hbm.port(port).latency_most for port in (0, 1)) - self.values["noc"]
+            assert age < found < age + 400_000, f"Mismatch: waited {found / 1000} ns, age {age / 1000} ns"
 
 
 @pyuvm.test(**MS)
@@ -234,7 +280,7 @@ class Maps(HbmTest):
 
 @pyuvm.test(**MS)
 class Contents(HbmTest):
-    """Bursts of all lengths from all ports under random stalls, in both maps: data, order, IDs; then what memory has."""
+    """Bursts from all ports under random stalls, in both maps: data, order, IDs; then what memory has."""
 
     async def stimulus(self):
         ports, span = self.param("Ports"), 1 << 14
@@ -281,7 +327,8 @@ class Faults(HbmTest):
             await self.start(**reads, writes=writes)
             await self.pass_time(3000)
             port = self.hbm.port(0)
-            kept = port.bursts_written == 0 if writes else port.beats_read == 40  # all data is here before the first answer
+            # of writes all data is here before the first answer
+            kept = port.bursts_written == 0 if writes else port.beats_read == 40
             assert kept and self.dut.done_o.value == 0, f"Mismatch: not silent: {port}"
             memory.heal()
             await self.finish()
@@ -299,27 +346,41 @@ class Streamers(HbmTest):
 
     async def stimulus(self):
         span = 1 << 19
-        for clock, noc, base, active in (
-            (250, 200_000, 62 * GIB // 2, 3),
-            (400, 400_000, 62 * GIB // 2, 1),
-            (400, 400_000, 0, 1),
-        ):
+        own = 31 * GIB
+        for clock, noc, base, active in ((250, 200_000, own, 3), (400, 400_000, own, 1), (400, 400_000, 0, 1)):
             self.setup(clock=clock, noc=noc)
             for i in range(2):
                 self.memory.write(base + i * PAIR, contents(base + i * PAIR, span))
-            await self.start(active=active << 62, base=base - 62 * PAIR & (1 << 64) - 1, apart=PAIR, mask=span - 1, check=1)
+            first = base - 62 * PAIR & (1 << 64) - 1
+            await self.start(active=active << 62, base=first, apart=PAIR, mask=span - 1, check=1)
             await self.pass_time(1000)
             self.hbm.clear()
             await self.pass_time(9000)
             self.healthy()
             found = self.hbm.port(62).beats_read / 9000
-            # of its header: 8 bursts of 16 beats in L + 2 + 16 cycles, or a beat a cycle; each 4 KB begin with other rows
+            # of its header: 8 bursts of 16 beats in L + 2 + 16 cycles, or a beat a cycle; 4 KB begin with new rows
             way = noc + (base == 0) * self.values["far"] + self.clocks("tCL", "tCCD_S") * self.values["tCK"]
             least, most = (
                 min(1, 128 / ((way + rows * self.values["tCK"]) * clock / 1e6 + 2 + 16))
                 for rows in (self.clocks("tRP", "tRCDRD"), 0)
             )
-            assert 0.98 * least <= found <= 1.01 * most, f"Mismatch: {found:.3f} a cycle, wanted {least:.3f} to {most:.3f}"
+            assert 0.98 * least <= found <= 1.01 * most, f"Mismatch: {found:.3f}, wanted {least:.3f} to {most:.3f}"
+
+
+@pyuvm.test(**MS)
+class Sensitivity(HbmTest):
+    """A model with any other figure than the table says fails the tests above."""
+
+    async def stimulus(self):
+        for test, wrong in WRONG.items():
+            for name, value in wrong.items():
+                self.wrong = {name: value}
+                try:
+                    await globals()[test].stimulus(self)
+                except AssertionError as error:
+                    assert "Mismatch" in str(error), error
+                    continue
+                raise RuntimeError(f"{test} does not notice that {name} is {value}")
 
 
 @pyuvm.test(**MS)
@@ -328,24 +389,39 @@ class Figures(HbmTest):
 
     async def stimulus(self):
         refresh = HbmTest.table["tREFI"]
-        found = {"locality": {}, "offset": {}}
-        for name, clock, writes in (("reads, 400 MHz", 400, 0), ("reads, 250 MHz", 250, 0), ("half writes, 400 MHz", 400, 128)):
+        self.setup(tREFI=refresh)
+        rows = {name: (row.value, row.unit, row.source) for name, row in self.hbm.parameters().items()}
+        found = {"parameters": rows, "locality": {}, "offset": {}, "streams": {}}
+
+        async def share(clock: int, **traffic) -> float:
             self.setup(clock=clock, tREFI=refresh)
-            beats = (1, 2, 4, 8, 16, 32, 64, 128)
+            return await self.efficiency(ps=4 * refresh, **traffic)
+
+        for name, clock, writes in (("reads", 400, 0), ("reads, ports at 250 MHz", 250, 0), ("half writes", 400, 128)):
             found["locality"][name] = {
-                size * ATOM: await self.efficiency(**BOTH, random=1, beats=size, writes=writes) for size in beats
+                size * ATOM: await share(clock, **BOTH, random=1, beats=size, writes=writes)
+                for size in (1, 2, 4, 8, 16, 32, 64, 128)
             }
-        for name, clock in (("400 MHz", 400), ("250 MHz", 250)):
-            self.setup(clock=clock, tREFI=refresh)
-            traffic = dict(active=3, mask=GIB // 4 - 1, beats=16, step=16 * ATOM)
-            offsets = range(0, BANK_ROUND + 1, 2048)
+        stream = dict(active=3, mask=GIB // 4 - 1, beats=16, step=16 * ATOM)
+        for name, clock in (("reads", 400), ("reads, ports at 250 MHz", 250)):
             found["offset"][name] = {
-                offset: await self.efficiency(**traffic, apart=GIB // 2 + offset) for offset in offsets
+                offset: await share(clock, **stream, apart=GIB // 2 + offset)
+                for offset in range(0, BANK_ROUND + 1, 2048)
             }
+        stream["apart"] = PAIR
+        for name, clock, traffic in (
+            ("reads, ports at 250 MHz", 250, {}),
+            ("reads, 300 MHz", 300, {}),
+            ("reads, 400 MHz", 400, {}),
+            ("writes, 400 MHz", 400, dict(writes=256)),
+            ("one reads, one writes, 400 MHz", 400, dict(writes=256, writers=2)),
+            ("reads in the same banks, 400 MHz", 400, dict(apart=GIB // 2)),
+        ):
+            found["streams"][name] = await share(clock, **stream | traffic)
         Path("figures.json").write_text(json.dumps(found))
         self.setup(tREFI=refresh)
         cycles, ports = 6000, 64
-        await self.start(active=(1 << ports) - 1, apart=PAIR, mask=GIB // 4 - 1, beats=16, step=16 * ATOM, bursts=ENDLESS)
+        await self.start(**stream | dict(active=(1 << ports) - 1), bursts=ENDLESS)
         await self.pass_time(500)
         self.hbm.clear()
         began = time.process_time()

@@ -94,9 +94,7 @@ class Hbm:
         """The table, with what `set` changed."""
         row, found = _Row(), {}
         while not self._call["parameter"](len(found), ctypes.byref(row)):
-            found[row.name.decode()] = Parameter(
-                row.value, row.least, row.most, row.unit.decode(), row.source.decode()
-            )
+            found[row.name.decode()] = Parameter(row.value, row.least, row.most, row.unit.decode(), row.source.decode())
         return found
 
     def set(self, **values: int) -> None:
