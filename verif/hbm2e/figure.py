@@ -29,8 +29,9 @@ def draw(figures: dict, path: Path) -> None:
         axis.legend(frameon=False, fontsize=8)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="y", alpha=0.3)
-    axes[0].set_xscale("log", base=2, subs=[])
-    axes[0].set_xticks(x := [32, 128, 512, 2048, 4096], x)
+    axes[0].set_xscale("log", base=2)
+    sizes = [int(size) for size in next(iter(figures["locality"].values()))]
+    axes[0].set_xticks(sizes, sizes)
     axes[0].set_ylabel("% of 25.6 GB/s")
     axes[0].set_ylim(0, 100)
     figure.savefig(path, dpi=100)

@@ -36,7 +36,7 @@ def test_hbm2e():
 def test_broken_timing_is_caught():
     """Columns are read as soon as their row is asked for."""
     broken = Mutation("verif/lib/hbm2e.cpp", "bank.column[kRead] = t + clocks[k_tRCDRD]", "bank.column[kRead] = t")
-    with pytest.raises(SimulationFailed, match="miss: 50 cycles, wanted 55 to 55"):
+    with pytest.raises(SimulationFailed, match=r"miss: \d+ cycles, wanted"):
         run("hbm2e-broken", parameters={"Ports": 2}, mutation=broken, env={"COCOTB_TEST_FILTER": "Latency"})
 
 

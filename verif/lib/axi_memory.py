@@ -45,7 +45,7 @@ class Direction(IntEnum):
 
 
 def remote(variable: str, functions: dict, sources: tuple) -> dict:
-    """The functions of a C++ model of this simulation; `functions`: name -> (result, *arguments), in its table's order."""
+    """The functions of a C++ model in this simulation; `functions`: name -> (result, *arguments), in table order."""
     process, _, address = os.environ.get(variable, "").partition(":")
     if process != str(os.getpid()):
         raise RuntimeError(f"{variable}: this process has no {Path(sources[-1]).stem}, see {', '.join(sources)}")

@@ -80,9 +80,9 @@ enum Row { kHit, kMiss, kConflict };
 
 int64_t ps[kNames];     // the table as of the last reset
 int64_t clocks[kNames];  // the times of it in memory clocks, rounded up
-int64_t now_ps, cycle_now = -1, cleared_at;
+int64_t now_ps, cycle_now = -1, reset_at, cleared_at;  // time begins with the reset
 
-int64_t cycle_ps(int64_t cycle) { return cycle * 1000000 / ps[k_clock]; }
+int64_t cycle_ps(int64_t cycle) { return (cycle - reset_at) * 1000000 / ps[k_clock]; }
 int64_t clock_of(int64_t time) { return time / ps[k_tCK]; }
 
 // ---- ports: what was asked, what may be delivered -----------------------------------------------------------------------
@@ -145,7 +145,7 @@ struct Channel {
         for (auto *times : {&column_at[0][0], &column_at[1][0], &act_at[0], &act_last[0]}) std::fill_n(times, 4, kLongAgo);
         std::fill_n(column_last, 2, kLongAgo);
         // the channels' refreshes are spread over the interval
-        if (ps[k_tREFI]) wake = refresh = clock_of(now_ps) + clocks[k_tREFI] * (number + 1) / kChannels;
+        if (ps[k_tREFI]) wake = refresh = clocks[k_tREFI] * (number + 1) / kChannels;
     }
 
     void arrive(Direction to, bool far, const Atom &atom) {
@@ -401,10 +401,10 @@ extern "C" void hbm2e_reset(int number, long long cycle, int *stall) {
     axi_memory_reset(number, &latency, &rate, stall);
     if (size_t(number) >= ports.size()) ports.resize(number + 1);
     if (cycle == cycle_now) return;
-    cycle_now = cycle;
+    cycle_now = reset_at = cycle;
+    now_ps = 0;
     for (int i = 0; i < kNames; i++) ps[i] = table[i].value;
     for (int i = 0; i < kNames; i++) clocks[i] = (ps[i] + ps[k_tCK] - 1) / ps[k_tCK];
-    now_ps = cycle_ps(cycle);
     for (Port &port : ports) port = Port();
     for (int i = 0; i < kChannels; i++) channels[i] = Channel(i);
     clear_statistics();
