@@ -29,7 +29,7 @@ WRONG = {  # who notices if the model has another figure than its table says
     "Latency": dict(noc=190_000, far=140_000, tRCDRD=0, tCL=0, tRP=0, clock=200),
     "Streams": dict(tCCD_S=0, tCCD_L=0, tREFI=5_000_000, tRFC=0, queue=4),
     "Rows": dict(tRRD_S=0, tRRD_L=0, tFAW=0, tRC=0, tRAS=0, tRTP=0, tRCDWR=0, tCWL=0, tWR=0, queue=8),
-    "Turns": dict(tRTW=0, tCWL=0, tWTR_S=0, tWTR_L=0, batch=4, write_high=256),
+    "Turns": dict(tRTW=0, tCWL=0, tWTR_S=0, tWTR_L=0, batch=4),
     "Limits": dict(window=16, bursts=16, posted=32, age=700_000),
     "Streamers": dict(window=32),
     "Maps": dict(map=0, streams=64, far=0),
@@ -225,7 +225,7 @@ class Turns(HbmTest):
     async def stimulus(self):
         for batch in (1, 16):
             for apart, back, column in ((0, "tWTR_L", "tCCD_L"), (ATOM, "tWTR_S", "tCCD_L")):
-                self.setup(clock=400, batch=batch, write_high=16)
+                self.setup(clock=400, batch=batch)
                 found = await self.efficiency(active=3, apart=apart, writers=2, writes=256)
                 moved = 2 * batch * self.clocks("tCCD_S")
                 turned = self.clocks("tRTW") + self.clocks("tCWL", "tCCD_S", back)

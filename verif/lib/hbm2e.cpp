@@ -37,7 +37,6 @@ namespace {
     P(bursts, 64, 1, 256, "bursts", "PG313: reads, and writes, that an NMU accepts")                           \
     P(posted, 128, 1, 1024, "beats", "assumed: written by a port, not yet in the controller")                  \
     P(queue, 64, 1, 256, "atoms", "gem5: read_buffer_size, write_buffer_size")                                 \
-    P(write_high, 54, 1, 256, "atoms", "gem5: write_high_thresh_perc 85 %")                                    \
     P(batch, 16, 1, 256, "atoms", "gem5: min_writes_per_switch; here in both directions")                      \
     P(age, 1000000, 0, 100000000, "ps", "assumed: who waits longer goes first")                                \
     P(tCK, 625, 500, 2000, "ps", "PG313: 1600 MHz, 3.2 Gb/s a pin")                                            \
@@ -87,6 +86,8 @@ int64_t clock_of(int64_t time) { return time / ps[k_tCK]; }
 
 // ---- ports: what was asked, what may be delivered -----------------------------------------------------------------------
 
+enum PortStat { kBeatsRead, kBeatsWritten, kBurstsRead, kLatency, kLatencyMost, kBurstsWritten, kPortStats };
+
 struct Port {
     struct Ask {
         uint64_t addr;
@@ -109,9 +110,8 @@ struct Port {
     std::deque<Burst> written;
     uint64_t first_beat = 0, first_burst = 0;  // numbers of the heads of `beats` and `written`
     int used = 0, reads = 0, posted = 0, sending = 0;  // sending: index in `written` of the burst that data belongs to
-    int64_t stats[6] = {};                             // beats read, beats written, bursts read, sum and maximum of their latency in ps, bursts written
+    int64_t stats[kPortStats] = {};
 };
-enum PortStat { kBeatsRead, kBeatsWritten, kBurstsRead, kLatency, kLatencyMost, kBurstsWritten, kPortStats };
 
 std::vector<Port> ports;
 
@@ -196,10 +196,10 @@ struct Channel {
         refresh += clocks[k_tREFI];
     }
 
-    // Stay with reads or writes for a batch; writes wait until they are many or nobody reads.
+    // Stay with reads or writes for a batch; writes wait until nobody reads or their queue is full.
     void choose_direction() {
         const bool others = !queue[!direction].empty();
-        const bool pressing = direction == kWrite ? others : int64_t(queue[kWrite].size()) >= ps[k_write_high];
+        const bool pressing = direction == kWrite ? others : int64_t(queue[kWrite].size()) >= ps[k_queue];
         if ((queue[direction].empty() && others) || (pressing && served >= ps[k_batch])) {
             direction = !direction;
             served = 0;
