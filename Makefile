@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 CORE ?=
 PARAMS ?=
+CONFIG ?= v80
 SEED ?= 1
 SMOLLM2 ?= build/models/smollm2-wvq-4.5
 export LUTLOOM_SEED := $(SEED)
@@ -41,7 +42,7 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
-.PHONY: demo demo-smollm2 sim synth lint test readme clean help
+.PHONY: demo demo-smollm2 sim synth lint ip-xact test readme clean help
 
 demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
@@ -60,6 +61,9 @@ synth: $(STAMP)-sim ## area and path of one core in Yosys: CORE=<core> [PARAMS="
 
 lint: $(STAMP)-sim ## ruff, Verilator -Wall and slang over everything
 	@$(PY) -m verif.lib.lint
+
+ip-xact: $(STAMP)-sim ## IP-XACT components of all cores in build/ip-xact [CORE=<core>] [CONFIG=v80] [PARAMS="Name=value ..."]
+	@$(PY) -m verif.ip_xact.generate "$(CORE)" "$(CONFIG)" $(PARAMS)
 
 test: $(STAMP)-train ## the whole regression: lint, every core, the models, the flows
 	@$(PY) -m verif.lib.regression

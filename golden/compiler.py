@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lutloom import models
-from lutloom.attention import BEAT, KV_BITS, kv_head_bytes
+from lutloom.attention import BEAT, KV_BITS, kv_cache_bytes
 from lutloom.checkpoint import bf16_bits
 from lutloom.covq import GROUP, CovqLinear, group_slices
 from lutloom.errors import UserError
@@ -197,7 +197,7 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
     rope = plan.reserve("rope", 4 * dim * context, lambda: rope_table(cfg.rope_theta, dim, context).tobytes())
     if plan.hardware.kv_bits == 8 and dim % BEAT:
         raise UserError(f"{folder}: head_dim: found {dim}, allowed multiples of {BEAT} with an int8 cache")
-    cache_bytes = -(-cfg.num_key_value_heads * kv_head_bytes(context, dim, plan.hardware.kv_bits) // UNIT) * UNIT
+    cache_bytes = kv_cache_bytes(cfg.num_key_value_heads, context, dim, plan.hardware.kv_bits)
     for layer in range(cfg.num_hidden_layers):
         name = f"model.layers.{layer}"
         attention, mlp = f"{name}.self_attn", f"{name}.mlp"

@@ -184,18 +184,17 @@ class _Captured(Exception):
     """Ends a forward pass early."""
 
 
-@torch.no_grad()
-def capture_input(model: TorchQwen3, linear: nn.Module, tokens: Tensor) -> Tensor:
-    """What `linear` reads when the model runs on tokens [B, T]: float32 [B * T, K]."""
+def capture_input(block: nn.Module, linear: str, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """What a decoder block's linear reads when the block runs on x [B, T, hidden]: float32 [B * T, K]."""
     seen = []
 
     def hook(module, args):
         seen.append(args[0])
         raise _Captured
 
-    handle = linear.register_forward_pre_hook(hook)
+    handle = block.get_submodule(linear).register_forward_pre_hook(hook)
     try:
-        model(tokens)
+        block(x, cos, sin, 0.0)
     except _Captured:
         pass
     finally:
@@ -203,7 +202,7 @@ def capture_input(model: TorchQwen3, linear: nn.Module, tokens: Tensor) -> Tenso
     return seen[0].reshape(-1, seen[0].shape[-1])
 
 
-def quantised_inputs(model: TorchQwen3) -> dict[str, list[str]]:
+def quantised_inputs(model: nn.Module) -> dict[str, list[str]]:
     """Names of the matmul inputs, in the order of execution, and of the linears that read each."""
     inputs: dict[str, list[str]] = {}
     for name, _ in model.named_modules():
@@ -221,20 +220,24 @@ def calibrate(student: TorchQwen3, teacher: TorchQwen3, tokens: Tensor, report: 
     outputs that the teacher's inputs would give, so that errors from earlier layers are made up for where possible.
     """
     student.eval(), teacher.eval()
-    for shared, names in quantised_inputs(student).items():
-        x = capture_input(student, student.get_submodule(names[0]), tokens)
-        ideal = capture_input(teacher, teacher.get_submodule(names[0]), tokens)
-        pairs = choose_pairs(x, torch.cat([student.get_submodule(name).weight for name in names]))
-        source = add_input(student, shared, activation_codebook(x, pairs))
-        quantised = quantize_input(x, source.book())
-        ideal = ideal[:, pairs.flatten()]
-        for name in names:
-            weight = student.get_submodule(name).weight[:, pairs.flatten()]
-            target = correct_target(weight, ideal, quantised)
-            w_cent, idx, used = weight_codebook(target, quantised)
-            bias = (ideal @ weight.T - quantised @ gather_weights(w_cent, idx).T).mean(0)
-            replace_module(student, name, QuantLinear(source, used.T.contiguous(), w_cent, bias))
-            report(name)
+    cos, sin = teacher.rope(tokens.shape[1], tokens.device)
+    seen, right = student.model.embed_tokens(tokens), teacher.model.embed_tokens(tokens)  # [B, T, hidden] of each
+    for n, (block, float_block) in enumerate(zip(student.model.layers, teacher.model.layers, strict=True)):
+        for shared, names in quantised_inputs(block).items():
+            x = capture_input(block, names[0], seen, cos, sin)
+            ideal = capture_input(float_block, names[0], right, cos, sin)
+            pairs = choose_pairs(x, torch.cat([block.get_submodule(name).weight for name in names]))
+            source = add_input(block, shared, activation_codebook(x, pairs))
+            quantised = quantize_input(x, source.book())
+            ideal = ideal[:, pairs.flatten()]
+            for name in names:
+                weight = block.get_submodule(name).weight[:, pairs.flatten()]
+                target = correct_target(weight, ideal, quantised)
+                w_cent, idx, used = weight_codebook(target, quantised)
+                bias = (ideal @ weight.T - quantised @ gather_weights(w_cent, idx).T).mean(0)
+                replace_module(block, name, QuantLinear(source, used.T.contiguous(), w_cent, bias))
+                report(f"model.layers.{n}.{name}")
+        seen, right = block(seen, cos, sin, 0.0), float_block(right, cos, sin, 0.0)
 
 
 def restore(student: TorchQwen3, state: dict[str, Tensor]) -> None:
@@ -248,7 +251,7 @@ def restore(student: TorchQwen3, state: dict[str, Tensor]) -> None:
     student.load_state_dict(state)
 
 
-def add_input(model: TorchQwen3, shared: str, book: ActivationCodebook) -> QuantInput:
+def add_input(model: nn.Module, shared: str, book: ActivationCodebook) -> QuantInput:
     """Hang the quantiser of an input beside the linears that read it, as "<input>_input"."""
     source = QuantInput(book)
     parent, _, last = shared.rpartition(".")

@@ -356,14 +356,16 @@ def doctor_command(
     machine = Machine(Image.open(image))
     other = load_trace(against) if against is not None else None
     tokens = choose_tokens(machine, prompt, other, against)
+    exact = rtl or other is not None
+    golden = golden_trace(machine, tokens) if exact or save is not None else {}
     if save is not None:
         _make_folder(save)
-        save_trace(save, tokens, golden_trace(machine, tokens))
+        save_trace(save, tokens, golden)
     if rtl:
-        sizes = {stage: values.shape[1] for stage, values in golden_trace(machine, tokens).items()}
+        sizes = {stage: values.shape[1] for stage, values in golden.items()}
         other, against = rtl_trace(machine.image, tokens, sizes), Path("rtl")
-    if other is not None:
-        healthy = _report_bits(machine, tokens, other, against, json_file)
+    if exact:
+        healthy = _report_bits(machine, tokens, golden, other, against, json_file)
     else:
         source = models.resolve(model or machine.image.config["source"]["name"])
         compiled = None if quantized is None else QuantizedModel.open(quantized, source.path)
@@ -389,8 +391,10 @@ def choose_tokens(machine: Machine, prompt: str | None, other: Trace | None, fil
     return tokens
 
 
-def _report_bits(machine: Machine, tokens: np.ndarray, other: Trace, file: Path, json_file: Path | None) -> bool:
-    golden, console = golden_trace(machine, tokens), Console(soft_wrap=True, highlight=False, markup=False)
+def _report_bits(
+    machine: Machine, tokens: np.ndarray, golden: Trace, other: Trace, file: Path, json_file: Path | None
+) -> bool:
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     differences = compare_bits(golden, other, file)
     compared = sum(stage in other for stage in golden)
     for difference in differences:

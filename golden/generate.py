@@ -1,4 +1,4 @@
-"""The command `generate`: text from a model, token by token: by the float model, the golden machine or the RTL."""
+"""The command `generate`: text from a model, token by token; float model, golden machine, RTL or a card compute it."""
 
 import hashlib
 import importlib.metadata
@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
@@ -19,14 +19,16 @@ from lutloom import models
 from lutloom.compiler import compile_model
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
-from lutloom.image import Image, canonical_json
+from lutloom.host import Accelerator
+from lutloom.host.pcie import FORM, open_card
+from lutloom.image import canonical_json
 from lutloom.machine import Machine
 from lutloom.models import Source
 from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE
 from lutloom.qwen3 import Qwen3
 from lutloom.rtl import simulation
 
-ENGINES = ("golden", "float", "rtl")
+ENGINES = ("golden", "float", "rtl", "v80")
 IMAGES = Path("build/images")
 MODEL_FOLDERS = (models.SHAKESPEARE.parent, Path("build/models"))
 DEFAULT_HARDWARE = "tiny"
@@ -94,17 +96,20 @@ def generate_command(
     quantized: Annotated[Path | None, typer.Option(help="Quantised model; default by name of the model.")] = None,
     prompt: Annotated[str, typer.Option(help="Text to continue; empty: the beginning of a text.")] = "",
     tokens: Annotated[int, typer.Option(min=1, help="Most tokens to generate.")] = 200,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most likely token.")] = 0.8,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most likely token.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
     hardware: Annotated[
         str | None, typer.Option(help=f"{', '.join(CONFIGURATIONS)}; default {DEFAULT_HARDWARE}, or the image's.")
     ] = None,
+    card: Annotated[str | None, typer.Option(help=f"With --on v80: {FORM}. Default the only V80 here.")] = None,
 ) -> None:
     """Continue a prompt, token by token. The text goes to stdout, everything else to stderr."""
     if on not in ENGINES:
         raise UserError(f"--on: found {on}, allowed {', '.join(ENGINES)}")
     if on == "float" and (image or quantized or hardware):
         raise UserError("--on float: found --image, --quantized or --hardware, allowed --model alone")
+    if card is not None and on != "v80":
+        raise UserError(f"--card: found with --on {on}, allowed with --on v80")
     if image and quantized:
         raise UserError("--image and --quantized: found both, allowed one of them")
     if model is None and (on == "float" or not (image or quantized)):
@@ -117,22 +122,38 @@ def generate_command(
             network = Qwen3(source.cfg, source.weights())
         generated = network.generate(ids, tokens, temperature, seed, stop=source.end_tokens)
     else:
+        accelerator = Accelerator(open_card(card)) if on == "v80" else None
+        if accelerator and not (image or hardware):
+            hardware = accelerator.identity.hardware
         machine = _machine(source, image, quantized, hardware)
         config = machine.image.config
         tokenizer, ids = _encode(machine.tokenizer(), prompt, config["model"]["bos_token_id"], config["end_tokens"])
-        generated = machine.generate(ids, tokens, temperature, seed)
         if on == "rtl":
-            run = _rtl(machine.image, ids, tokens, temperature, seed)
-            generated = run.tokens()
+            run = simulation(machine.image).Run(machine.image, ids.tolist(), tokens, temperature, seed)
+            generated, cycles = run.tokens(), run.cycles
+        elif accelerator:
+            accelerator.recover()  # from what another run may have left behind
+            with Progress(console=Console(stderr=True), transient=True) as progress:
+                task = progress.add_task("copying the image", total=machine.image.bytes)
+                accelerator.load(machine.image.path, progress=lambda n, _: progress.update(task, completed=n))
+            cycles: list[int] = []
+            generated = _counted(accelerator, accelerator.generate(ids, tokens, temperature, seed), cycles)
+        else:
+            generated = machine.generate(ids, tokens, temperature, seed)
     stream_text(generated, tokenizer, prompt, len(ids))
-    if on == "rtl" and run.cycles:
-        each = run.cycles[1:] or run.cycles
-        typer.echo(f"{sum(each) // len(each):,} cycles a token, {sum(run.cycles):,} in all", err=True)
+    if on in ("rtl", "v80") and cycles:
+        each = cycles[1:] or cycles
+        typer.echo(f"{sum(each) // len(each):,} cycles a token, {sum(cycles):,} in all", err=True)
 
 
-def _rtl(image: Image, ids: np.ndarray, tokens: int, temperature: float, seed: int):
-    """A run of the accelerator in the simulator."""
-    return simulation(image).Run(image, ids.tolist(), tokens, temperature, seed)
+def _counted(card: Accelerator, tokens: Iterator[int], cycles: list[int]) -> Iterator[int]:
+    """The tokens; what the card's counter says that each took goes to `cycles`."""
+    before = 0
+    for token in tokens:
+        now = card.counters().cycles
+        cycles.append(now - before)
+        before = now
+        yield token
 
 
 def _machine(source: Source | None, image: Path | None, quantized: Path | None, hardware: str | None) -> Machine:
@@ -153,24 +174,25 @@ def _encode(tokenizer: Tokenizer, prompt: str, bos: int | None, ends) -> tuple[T
     return tokenizer, np.array(ids, np.int64)
 
 
-def stream_text(generated: Iterator[int], tokenizer: Tokenizer, prompt: str, prompt_tokens: int) -> None:
-    """Print the prompt and every token as it comes; then, on stderr, how many there were and how fast."""
-    stream = DecodeStream(skip_special_tokens=True)
-    start, count = time.perf_counter(), 0
+def stream_text(generated: Iterator[int], tokenizer: Tokenizer, prompt: str, prompt_tokens: int) -> list[int]:
+    """Print the prompt and every token as it comes; then, on stderr, how many there were and how fast. The tokens."""
+    stream, found = DecodeStream(skip_special_tokens=True), []
+    start = time.perf_counter()
     with Console(stderr=True).status("reading the prompt"):  # the machine unpacks the weights meanwhile
         token = next(generated, None)
     first = time.perf_counter() - start
     sys.stdout.write(prompt)
     while token is not None:
+        found.append(token)
         sys.stdout.write(stream.step(tokenizer, token) or "")
         sys.stdout.flush()
-        count += 1
         token = next(generated, None)
     sys.stdout.write("\n")
     sys.stdout.flush()
     rest = time.perf_counter() - start - first
     typer.echo(
         f"prompt of {prompt_tokens} tokens: {first:.1f} s to the first token; "
-        f"{count} tokens in {first + rest:.1f} s, {max(count - 1, 0) / rest:.2f} tokens/s after the first",
+        f"{len(found)} tokens in {first + rest:.1f} s, {max(len(found) - 1, 0) / rest:.2f} tokens/s after the first",
         err=True,
     )
+    return found

@@ -19,7 +19,6 @@ from lutloom.machine import Machine
 from lutloom.rtl import simulation
 from lutloom.traffic import traffic
 
-BEAT = 32  # bytes of a beat of a memory port
 CONTROL = "control"  # the cycles between two operations
 COLOURS = {
     "embedding": "#cccccc", "norm": "#f4a261", "rope": "#e9c46a", "attention": "#e76f51", "linear": "#2a6f97",
@@ -69,6 +68,7 @@ def measure(image: Image, context: int) -> dict:
     return {
         "context": context,
         "slices": machine.hardware.slices,
+        "beat_bytes": machine.hardware.beat_bytes,
         "cycles": sum(operation["cycles"] for operation in operations),
         "bytes": traffic(machine.program, image.config, context),
         "operations": operations,
@@ -105,7 +105,7 @@ def show(report: dict, console: Console) -> None:
     console.print(table)
     streams, ports = report["bytes"]["streams"], report["slices"]
     if streams:
-        bound = streams // (BEAT * ports)
+        bound = streams // (report["beat_bytes"] * ports)
         console.print(
             f"{streams:,} bytes of weights through {ports} ports: {bound:,} cycles at least; "
             f"port use {100 * bound / report['cycles']:.0f} %"

@@ -92,7 +92,13 @@ def quantize_command(
     )
     keep_freed_memory()
     if scheme == "wvq":
-        recipe = (budget or BUDGET, head_bits or HEAD_BITS, act_bits, contexts, samples)
+        recipe = {
+            "budget": budget or BUDGET,
+            "head_bits": head_bits or HEAD_BITS,
+            "act_bits": act_bits,
+            "calibration": contexts,
+            "samples": samples,
+        }
         run_wvq(job, recipe, minutes, steps)
     else:
         recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
@@ -146,10 +152,10 @@ def keep_freed_memory() -> None:
 # --- wvq --------------------------------------------------------------------------------------------------------------
 
 
-def run_wvq(job: Job, choices: tuple[float, float, int, int, int], minutes: float | None, steps: int | None) -> None:
+def run_wvq(job: Job, choices: dict, minutes: float | None, steps: int | None) -> None:
     """All stages of wvq: settings by sensitivity, calibration, distillation, rounding, evaluation.
 
-    choices: budget, head_bits, act_bits, contexts of the calibration, samples.
+    choices: fields of WvqRecipe.
     """
     import torch
 
@@ -160,18 +166,15 @@ def run_wvq(job: Job, choices: tuple[float, float, int, int, int], minutes: floa
     if job.resume:
         run = WvqRun.from_state(job.state, cfg, weights, job.source.sha256, tokens)
     else:
-        budget, head_bits, act_bits, contexts, samples = choices
-        recipe = WvqRecipe(
-            budget, head_bits, act_bits, calibration=contexts, samples=samples, distil=distil_settings(cfg)
-        )
+        recipe = WvqRecipe(**choices, distil=distil_settings(cfg))
         run = WvqRun(cfg, weights, job.source.sha256, tokens, recipe)
-        if samples:
-            run.sample(write_text(job, run.teacher, samples, recipe.context))
+        if recipe.samples:
+            run.sample(write_text(job, run.teacher, recipe.samples, recipe.context))
         with job.console.status("measuring sensitivities"):
             run.choose()
-        if run.bits > budget:
+        if run.bits > recipe.budget:
             job.console.print(
-                f"--budget {budget}: the smallest settings of this model take {run.bits:.2f} bits a weight"
+                f"--budget {recipe.budget}: the smallest settings of this model take {run.bits:.2f} bits a weight"
             )
     calibrate(run, job)
     if steps != 0:

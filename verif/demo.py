@@ -16,10 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from tokenizers.decoders import DecodeStream
 
 from lutloom.errors import UserError
-from lutloom.generate import cached_image
+from lutloom.generate import cached_image, stream_text
 from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
@@ -69,7 +68,7 @@ def demo(args: argparse.Namespace, console: Console) -> int:
     built = time.monotonic()
     run = Run(image, ids, count, stop=False, trace=True, name=args.name)
     console.print(f"{args.quantized.name}: {len(ids)} tokens of prompt, then {count} by the RTL:\n", highlight=False)
-    found = stream(run, tokenizer, prompt, console)
+    found = stream_text(run.tokens(), tokenizer, prompt, len(ids))
     seconds = time.monotonic() - built
     with console.status("comparing with the golden machine"):
         golden = [int(token) for token in machine.generate(ids, count, stop=False)]
@@ -102,23 +101,6 @@ def demo(args: argparse.Namespace, console: Console) -> int:
     if result.first:
         console.print(f"first difference: {result.first}", style="red")
     return 0 if report["tokens_equal"] == len(golden) == len(found) and not result.bits_different else 1
-
-
-def stream(run: Run, tokenizer, prompt: str, console: Console) -> list[int]:
-    """Print the text as it comes; the tokens."""
-    decoder, found = DecodeStream(skip_special_tokens=True), []
-    with console.status("the RTL reads the prompt"):
-        tokens = run.tokens()
-        first = next(tokens, None)
-    sys.stdout.write(prompt)
-    token = first
-    while token is not None:
-        found.append(token)
-        sys.stdout.write(decoder.step(tokenizer, token) or "")
-        sys.stdout.flush()
-        token = next(tokens, None)
-    sys.stdout.write("\n\n")
-    return found
 
 
 def show(report: dict, console: Console) -> None:

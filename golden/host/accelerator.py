@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from lutloom.attention import kv_cache_bytes
 from lutloom.errors import UserError
-from lutloom.hardware import CONFIGURATIONS
+from lutloom.hardware import CONFIGURATIONS, Hardware
 from lutloom.host import registers as regs
 from lutloom.host.fields import Register
 from lutloom.host.registers import CAUSE_TEXT, UNIT_TEXT, Cause, Ended, PortClass, Unit
 from lutloom.host.transport import Transport, TransportError
 from lutloom.image import Image, hardware_hash
-from lutloom.program import UNIT, Descriptor, Sample, decode
+from lutloom.program import UNIT, Attention, Descriptor, Sample, decode
 from lutloom.program_check import check_config, check_program
 from lutloom.sampler import MAX_TEMPERATURE, MIN_TEMPERATURE
 
@@ -59,6 +60,14 @@ class Fault:
         address = f", address {self.address:#x}" if self.address else ""
         cause = CAUSE_TEXT.get(self.cause, f"cause {self.cause}")
         return f"{cause}; in {place}, descriptor {self.descriptor}{stage}{address}"
+
+
+def _cache_end(image: Image, program: list[Descriptor]) -> int:
+    """Bytes of the image and of the KV cache behind it."""
+    bits, room = Hardware(**image.config["hardware"]).kv_bits, image.config["max_context"]
+    layers = [d for d in program if isinstance(d, Attention)]
+    ends = [UNIT * max(d.cache_k, d.cache_v) + kv_cache_bytes(d.kv_heads, room, d.head_dim, bits) for d in layers]
+    return max([image.bytes, *ends])
 
 
 def _member(kind: type[IntEnum], value: int) -> IntEnum | int:
@@ -108,7 +117,7 @@ class Accelerator:
 
     def identify(self) -> Identity:
         """Read what the card is; AcceleratorError if it is none of ours."""
-        found = self._read(regs.ID)
+        found = self.transport.read32(regs.ID.address)
         if found != regs.ID.reset:
             raise AcceleratorError(f"card: ID: found {found:#010x}, allowed {regs.ID.reset:#010x}")
         version = regs.VERSION.unpack(self._read(regs.VERSION))
@@ -118,12 +127,15 @@ class Accelerator:
         digest = self._read(regs.HARDWARE_HASH_LO) | self._read(regs.HARDWARE_HASH_HI) << 32
         return Identity((version["major"], version["minor"]), digest, **config)
 
-    def load(self, path: str | Path, address: int = 0, progress: ReportProgress | None = None) -> Image:
-        """Check an image file, copy it into the card's memory at `address`, and tell the card of it.
+    def load(self, path: str | Path, address: int | None = None, progress: ReportProgress | None = None) -> Image:
+        """Check an image file, copy it into the card's memory at `address` (default: its first), tell the card of it.
 
-        Everything is checked before anything is copied: all checksums, the program, that it was made for this hardware.
-        Raises UserError for an image that is refused, AcceleratorError if a run is under way.
+        Everything is checked before anything is copied: all checksums, the program, that it was made for this hardware,
+        that it and its KV cache fit. Raises UserError for an image that is refused, AcceleratorError if a run is under
+        way, TransportError if copying fails; then the card has no image.
         """
+        begin = self.transport.memory_base
+        address = begin if address is None else address
         if address % 4096:
             raise UserError(f"load: address: found {address:#x}, allowed multiples of 4096")
         self._require_idle()
@@ -136,16 +148,28 @@ class Accelerator:
         check_config(image)
         program = decode(image.section("program").tobytes(), str(path))
         check_program(image, program)
+        cache, room = _cache_end(image, program) - image.bytes, begin + self.transport.memory_bytes - address
+        needed = image.bytes + cache
+        if address < begin or needed > room:
+            raise UserError(
+                f"{path}: found {needed:,} bytes with the KV cache, allowed {max(room, 0):,} from {address:#x} on "
+                f"in the card's memory ({begin:#x}, {self.transport.memory_bytes:,} bytes)"
+            )
+        places = self._places(image, cache, address)
         self.image = None  # while the memory holds neither
-        for offset in range(0, image.bytes, CHUNK):
-            self.transport.load_memory(address + offset, image.data[offset : offset + CHUNK])
-            if progress is not None:
-                progress(min(offset + CHUNK, image.bytes), image.bytes)
+        for first, size, place in places:
+            for offset in range(0, size, CHUNK):
+                count = min(CHUNK, size - offset)
+                self.transport.load_memory(place + offset, image.data[first + offset : first + offset + count])
+                if progress is not None:
+                    progress(first + offset + count, image.bytes)
         self.image, self.program = image, program
         self.vocab = next(d.n for d in program if isinstance(d, Sample))
         self._write_pair(regs.IMAGE_LO, regs.IMAGE_HI, address)
         self._write(regs.PROGRAM, image.table["program"].offset // UNIT)
         ports = [image.table[name].offset for name in ("port0", "port1") if name in image.table]
+        if self.transport.stream_window:
+            ports = []
         self._write_pair(regs.PORT_BASE_LO, regs.PORT_BASE_HI, address + ports[0] if ports else 0)
         self._write_pair(regs.PORT_STRIDE_LO, regs.PORT_STRIDE_HI, ports[1] - ports[0] if len(ports) > 1 else 0)
         self._write(regs.MAX_CONTEXT, image.config["max_context"])
@@ -240,7 +264,7 @@ class Accelerator:
                 yield token
             else:
                 finished = True
-        except AcceleratorError:
+        except (AcceleratorError, TransportError):
             finished = True  # a run that failed needs no abort, and a card that is gone hears none
             raise
         finally:
@@ -272,6 +296,32 @@ class Accelerator:
             waited += 0 if self.transport.wait(POLL) else POLL
 
     # --- parts --------------------------------------------------------------------------------------------------------
+
+    def _places(self, image: Image, cache: int, address: int) -> list[tuple[int, int, int]]:
+        """Offset in the file, bytes, address in memory: of what precedes the sections, then of every section.
+
+        All lies as in the file, `cache` bytes of KV cache behind it, but for streams that have windows. UserError if a
+        stream is larger than its window or if anything else lies in one.
+        """
+        window, slices = self.transport.stream_window, image.config["hardware"]["slices"]
+        windows = {f"port{number}": window(number) for number in range(slices)} if window else {}
+        sections = sorted(image.table.values(), key=lambda section: section.offset)
+        pieces = [("header", 0, sections[0].offset), *((s.name, s.offset, s.padded) for s in sections)]
+        places = []
+        for name, offset, size in [*pieces, ("KV cache", image.bytes, cache)]:
+            where = f"{image.path}: section {name}: found"
+            own, place = windows.get(name), address + offset
+            if own is None:
+                for stream, taken in windows.items():
+                    if place < taken.stop and taken.start < place + size:
+                        allowed = f"what is not {taken.start:#x}..{taken.stop - 1:#x}, the window of {stream}"
+                        raise UserError(f"{where} {place:#x}..{place + size - 1:#x}, allowed {allowed}")
+            elif size > len(own):
+                raise UserError(f"{where} {size:,} bytes, allowed {len(own):,}, what its memory port reaches")
+            else:
+                place = own.start
+            places.append((offset, size, place))
+        return places[:-1]
 
     def _configure(self, count: int, temperature: float, seed: int, stop: bool) -> None:
         self._write(regs.SAMPLING, regs.SAMPLING.pack(noise=int(temperature != 0), stop=int(stop)))
@@ -348,7 +398,12 @@ class Accelerator:
         self._write(regs.CONTROL, regs.CONTROL.pack(**bits))
 
     def _read(self, register: Register, index: int = 0) -> int:
-        return self.transport.read32(register.at(index))
+        """A register. AcceleratorError if it and ID read as ones: so PCIe answers for a card that does not."""
+        value = self.transport.read32(register.at(index))
+        if value == WORD and self.transport.read32(regs.ID.address) == WORD:
+            self.image = None  # whoever comes back has not got it
+            raise AcceleratorError(f"card: {register.name}: found {WORD:#x} there and in ID: no card answers any more")
+        return value
 
     def _write(self, register: Register, value: int, index: int = 0) -> None:
         self.transport.write32(register.at(index), value)

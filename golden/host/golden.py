@@ -46,13 +46,14 @@ class Injected:
 class Memory:
     """Sparse bytes."""
 
-    def __init__(self):
+    def __init__(self, count: int = MEMORY_BYTES):
+        self.bytes = count
         self._blocks: dict[int, np.ndarray] = {}
 
     def spans(self, address: int, count: int) -> Iterator[tuple[int, int, int]]:
         """(block, first byte in it, bytes) of a range."""
-        if address < 0 or address + count > MEMORY_BYTES:
-            raise TransportError(f"memory: found bytes {address:#x}..{address + count:#x}, allowed {MEMORY_BYTES:#x}")
+        if address < 0 or address + count > self.bytes:
+            raise TransportError(f"memory: found bytes {address:#x}..{address + count:#x}, allowed {self.bytes:#x}")
         while count:
             block, first = divmod(address, BLOCK)
             size = min(count, BLOCK - first)
@@ -82,14 +83,16 @@ class Failed(Exception):
 class GoldenTransport:
     """A `Transport` to a modelled card with this hardware. `inject` makes it fail; `regs` is its register model."""
 
-    def __init__(self, hardware: Hardware, ring_depth: int = 4096):
+    memory_base, stream_window = 0, None
+
+    def __init__(self, hardware: Hardware, ring_depth: int = 4096, memory_bytes: int = MEMORY_BYTES):
         self.regs = AccelRegs(
             ring_depth=ring_depth,
             slices=hardware.slices,
             ports=hardware.slices + 6,
             hardware_hash=hardware_hash(hardware.dict()),
         )
-        self.memory = Memory()
+        self.memory, self.memory_bytes = Memory(memory_bytes), memory_bytes
         self.fault: Injected | None = None
         self._machine: Machine | None = None
         self._machine_of: tuple[int, int] | None = None  # image and program it was made of

@@ -1,5 +1,6 @@
 """What stands between the host and a card: registers, memory, the interrupt. Whoever reaches a card implements it."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -15,13 +16,20 @@ class Transport(Protocol):
     """A way to a card. Addresses of registers are bytes in the register map, those of memory are the card's own.
 
     Every method may raise TransportError. `lutloom.host.golden.GoldenTransport` is one without a card.
+    memory_base, memory_bytes: the card's memory.
+    stream_window: of a weight stream's number, the range of memory that its port reaches: the stream has to lie there,
+                   and its addresses count from there. None: every port reaches everything.
     """
+
+    memory_base: int
+    memory_bytes: int
+    stream_window: Callable[[int], range] | None
 
     def read32(self, address: int) -> int:
         """A register."""
 
     def write32(self, address: int, value: int) -> None:
-        """Write a register; returns when the card has it."""
+        """Write a register; the card has it before it sees any later access."""
 
     def load_memory(self, address: int, data: np.ndarray) -> None:
         """Put uint8 [n] into the card's memory."""

@@ -54,7 +54,8 @@ def test_golden_text_is_the_machines(toy, command):
 
 
 def test_float_text_is_the_float_models(toy, command):
-    code, text, _ = command("--on", "float", "--model", toy.source, "--prompt", PROMPT, "--tokens", 9, "--seed", 3)
+    options = ("--prompt", PROMPT, "--tokens", 9, "--temperature", 0.8, "--seed", 3)
+    code, text, _ = command("--on", "float", "--model", toy.source, *options)
     source = models.resolve(toy.source)
     tokens = list(Qwen3(source.cfg, source.weights()).generate(np.array([5, 9, 2]), 9, 0.8, 3, stop=END))
     assert code == 0

@@ -100,8 +100,8 @@ def interfaces(ports: Iterable[Port]) -> tuple[list[Interface], list[Port]]:
     """Group flat ports into (interfaces, ports in none of them).
 
     `[sm]_axil*`, `[sm]_axi*` and `[sm]_axis*` are buses, `*clk_i` is a clock, `*rst_ni` a reset, `*irq_o` or
-    `interrupt` an interrupt. AXI4 buses `m_axi*` belong to `hbm_clk_i` if there is one, all else to `clk_i`;
-    `<x>_rst_ni` goes with `<x>_clk_i`.
+    `interrupt` an interrupt. A bus belongs to the first there is of `s_clk_i` or `m_clk_i` by its own letter,
+    `hbm_clk_i` for AXI4 masters, and `clk_i`; `<x>_rst_ni` goes with `<x>_clk_i`.
     """
     found: dict[str, Interface] = {}
     rest = []
@@ -127,34 +127,40 @@ def interfaces(ports: Iterable[Port]) -> tuple[list[Interface], list[Port]]:
 def _associate(found: dict[str, Interface]) -> None:
     """Clocks of the buses, and the parameters of all."""
     for name, one in found.items():
-        clock = "hbm_clk_i" if name.startswith("m_axi_") and one.kind == "aximm" else "clk_i"
         if one.kind in ("aximm", "axis"):
-            one.clock = clock if clock in found else "clk_i"
-        if one.kind == "aximm":
-            one.parameters = _aximm(one)
+            memory = ["hbm_clk_i"] if one.kind == "aximm" and one.mode == "master" else []
+            one.clock = next((clock for clock in (f"{name[0]}_clk_i", *memory, "clk_i") if clock in found), "")
+            one.parameters = _aximm(one.ports) if one.kind == "aximm" else _axis(one.ports)
         elif one.kind == "reset":
             one.parameters = {"POLARITY": "ACTIVE_LOW"}
         elif one.kind == "interrupt":
             one.parameters = {"SENSITIVITY": "LEVEL_HIGH"}
     for name, one in found.items():
         if one.kind == "clock":
-            buses = [bus for bus in found.values() if bus.clock == name]
+            buses = [bus.name for bus in found.values() if bus.clock == name]
             reset = name.removesuffix("clk_i") + "rst_ni"
-            one.parameters = {"ASSOCIATED_BUSIF": ":".join(bus.name for bus in buses)} if buses else {}
+            one.parameters = {"ASSOCIATED_BUSIF": ":".join(buses)} if buses else {}
             one.parameters |= {"ASSOCIATED_RESET": reset} if reset in found else {}
 
 
-def _aximm(one: Interface) -> dict[str, str]:
-    lite = not {"AWLEN", "ARLEN"} & set(one.ports)
-    reads, writes = "ARADDR" in one.ports, "AWADDR" in one.ports
-    address = one.ports["ARADDR" if reads else "AWADDR"]
-    data = one.ports["RDATA" if reads else "WDATA"]
-    return {
-        "PROTOCOL": "AXI4LITE" if lite else "AXI4",
+def _aximm(ports: dict[str, Port]) -> dict[str, str]:
+    reads, writes = "ARADDR" in ports, "AWADDR" in ports
+    side = "R" if reads else "W"
+    parameters = {
+        "PROTOCOL": "AXI4" if f"A{side}LEN" in ports else "AXI4LITE",
         "READ_WRITE_MODE": "READ_WRITE" if reads and writes else "READ_ONLY" if reads else "WRITE_ONLY",
-        "DATA_WIDTH": str(data.width),
-        "ADDR_WIDTH": str(address.width),
+        "DATA_WIDTH": str(ports[f"{side}DATA"].width),
+        "ADDR_WIDTH": str(ports[f"A{side}ADDR"].width),
     }
+    if parameters["PROTOCOL"] == "AXI4":
+        parameters |= {"ID_WIDTH": str(ports[f"A{side}ID"].width), "SUPPORTS_NARROW_BURST": "0"}
+    return parameters
+
+
+def _axis(ports: dict[str, Port]) -> dict[str, str]:
+    user = ports["TUSER"].width if "TUSER" in ports else 0
+    has = {f"HAS_{signal}": str(int(signal in ports)) for signal in ("TREADY", "TSTRB", "TKEEP", "TLAST")}
+    return {"TDATA_NUM_BYTES": str(-(-ports["TDATA"].width // 8)), "TUSER_WIDTH": str(user), **has}
 
 
 TEMPLATE = """\
@@ -223,8 +229,8 @@ def wrapper(
 
     ports: of the elaborated RTL, in order. parameters: values to instantiate with. names: see `split`.
     tied: {input: constant} for inputs that the wrapper does not bring out. frequency: of the clocks in Hz, if it is to
-    be declared. windows: {64-bit output of the wrapper: (base, bytes)}: of this address only the lower bits come from
-    the module; it stays within `bytes`, a power of two, from `base` on, a multiple of it.
+    be declared. windows: {64-bit output of the wrapper: (base, bytes)}: only the lower bits of this address come from
+    the module, it stays within `bytes`, a power of two, from `base` on, a multiple of it.
     UserError if `tied` names no input.
     """
     ports, tied, windows = list(ports), dict(tied or {}), dict(windows or {})

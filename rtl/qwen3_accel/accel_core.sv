@@ -381,7 +381,8 @@ module accel_core
   );
   wire table_mode = !pass.last;  // a prompt's tokens but the last; the golden results are the same
   linear_covq #(
-      .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions)
+      .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions),
+      .AccW((MaxPositions > 4096) ? 29 : 28)  // sums of a longer linear do not fit 28
   ) u_covq (
       .clk_i(covq_clk), .rst_ni, .s_cmd_table(table_mode), .s_cmd_search(flag(issued, FlagSearch)), .s_cmd_k_code(2'd0),
       .s_cmd_c_code(2'd2), .s_cmd_positions(issued[12][31:16]), .s_cmd_tokens(16'd1),
@@ -488,12 +489,12 @@ module accel_core
       place = embed_error ? UnitEmbed : norm_error ? UnitNorm : rope_error ? UnitRope : swiglu_error ? UnitSwiglu : UnitSampler;
     end
   end
-  logic [15:0] number_q;  // of the descriptor at work
+  logic [15:0] number_q;  // of the descriptor at work; -1 before the first
   wire failed = cause != CauseNone && !error_q && !clear_q;
   always_ff @(posedge clk_i) begin
     if (!core_rst_n || run_i.clear) error_q <= 1'b0;
     else if (failed) error_q <= 1'b1;
-    if (!core_rst_n || pass_start) number_q <= '0;
+    if (!core_rst_n || pass_start) number_q <= '1;
     else if (queued_valid && queued_ready) number_q <= number_q + 16'd1;
   end
 

@@ -176,15 +176,15 @@ void *const kTable[] = {
     reinterpret_cast<void *>(control_beats),
 };
 
-struct Announce {
-    Announce() {
-        char text[64];
-        std::snprintf(text, sizeof text, "%ld:%p", static_cast<long>(getpid()), static_cast<const void *>(kTable));
-        setenv("LUTLOOM_AXI_MEMORY", text, 1);
-    }
-} announce;
-
 }  // namespace
+
+extern "C" int axi_memory_announce(const char *variable, const void *table) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%ld:%p", static_cast<long>(getpid()), table);
+    return setenv(variable, text, 1);
+}
+
+static const int announced = axi_memory_announce("LUTLOOM_AXI_MEMORY", kTable);
 
 // ---- what axi_memory.sv calls --------------------------------------------------------------------------------------------
 

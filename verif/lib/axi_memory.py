@@ -21,19 +21,19 @@ import numpy as np
 SOURCES = ("verif/lib/axi_memory.sv", "verif/lib/axi_memory.cpp")
 VARIABLE = "LUTLOOM_AXI_MEMORY"  # axi_memory.cpp leaves the address of its table of functions here
 _INT, _U64, _BYTES = ctypes.c_int, ctypes.c_uint64, ctypes.c_void_p
-# in the order of the table: arguments; the result is an errno, except that of `beats`
+# in the order of the table: result, an errno except that of `beats`, and arguments
 _FUNCTIONS = {
-    "write": (_U64, _BYTES, _U64),
-    "read": (_U64, _BYTES, _U64),
-    "load": (ctypes.c_char_p, _U64),
-    "erase": (),
-    "limit": (_U64,),
-    "fail_range": (_INT, _INT, _U64, _U64, _INT),
-    "fail_nth": (_INT, _INT, _U64, _INT),
-    "silence": (_INT, _INT, _U64),
-    "heal": (),
-    "settings": (_INT, _INT, _INT, _INT),
-    "beats": (_INT, _INT),
+    "write": (_INT, _U64, _BYTES, _U64),
+    "read": (_INT, _U64, _BYTES, _U64),
+    "load": (_INT, ctypes.c_char_p, _U64),
+    "erase": (_INT,),
+    "limit": (_INT, _U64),
+    "fail_range": (_INT, _INT, _INT, _U64, _U64, _INT),
+    "fail_nth": (_INT, _INT, _INT, _U64, _INT),
+    "silence": (_INT, _INT, _INT, _U64),
+    "heal": (_INT,),
+    "settings": (_INT, _INT, _INT, _INT, _INT),
+    "beats": (_U64, _INT, _INT),
 }
 
 
@@ -44,6 +44,17 @@ class Direction(IntEnum):
     WRITE = 1
 
 
+def remote(variable: str, functions: dict, sources: tuple) -> dict:
+    """The functions of a C++ model in this simulation; `functions`: name -> (result, *arguments), in table order."""
+    process, _, address = os.environ.get(variable, "").partition(":")
+    if process != str(os.getpid()):
+        raise RuntimeError(f"{variable}: this process has no {Path(sources[-1]).stem}, see {', '.join(sources)}")
+    table = (ctypes.c_void_p * len(functions)).from_address(int(address, 16))
+    return {
+        name: ctypes.CFUNCTYPE(*types)(pointer) for (name, types), pointer in zip(functions.items(), table, strict=True)
+    }
+
+
 class AxiMemory:
     """See the module. All of them are the same memory. RuntimeError outside a simulation that was built with it."""
 
@@ -51,14 +62,7 @@ class AxiMemory:
     EVERY_PORT = -1
 
     def __init__(self):
-        process, _, address = os.environ.get(VARIABLE, "").partition(":")
-        if process != str(os.getpid()):
-            raise RuntimeError(f"{VARIABLE}: this process has no axi_memory, see {', '.join(SOURCES)}")
-        table = (ctypes.c_void_p * len(_FUNCTIONS)).from_address(int(address, 16))
-        self._call = {
-            name: ctypes.CFUNCTYPE(_U64 if name == "beats" else _INT, *arguments)(pointer)
-            for (name, arguments), pointer in zip(_FUNCTIONS.items(), table, strict=True)
-        }
+        self._call = remote(VARIABLE, _FUNCTIONS, SOURCES)
 
     def _do(self, name: str, *arguments) -> None:
         problem = self._call[name](*arguments)

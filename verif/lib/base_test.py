@@ -51,6 +51,22 @@ class CoreTest(uvm_test):
         for _ in range(count):
             await RisingEdge(self.dut.clk_i)
 
+    async def pulse(self, name: str) -> None:
+        """An input high for one cycle, and a cycle more for what it sets."""
+        handle = getattr(self.dut, name)
+        handle.value = 1
+        await self.cycles(1)
+        handle.value = 0
+        await self.cycles(1)
+
+    async def idle(self, cycles: int) -> None:
+        """Wait until the core has nothing left to do, at most `cycles`."""
+        for _ in range(cycles):
+            await self.cycles(1)
+            if self.dut.idle_o.value == 1:
+                return
+        raise AssertionError(f"not idle after {cycles} cycles")
+
     async def reset(self, cycles: int = 4) -> None:
         """Hold the synchronous reset for `cycles`; may be called at any time."""
         self.dut.rst_ni.value = 0

@@ -23,6 +23,8 @@ class CardTransport:
     cycles: what counts as a second of `wait`. patience: an access not answered in as many cycles is a TransportError.
     """
 
+    memory_base, memory_bytes, stream_window = 0, 1 << 36, None  # of axi_memory.cpp
+
     def __init__(self, dut, memory, cycles: int = 400_000, patience: int = 1000):
         self.dut, self.memory, self.cycles, self.patience = dut, memory, cycles, patience
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 from cocotb.handle import Immediate
-from cocotb.triggers import RisingEdge
 from pyuvm import uvm_env
 
 from lutloom.linear_covq import Command
@@ -46,21 +45,6 @@ class LinearTest(CoreTest):
         LinearEnv.stall_in = Stall.pick(self.stalls[0], self.seed)
         LinearEnv.stall_out = Stall.pick(self.stalls[1], self.seed + 1)
         self.env = LinearEnv("env", self)
-
-    async def pulse(self, name: str) -> None:
-        handle = getattr(self.dut, name)
-        handle.value = 1
-        await RisingEdge(self.dut.clk_i)
-        handle.value = 0
-        await RisingEdge(self.dut.clk_i)
-
-    async def idle(self, cycles: int) -> None:
-        """Wait until the core has nothing left to do, at most `cycles`."""
-        for _ in range(cycles):
-            await RisingEdge(self.dut.clk_i)
-            if self.dut.idle_o.value == 1:
-                return
-        raise AssertionError(f"not idle after {cycles} cycles")
 
 
 def vector_words(vectors: np.ndarray) -> list[int]:

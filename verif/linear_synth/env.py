@@ -8,7 +8,6 @@ from dataclasses import astuple
 import cocotb
 import numpy as np
 from cocotb.handle import Immediate
-from cocotb.triggers import RisingEdge
 from pyuvm import uvm_env
 
 from lutloom.hardware import Hardware
@@ -140,21 +139,6 @@ class LinearTest(CoreTest):
             agent.abort()
         for task in tasks:
             await task
-
-    async def pulse(self, name: str) -> None:
-        handle = getattr(self.dut, name)
-        handle.value = 1
-        await RisingEdge(self.dut.clk_i)
-        handle.value = 0
-        await RisingEdge(self.dut.clk_i)
-
-    async def idle(self, cycles: int) -> None:
-        """Wait until the core has nothing left to do, at most `cycles`."""
-        for _ in range(cycles):
-            await RisingEdge(self.dut.clk_i)
-            if self.dut.idle_o.value == 1:
-                return
-        raise AssertionError(f"not idle after {cycles} cycles")
 
     def port_beats(self) -> list[int]:
         value = self.dut.beats_o.value.to_unsigned()

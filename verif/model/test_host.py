@@ -168,6 +168,55 @@ def test_images_are_refused_before_anything_is_copied(images, tmp_path):
         card.load(tmp_path / "nothing.img")
 
 
+def test_image_has_to_fit_into_the_memory(images):
+    """With its KV cache, to the byte; nothing is copied before."""
+    image = Image.open(images["fused"])
+    model = image.config["model"]
+    keys = -(-2 * CONTEXT * model["num_key_value_heads"] * model["head_dim"] // 64) * 64
+    needed = image.bytes + 2 * model["num_hidden_layers"] * keys
+    card = Accelerator(GoldenTransport(HARDWARE, memory_bytes=needed + 4096))
+    copied, load = [], card.transport.load_memory
+    card.transport.load_memory = lambda address, data: (copied.append(address), load(address, data))
+    with pytest.raises(
+        UserError, match=f"found {needed:,} bytes with the KV cache, allowed {needed - 4096:,} from 0x2000"
+    ):
+        card.load(images["fused"], 8192)
+    with pytest.raises(UserError, match="allowed 0 from"):
+        card.load(images["fused"], 1 << 30)
+    card.transport.memory_base = 4096
+    with pytest.raises(UserError, match="from 0x0 on in the card's memory"):
+        card.load(images["fused"], 0)
+    assert not copied
+    card.load(images["fused"])
+    assert copied[0] == 4096 and list(card.generate(PROMPT, 4)) == expected(images["fused"], 4)
+
+
+def test_streams_lie_in_their_windows(images):
+    image, card = Image.open(images["fused"]), Accelerator(GoldenTransport(HARDWARE))
+    size = image.table["port0"].padded
+    windows = [range(1 << 34, (1 << 34) + size), range(1 << 33, (1 << 33) + size)]
+    card.transport.stream_window = windows.__getitem__
+    card.load(images["fused"], ADDRESS)
+    for name, section in image.table.items():
+        place = windows[int(name[4:])].start if name.startswith("port") else ADDRESS + section.offset
+        assert (card.transport.read_memory(place, section.bytes) == image.section(name)).all()
+    assert not any(
+        card.transport.read32(r.address) for r in (regs.PORT_BASE_LO, regs.PORT_BASE_HI, regs.PORT_STRIDE_LO)
+    )
+    windows[1] = windows[1][:-1]
+    with pytest.raises(UserError, match=f"section port1: found {size:,} bytes, allowed {size - 1:,}, what its memory"):
+        card.load(images["fused"], ADDRESS)
+    for name, first in (("rope", ADDRESS + image.table["rope"].offset), ("KV cache", ADDRESS + image.bytes)):
+        windows[1] = range(first, first + size)
+        with pytest.raises(
+            UserError, match=f"section {name}: found {first:#x}.*allowed what is not {first:#x}.*of port1"
+        ):
+            card.load(images["fused"], ADDRESS)
+    first = ADDRESS + image.table["port1"].offset  # the hole in the image is free
+    windows[1] = range(first, first + size)
+    card.load(images["fused"], ADDRESS)
+
+
 @pytest.mark.parametrize(
     "arguments,words",
     [
@@ -312,6 +361,40 @@ def test_someone_clears_the_card(card):
     card.recover()
     with pytest.raises(AcceleratorError, match="no run under way"):
         list(generated)
+
+
+@pytest.mark.timeout(60)
+def test_card_that_answers_ones(card, images):
+    """In the midst of a text: no token is made up. All ones alone are a value like any other."""
+    generated = card.generate(PROMPT, 12, stop=False)
+    next(generated)
+    read = card.transport.read32
+    card.transport.read32 = lambda address: 0xFFFF_FFFF
+    with pytest.raises(AcceleratorError, match="found 0xffffffff there and in ID: no card answers any more"):
+        next(generated)
+    card.transport.read32 = lambda address: 0xFFFF_FFFF if address == regs.CYCLES_LO.address else read(address)
+    assert card.counters().cycles == 0xFFFF_FFFF
+    card.transport.read32 = read
+    with pytest.raises(UserError, match="no image"):
+        card.generate(PROMPT, 12)
+    card.recover()
+    card.load(images["fused"], ADDRESS)
+    assert list(card.generate(PROMPT, 12)) == expected(images["fused"], 12)
+
+
+def test_transport_that_fails_is_left_alone(card):
+    """What it says comes through, and nobody tries to abort over it."""
+    generated, tried = card.generate(PROMPT, 12, stop=False), []
+    next(generated)
+
+    def fail(*access):
+        tried.append(access)
+        raise TransportError("the bus is off")
+
+    card.transport.read32 = card.transport.write32 = fail
+    with pytest.raises(TransportError, match="the bus is off"):
+        next(generated)
+    assert len(tried) == 1
 
 
 def test_unknown_numbers_are_shown(card):

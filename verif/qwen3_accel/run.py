@@ -26,10 +26,16 @@ async def power_up(dut) -> CardTransport:
     for name in ("clk_i", "rst_ni", *(f"s_axil_{channel}" for channel in CHANNELS)):
         getattr(dut, name).set(Immediate(0))  # before anything is evaluated: the model begins with random values
     Clock(dut.clk_i, CLOCK_NS, unit="ns", impl="gpi").start()
+    await restart(dut)
+    return CardTransport(dut, AxiMemory())
+
+
+async def restart(dut) -> None:
+    """A reset of everything."""
+    dut.rst_ni.value = 0
     await ClockCycles(dut.clk_i, 8)
     dut.rst_ni.value = 1
     await ClockCycles(dut.clk_i, 8)
-    return CardTransport(dut, AxiMemory())
 
 
 @cocotb.test()

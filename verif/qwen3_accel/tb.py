@@ -16,17 +16,21 @@ import pyuvm
 from cocotb.triggers import ClockCycles
 from pyuvm import uvm_test
 
+from lutloom.compiler import compile_model
+from lutloom.errors import UserError
+from lutloom.hardware import configuration
 from lutloom.host import Accelerator, AcceleratorError
 from lutloom.host import registers as regs
 from lutloom.host.registers import Cause, Ended, Unit
 from lutloom.image import Image
 from lutloom.machine import Machine
 from lutloom.program import BYTES
+from lutloom.tests import toy
 from verif.lib import record
 from verif.lib.axi_memory import AxiMemory, Direction
 from verif.lib.card import bridge
 from verif.lib.tb import Coverage
-from verif.qwen3_accel.run import power_up
+from verif.qwen3_accel.run import power_up, restart
 from verif.qwen3_accel.toys import toy_images
 
 SLICES = 2  # of the configuration "tiny"
@@ -88,13 +92,14 @@ class Bench:
         return found
 
     @contextmanager
-    def failing(self, cause: Cause, unit: Unit | None = None):
-        """What runs inside must fail with this cause."""
+    def failing(self, cause: Cause, unit: Unit | None = None, stage: str = ""):
+        """What runs inside must fail with this cause, in this unit and a stage of that name."""
         try:
             yield
         except AcceleratorError as error:
             assert error.fault is not None and error.fault.cause == cause, f"found {error}, wanted {cause.name}"
             assert unit is None or error.fault.unit == unit, f"found {error}, wanted {unit.name}"
+            assert unit is None or stage in str(error.fault.stage), f"found {error}, wanted stage {stage}"
             coverage.hit("cause", cause.name.lower())
         else:
             raise AssertionError(f"no error, wanted {cause.name}")
@@ -222,7 +227,7 @@ class FaultsTest(AccelTest):
         for name in ("keys", "values"):
             card, prompt, port = b.card("short"), b.prompt("short", 3), PORTS[name]
             b.memory.fail_nth(port, Direction.WRITE, b.random.randrange(4), 3)
-            with b.failing(Cause.DECODE_ERROR, Unit.ATTENTION):
+            with b.failing(Cause.DECODE_ERROR, Unit.ATTENTION, "attention"):
                 list(card.generate(prompt, 2, stop=False))
             coverage.hit("write error", name)
             b.healed(card, "short", prompt)
@@ -230,7 +235,7 @@ class FaultsTest(AccelTest):
 
 @pyuvm.test()
 class RefusedTest(AccelTest):
-    """Images that are not for this hardware, damaged programs and packets, prompts that cannot be."""
+    """Images that are not for this hardware or too large, damaged programs and packets, prompts that cannot be."""
 
     def text(self):
         b, card = self.bench, self.bench.card("short")
@@ -255,6 +260,26 @@ class RefusedTest(AccelTest):
                 card._start(np.array([], int), 2)
                 list(card._tokens())
             b.healed(card, "short", prompt)
+        b.memory.erase()
+        other, small = Path("other.img"), image.bytes
+        compile_model(toy.build(Path("other"), "fused").folder, other, configuration("small"))
+        self.refused(card, other, "found hardware small, allowed tiny, the card's")
+        b.memory.limit(small)
+        b.transport.memory_bytes = small
+        self.refused(card, image.path, f"with the KV cache, allowed {small:,} from 0x0 on")
+        del b.transport.memory_bytes
+        b.memory.limit()
+        assert not b.memory.read(0, small).any(), "an image that was refused has been copied"
+        b.healed(card, "short", prompt)
+
+    def refused(self, card: Accelerator, path: Path, words: str) -> None:
+        """The driver does not load this image."""
+        try:
+            card.load(path)
+        except UserError as error:
+            assert words in str(error), error
+        else:
+            raise AssertionError(f"{path} was loaded, wanted: {words}")
 
 
 @pyuvm.test()
@@ -309,11 +334,3 @@ class StopTest(AccelTest):
             b.memory.heal()
             card.recover()
         b.healed(card, "short", prompt)
-
-
-async def restart(dut) -> None:
-    """A reset of everything."""
-    dut.rst_ni.value = 0
-    await ClockCycles(dut.clk_i, 8)
-    dut.rst_ni.value = 1
-    await ClockCycles(dut.clk_i, 8)

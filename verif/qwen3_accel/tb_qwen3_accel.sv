@@ -8,17 +8,8 @@ module tb_qwen3_accel
   import qwen3_accel_pkg::*;
 #(
     parameter int unsigned Configuration = 0,
-    parameter int unsigned Slices = Config[known(Configuration)].slices,
-    parameter int unsigned FrameLines = Config[known(Configuration)].frame_lines,
-    parameter int unsigned MaxInputs = Config[known(Configuration)].max_inputs,
-    parameter int unsigned MaxPositions = Config[known(Configuration)].max_positions,
-    parameter int unsigned MaxHidden = Config[known(Configuration)].max_hidden,
-    parameter int unsigned MaxHeadDim = Config[known(Configuration)].max_head_dim,
-    parameter int unsigned QHeads = Config[known(Configuration)].q_heads,
     parameter int unsigned StreamBeats = Config[known(Configuration)].stream_beats,
-    parameter int unsigned TablePositions = Config[known(Configuration)].table_positions,
     parameter bit ClockGates = 1'b1,
-    parameter int unsigned RingDepth = 4096,
     parameter logic [63:0] HardwareHash = 64'd0,
     parameter int unsigned Latency = 75
 ) (
@@ -43,7 +34,7 @@ module tb_qwen3_accel
     input  logic        s_axil_rready,
     output logic        irq_o
 );
-  localparam int unsigned Ports = Slices + 6;
+  localparam int unsigned Ports = Config[known(Configuration)].slices + 6;
 
   // ---- accelerator and memory ----------------------------------------------------------------------------------------------
   logic [Ports-1:0][0:0] arid, rid, awid, bid;
@@ -58,9 +49,7 @@ module tb_qwen3_accel
   logic [Ports-1:0][31:0] port_wstrb;
 
   qwen3_accel #(
-      .Configuration(Configuration), .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
-      .MaxHeadDim(MaxHeadDim), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions),
-      .ClockGates(ClockGates), .RingDepth(RingDepth), .HardwareHash(HardwareHash)
+      .Configuration(Configuration), .StreamBeats(StreamBeats), .ClockGates(ClockGates), .HardwareHash(HardwareHash)
   ) u_dut (
       .clk_i, .rst_ni,
       .s_axil_awaddr, .s_axil_awprot(3'd0), .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid,

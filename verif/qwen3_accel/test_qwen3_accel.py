@@ -97,4 +97,4 @@ def test_configurations_are_those_of_the_package():
 )
 def test_refused_parameters(parameters, message):
     with pytest.raises(SimulationFailed, match=message):
-        build("qwen3_accel", target="sim", parameters=TINY.parameters() | parameters)
+        build("qwen3_accel", parameters=TINY.parameters() | parameters)
