@@ -13,10 +13,12 @@ from lutloom.v80.wrapper import Port
 from verif.lib.corefiles import core_files
 from verif.lib.paths import tool_environment
 
+DIRECTIONS = ("INPUT", "OUTPUT", "INOUT")  # of variables that are ports
+
 
 @dataclass(frozen=True)
 class Module:
-    """A module that a block design can refer to. Names of cells and pins as Vivado's: generate blocks end with a dot."""
+    """A module that a block design can refer to. Names of cells and pins as in Vivado: a dot after a generate block."""
 
     name: str
     ports: tuple[Port, ...]
@@ -61,14 +63,13 @@ def elaborate(name: str, ports: tuple[Port, ...], text: str) -> Module:
             if node["type"] == "CELL":
                 module, cell = modules[node["modp"]], path + node["name"]
                 cells.append(cell)
-                pins.extend(f"{cell}/{row['name']}" for row in module["stmtsp"] if row.get("varType") == "PORT")
+                pins.extend(f"{cell}/{row['name']}" for row in module["stmtsp"] if row.get("direction") in DIRECTIONS)
                 walk(module["stmtsp"], f"{cell}/")
-            elif node["type"] in ("BEGIN", "GENBLOCK"):
-                label = f"{path}{node['name']}." if node["type"] == "BEGIN" else path
-                walk(node.get("stmtsp", []) + node.get("itemsp", []), label)
+            elif node["type"] == "GENBLOCK":
+                walk(node.get("itemsp", []), f"{path}{node['name']}." if node["name"] else path)
 
     root = next(module for module in modules.values() if module["origName"] == name)
-    declared = [row["name"] for row in root["stmtsp"] if row.get("varType") == "PORT"]
+    declared = [row["name"] for row in root["stmtsp"] if row.get("direction") in DIRECTIONS]
     if declared != [port.name for port in ports]:
         raise RuntimeError(f"{name}: its ports are not those that it is said to have")
     walk(root["stmtsp"], "")

@@ -87,10 +87,10 @@ class Recorder:
         self.design = Design()
         self.module, self.slack, self.failing, self.version = module, slack, failing, version
         self.done: dict[str, str] = {}  # run -> its STATUS
-        self.refusal: Refused | None = None
+        self.TclError = tkinter.TclError
         self.tcl = tkinter.Tcl()
         for name in BUILTIN:
-            self.tcl.eval(f"rename {name} {{}}")
+            self.tcl.eval(f"catch {{rename {name} {{}}}}")
         self.tcl.eval("proc puts {args} {}")
         self.tcl.eval("rename file _file; proc file {what args} { if {$what ne {mkdir}} { _file $what {*}$args } }")
         for name in CATALOGUE["commands"]:
@@ -100,7 +100,7 @@ class Recorder:
 
     def run(self, text: str, name: str = "script") -> None:
         """Run a Tcl script; Refused with what is wrong."""
-        self._eval(self.tcl, text, name)
+        self._eval(text, name)
 
     def constrain(self, text: str, name: str) -> None:
         """Run a constraint file: of all commands only those that XDC has."""
@@ -108,19 +108,21 @@ class Recorder:
         for command in self.tcl.eval(f"interp eval {safe} {{info commands}}").split():
             if command not in (*CATALOGUE["xdc"], "rename"):
                 self.tcl.eval(f"interp eval {safe} {{rename {command} {{}}}}")
+        self.tcl.eval(f"interp eval {safe} {{rename rename {{}}}}")
         for command in CATALOGUE["xdc"]:
             if command in CATALOGUE["commands"]:
                 self.tcl.eval(f"interp alias {safe} {command} {{}} {command}")
         self.tcl.setvar("constraints", text)
-        self._eval(self.tcl, f"interp eval {safe} $constraints", name)
+        self._eval(f"interp eval {safe} $constraints", name)
 
-    def _eval(self, tcl, text: str, name: str) -> None:
-        self.refusal = None
+    def _eval(self, text: str, name: str) -> None:
+        self.error: Exception | None = None  # of a command: Tcl does not keep it
         try:
-            tcl.eval(text)
-        except Exception as error:
-            found = self.refusal or Refused(str(error))
-            raise Refused(f"{name}: {found}") from None
+            self.tcl.eval(text)
+        except self.TclError as error:
+            if self.error and not isinstance(self.error, Refused):
+                raise self.error from None
+            raise Refused(f"{name}: {self.error or error}") from None
 
     def _call(self, name: str, args: tuple) -> str:
         try:
@@ -140,8 +142,8 @@ class Recorder:
                 raise Refused(f"{name}: {len(positional)} arguments, allowed {least} to {most}")
             method = getattr(self, f"_{name}", None)
             return method(*positional, **given) or "" if method else ""
-        except Refused as refusal:
-            self.refusal = refusal
+        except Exception as error:
+            self.error = error
             raise
 
     def _list(self, text: str) -> list[str]:
@@ -196,10 +198,14 @@ class Recorder:
     # --- properties ---------------------------------------------------------------------------------------------------
 
     def _set_property(self, *words, dict="") -> None:
-        target = words[-1]
         values = self._pairs(dict, "set_property") if dict else {words[0]: words[1]}
-        if not target:
+        targets = self._list(words[-1])
+        if not targets:
             raise Refused("set_property: no object")
+        for target in targets:
+            self._set_properties(target, values)
+
+    def _set_properties(self, target: str, values: dict[str, str]) -> None:
         kind, _, name = target.partition(":")
         for key, value in values.items():
             if kind == "cell":
@@ -494,7 +500,7 @@ class Recorder:
         used: dict[str, str] = {}
         load: dict[str, int] = defaultdict(int)
         for name, bus in self.design.buses.items():
-            cell, _, port = name.partition("/")
+            cell = name.partition("/")[0]
             if cell != noc or bus.vlnv != "aximm" or bus.mode != "slave":
                 continue
             targets = self._targets(name)
@@ -579,7 +585,8 @@ class Recorder:
         self.design.matched[f"{what} {filter or pattern}"] = len(found)
         if not found:
             raise Refused(f"{what}: {filter or pattern} matches nothing in the design")
-        return " ".join("{%s:%s}" % (what.removeprefix("get_").rstrip("s"), name) for name in found)  # noqa: UP031
+        kind = what.removeprefix("get_").removesuffix("s")
+        return self.tcl.call("list", *(f"{kind}:{name}" for name in found))
 
     def _cell_names(self) -> list[str]:
         """Cells of the whole design by their names in the netlist; of IP those that the block design has."""
