@@ -42,7 +42,7 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
-.PHONY: demo demo-smollm2 sim synth lint ip-xact test readme clean help
+.PHONY: demo demo-smollm2 sim synth v80 lint ip-xact test readme clean help
 
 demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
@@ -58,6 +58,9 @@ sim: $(STAMP)-sim ## run one core's testbench: CORE=<core> [PARAMS="Name=value .
 
 synth: $(STAMP)-sim ## area and path of one core in Yosys: CORE=<core> [PARAMS="Name=value ..."]
 	@$(PY) -m verif.lib.synth "$(CORE)" $(PARAMS)
+
+v80: $(STAMP)-sim ## the V80 system build in Vivado: device image under build/v80 [SETUP_ONLY=1: the project only] [HBM_CLOCK=1]
+	@SETUP_ONLY=$(SETUP_ONLY) HBM_CLOCK=$(HBM_CLOCK) $(PY) -m verif.v80.build
 
 lint: $(STAMP)-sim ## ruff, Verilator -Wall and slang over everything
 	@$(PY) -m verif.lib.lint

@@ -23,6 +23,7 @@ FREE_RUNNING_MHZ = 100  # pl0_ref_clk of CIPS, feeds the clock wizard
 DMA_MHZ = 250  # pl2_ref_clk of CIPS: the PL side of the PCIe DMA
 HBM_REFERENCE_MHZ = 200  # two of them, external
 PCIE_REFERENCE_MHZ = 100
+HBM_MHZ = 400  # of the memory ports in a clock of their own
 MAX_HBM_MHZ = 500  # of an HBM port in the fabric
 
 # --- memory -----------------------------------------------------------------------------------------------------------

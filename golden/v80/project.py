@@ -171,7 +171,7 @@ def files(name: str, ports: Iterable[Port], hbm_mhz: int = 0) -> dict[str, str]:
             cells_of={slr: [f"{CORE}/{cell}" for cell in cells] for slr, cells in CELLS_OF.items()},
         ),
         "build.tcl": _render("build.tcl", image=f"lutloom_{name}.pdi"),
-    }
+    } | ({"axi_cdc.tcl": (TEMPLATES / "axi_cdc.tcl").read_text()} if hbm_mhz else {})
 
 
 def address_rows(name: str) -> list[tuple[str, str, int, int]]:

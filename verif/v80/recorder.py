@@ -73,6 +73,26 @@ class Design:
     pblocks: dict[str, list[str]] = field(default_factory=dict)
     image: str = ""  # what write_device_image wrote
 
+    def summary(self) -> str:
+        """The netlist as text, a line each: cells with their keys, nets, interfaces, addresses."""
+        rows = []
+        for name, what in self.cells.items():
+            rows.append(f"cell {name} {what}")
+            rows += [f"  {key} = {' '.join(value.split())}" for key, value in self.config[name].items()]
+        for name, pin in self.pins.items():
+            if pin.loads:
+                rows.append(f"net {name} -> {' '.join(pin.loads)}")
+            rows += [f"  {key} = {value}" for key, value in self.config.get(name, {}).items()]
+        for name, bus in self.buses.items():
+            if (bus.peer and bus.mode == "master") or bus.is_port:
+                rows.append(f"bus {name} -> {bus.peer}")
+            for key, value in bus.config.items():  # of a path only the two bandwidths
+                short = re.sub(r" \{read_bw \{(\d+)\} write_bw \{(\d+)\}[^}]*\}[^}]*\}\}", r":\1/\2", value)
+                rows.append(f"  {name} {key} = {' '.join(short.split())}")
+        for (space, segment), (offset, size) in self.mapped.items():
+            rows.append(f"map {space} {segment} {offset:#x} {size:#x}")
+        return "\n".join(rows) + "\n"
+
 
 class Recorder:
     """One Vivado session. module: what `create_bd_cell -type module` may refer to.
@@ -178,22 +198,23 @@ class Recorder:
         return f"fileset:{name}"
 
     def _get_files(self, name) -> str:
-        if name not in self.design.sources:
+        found = [path for path in self.design.sources if Path(path).name == name]
+        if not found:
             raise Refused(f"get_files: no file {name} in the project")
-        return name
+        return f"file:{found[0]}"
 
     def _read_verilog(self, path, **_) -> None:
         self.design.sources.append(path)
 
     def _read_xdc(self, path) -> None:
+        self.design.sources.append(path)
         self.constrain(Path(path).read_text(), path)
 
     def _add_files(self, path, **_) -> None:
         self.design.sources.append(path)
 
     def _make_wrapper(self, files="", top="") -> str:
-        self._get_files(files)
-        return files.replace(".bd", "_wrapper.v")
+        return files.removeprefix("file:").replace(".bd", "_wrapper.v")
 
     # --- properties ---------------------------------------------------------------------------------------------------
 
