@@ -1,4 +1,4 @@
-"""The V80 build without Vivado: what is generated, that the strict recorder takes it, and that it refuses what is wrong.
+"""The V80 build without Vivado: what is generated, that the strict recorder takes it and refuses what is wrong.
 
 verif/v80/tiny.txt is the netlist of configuration tiny; after a change that is meant:
     .venv/bin/python -m verif.v80.test_v80
@@ -134,7 +134,7 @@ FAULTS = {
     "missing interrupt": ("net accel/irq_o cips/pl_ps_irq0\n", "", "interrupt cips/pl_ps_irq0 is not driven"),
     "open interface": ("bus control/M00_AXI accel/s_axil\n", "", "cannot be reached from cips/CPM_PCIE_NOC_0"),
     "open port": ("    bus $name/M_AXI noc/$slave\n", "", "cannot be reached from accel/m_axi_0"),
-    "no associated clock": ("ASSOCIATED_BUSIF $port", "ASSOCIATED_BUSIF {}", "interface cips/CPM_PCIE_NOC_0"),
+    "no associated clock": ("ASSOCIATED_BUSIF $port", "ASSOCIATED_BUSIF {}", "interface noc/S00_AXI has 0 clocks"),
     "HBM port twice": ("PORT[expr {$s % 4}]", "PORT0", "HBM0_PORT0 is used by noc/HBM00_AXI and by noc/HBM01_AXI"),
     "controller that is none": (
         "HBM[expr {$s / 4}]_PORT",
@@ -142,7 +142,7 @@ FAULTS = {
         "HBM00_AXI has no path to noc/HBM00_AXI/HBM0_PC0",
     ),
     "too much bandwidth": ("8000 5]", "16000 5]", "HBM0_PC0: 3"),
-    "overlap": ("(2 * $c + $p)", "(2 * $c)", "is outside this pseudo-channel"),
+    "overlap": ("(2 * $c + $p)", "(2 * $c)", "HBM0_PC1 at 0x004000000000 overlaps noc/S00_AXI/HBM0_PC0"),
     "overlap of controls": (
         "accel/s_axil/reg0 0x20200000000",
         "accel/s_axil/reg0 0x4000000000",
