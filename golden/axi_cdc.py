@@ -1,4 +1,4 @@
-"""Golden model of axi_cdc: what a channel brings comes out unchanged and in order; how much it holds when nobody takes it."""
+"""Golden model of axi_cdc: what a channel brings comes out unchanged, in order; how much a channel holds."""
 
 from __future__ import annotations
 

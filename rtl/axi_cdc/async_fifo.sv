@@ -10,8 +10,8 @@
 // Capacity:      Depth words in the memory, one more in m_data_o.
 // Reset:         synchronous in each domain, and of both: there must be a time at which both are low and each clock has two edges. They may
 //                rise in any order and at any distance; a word that goes in before the other side is ready waits. A reset of one side alone
-//                leaves pointers that contradict each other (words are lost, repeated or made up) until both are reset; in simulation
-//                a_reset_of_both fails.
+//                leaves pointers that contradict each other (words are lost, repeated or made up) until both are reset; in
+//                simulation a_reset_of_both fails if it was the writing side.
 //
 // Parameters:
 //   Width   payload bits, >= 1
@@ -101,6 +101,4 @@ module async_fifo #(
   assert property (@(posedge m_clk_i) disable iff (!m_rst_ni) $onehot0(rd_gray_q ^ $past(rd_gray_q)));
   a_reset_of_both :
   assert property (@(posedge s_clk_i) $rose(s_rst_ni) |-> rd_gray_q == '0);
-  a_reset_of_both_m :
-  assert property (@(posedge m_clk_i) $rose(m_rst_ni) |-> wr_gray_q == '0);
 endmodule

@@ -1,4 +1,4 @@
-"""Proof of async_fifo (async_fifo_proof.sv) in Yosys and its ABC: induction over any number of steps, and what can be reached in a few.
+"""Proof of async_fifo (async_fifo_proof.sv) in Yosys and its ABC: induction, and what can be reached in a few steps.
 
 The RTL is read as it is, but for two things: the pointers go to the synchronisers by way of the lateness of
 async_fifo_proof, and every flip-flop takes its clock as an enable of one clock that all share. The solver drives both.
@@ -80,6 +80,6 @@ class Model:
         return {name for name, answer in found if "was asserted in frame" in answer}
 
     def inductive(self) -> bool:
-        """All outputs bad_* that are 0 in a step, in whatever state, are 0 in the next: with the base case, for ever."""
+        """All outputs bad_* that are 0 in a step, in any state, are 0 in the next: with the base case, always."""
         bad = range(min(number for number, name in self.outputs.items() if name.startswith("can_")))
         return "Networks are equivalent" in self._abc(bad, "dc2; ind -F 2")

@@ -3,20 +3,20 @@
 import pytest
 
 from verif.axi_cdc.proof import Model
-from verif.axi_cdc.tb import CLOCKS
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.runner import ElaborationRefused
 
-TESTS = 7
+TESTS = 6
+RATIOS = ["250:400", "400:250", "1:1", "3:1", "jitter"]
 FIFO = "rtl/axi_cdc/async_fifo.sv"
 
 
-def bench(name, ratio="250:400", env=None, **more):
-    env = {"LUTLOOM_RATIO": ratio} | (env or {})
-    return simulate("axi_cdc", "verif.axi_cdc.tb", name=name, target="sim", env=env, **more)
+def bench(name, ratio="250:400", module="tb", **more):
+    env = {"LUTLOOM_RATIO": ratio}
+    return simulate("axi_cdc", f"verif.axi_cdc.{module}", name=name, target="sim", env=env, **more)
 
 
-@pytest.mark.parametrize("ratio", CLOCKS)
+@pytest.mark.parametrize("ratio", RATIOS)
 def test_bench(ratio):
     assert bench(ratio.replace(":", "-"), ratio).tests == TESTS
 
@@ -29,14 +29,16 @@ def test_small(ratio):
 
 
 def test_broken_core_is_caught():
-    swapped = Mutation("rtl/axi_cdc/axi_cdc.sv", ".s_data_i({m_axi_bid, m_axi_bresp})", ".s_data_i({m_axi_bresp, m_axi_bid})")
+    swapped = Mutation(
+        "rtl/axi_cdc/axi_cdc.sv", ".s_data_i({m_axi_bid, m_axi_bresp})", ".s_data_i({m_axi_bresp, m_axi_bid})"
+    )
     with pytest.raises(SimulationFailed, match="Mismatch"):
         bench("broken", mutation=swapped)
 
 
 def test_reset_of_one_side_is_reported():
     with pytest.raises(SimulationFailed, match="a_reset_of_both"):
-        bench("one-reset", env={"LUTLOOM_ONE_RESET": 1, "COCOTB_TEST_FILTER": "OneReset"}, waves_on_failure=False)
+        bench("one-reset", module="tb_one_reset", waves_on_failure=False)
 
 
 @pytest.mark.parametrize(
