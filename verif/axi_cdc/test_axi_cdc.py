@@ -1,9 +1,16 @@
-"""axi_cdc: all relations of the clocks on the pyuvm bench, the proof of its FIFO, broken ones."""
+"""axi_cdc: all relations of the clocks on the pyuvm bench, the proof of its FIFO, broken ones, constraints."""
+
+import re
+import subprocess
+import sys
 
 import pytest
 
+from lutloom.axi_cdc import CHANNELS
 from verif.axi_cdc.proof import Model
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
+from verif.lib.corefiles import core_files
+from verif.lib.paths import ROOT
 from verif.lib.runner import ElaborationRefused
 
 TESTS = 6
@@ -89,3 +96,30 @@ def test_broken_fifo_is_refuted(tmp_path, name):
     model = Model.make(tmp_path, 4, broken=broken)
     assert not model.inductive()
     assert wanted <= model.reached(STEPS)
+
+
+# ---- constraints -----------------------------------------------------------------------------------------------------
+def registers() -> set[str]:
+    """Names of the elaborated axi_cdc's wires, / between the levels."""
+    sources = " ".join(map(str, core_files("axi_cdc").sources))
+    script = (
+        "from pyosys import libyosys as y; d = y.Design(); "
+        f"y.run_pass('read_slang --top axi_cdc --ignore-assertions {sources}', d); y.run_pass('memory_map', d); "
+        "y.run_pass('select -list w:*', d)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.replace(".", "/") for name in re.findall(r"^axi_cdc/(\S+)$", done.stdout, re.M)}
+
+
+def test_constraints_name_registers_that_exist():
+    """Of every channel's FIFO; Vivado names the cells of register x `x_reg[..]`."""
+    text = (ROOT / "constraints/v80/axi_cdc.tcl").read_text()
+    known = registers()
+    pairs = re.search(r"foreach \{pointer seen\} \{(.*?)\}", text).group(1).split()
+    names = [*(name.removesuffix("_reg") for name in pairs[::2]), *(f"{seen}/sync_q" for seen in pairs[1::2])]
+    names += re.findall(r"\$fifo/(\w+)_reg", text)
+    assert len(names) == 6, names
+    for channel in CHANNELS:
+        for name in names:
+            assert any(wire.startswith(f"u_{channel}/{name}") for wire in known), f"u_{channel}/{name}"
+    assert not any(wire.startswith("u_ar/wr_grey_q") for wire in known)
