@@ -28,10 +28,16 @@ def test_bench(ratio):
     assert bench(ratio.replace(":", "-"), ratio).tests == TESTS
 
 
-@pytest.mark.parametrize("ratio", ["400:250", "jitter"])
-def test_small(ratio):
-    parameters = dict(DataW=32, AddrW=40, IdW=4, Depth=4, Stages=3)
-    outcome = bench(f"small-{ratio.replace(':', '-')}", ratio, parameters=parameters, seed=base_seed() + 1)
+SIZES = {
+    "smallest": ("jitter", dict(DataW=8, AddrW=40, IdW=4, Depth=4, Stages=3)),
+    "just full rate": ("1:1", dict(DataW=32, Depth=16, Stages=5)),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes(name):
+    ratio, parameters = SIZES[name]
+    outcome = bench(name.replace(" ", "-"), ratio, parameters=parameters, seed=base_seed() + 1)
     assert outcome.tests == TESTS
 
 
