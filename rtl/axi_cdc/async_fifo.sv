@@ -52,7 +52,7 @@ module async_fifo #(
 
   // ---- s_clk_i -------------------------------------------------------------------------------------------------------------
   assign s_ready_o = !full_q;
-  wire  push = s_valid_i && s_ready_o;
+  wire push = s_valid_i && s_ready_o;
   ptr_t wr_next;
   assign wr_next = wr_q + ptr_t'(push);
 
@@ -74,7 +74,7 @@ module async_fifo #(
   // ---- m_clk_i -------------------------------------------------------------------------------------------------------------
   assign m_valid_o = out_valid_q;
   assign m_data_o  = out_q;
-  wire  read = some_q && (!out_valid_q || m_ready_i);
+  wire read = some_q && (!out_valid_q || m_ready_i);
   ptr_t rd_next;
   assign rd_next = rd_q + ptr_t'(read);
 

@@ -24,7 +24,7 @@
 //   TablePositions  positions of a co-quantised linear's table that fit on chip
 //   ClockGates      1: engines that rest have no clock, see accel_clock_gate
 //   RingDepth       tokens of the rings
-//   HbmClock        1: the m_axi ports have hbm_clk_i and hbm_rst_ni, any frequency and phase, an axi_cdc at each port; 0: clk_i, both unused
+//   HbmClock        1: the m_axi ports have hbm_clk_i, hbm_rst_ni, an axi_cdc at each; 0: they have clk_i, those two are unused
 //   HardwareHash    of the parameters that an image depends on, see docs/image.md
 module qwen3_accel
   import accel_pkg::*;

@@ -72,7 +72,7 @@ module async_fifo_proof #(
   always_ff @(posedge step_i) begin
     wr_arrived_q <= s_clk_i ? u_fifo.wr_gray_q : wr_late;
     rd_arrived_q <= m_clk_i ? u_fifo.rd_gray_q : rd_late;
-    inside_q    <= inside_q + PtrW'(push) - PtrW'(pop);
+    inside_q     <= inside_q + PtrW'(push) - PtrW'(pop);
     if (followed_q) begin
       ahead_q <= ahead_q - PtrW'(pop);
       if (meet) followed_q <= 1'b0;
@@ -114,7 +114,7 @@ module async_fifo_proof #(
     good &= m_up_q || (u_fifo.rd_q == '0 && u_fifo.u_wr_seen.sync_q == '0 && !u_fifo.some_q && !m_valid);
     filled = u_fifo.wr_q - u_fifo.rd_q;
     good &= filled <= PtrW'(Depth) && inside_q == filled + PtrW'(m_valid);
-    last = '0;  // words that the reader knows of, never fewer at a later stage
+    last = '0;  // words that the reader knows of: from the last stage to the first never fewer
     for (int i = Stages - 1; i >= 0; i--) begin
       now = binary(u_fifo.u_wr_seen.sync_q[i]) - u_fifo.rd_q;
       if (i == Stages - 1 && u_fifo.some_q) good &= now != '0;
@@ -124,7 +124,7 @@ module async_fifo_proof #(
     now = binary(wr_arrived_q) - u_fifo.rd_q;
     good &= now >= last && filled >= now && filled - now <= PtrW'(1);
     good &= m_edges_q < 4'(Stages + 1) || u_fifo.some_q || m_valid;
-    last = PtrW'(Depth);  // words that the writer believes to be inside, never more at a later stage
+    last = PtrW'(Depth);  // words that the writer believes to be inside: from the last stage to the first never more
     for (int i = Stages - 1; i >= 0; i--) begin
       now = u_fifo.wr_q - binary(u_fifo.u_rd_seen.sync_q[i]);
       if (i == Stages - 1 && !u_fifo.full_q) good &= now != PtrW'(Depth);
@@ -140,6 +140,7 @@ module async_fifo_proof #(
     end
     bad_lemma_o = !good;
   end
+
   assign can_fill_o      = inside_q == PtrW'(Depth + 1);
   assign can_follow_o    = meet;
 endmodule
