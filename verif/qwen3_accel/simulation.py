@@ -78,15 +78,15 @@ class Run:
         for file in (result, trace, trace.with_suffix(".bin.timeline")):
             file.unlink(missing_ok=True)
         failures: list[SimulationFailed] = []
-        parameters, env, optimise = configuration_of(self.image).parameters(), {"LUTLOOM_JOB": job}, "-O1"
-        if self.hbm_ns:  # only short runs have it: what counts is the time to compile
-            parameters, env, optimise = parameters | {"HbmClock": 1}, env | {"LUTLOOM_HBM_NS": self.hbm_ns}, "-O0"
+        parameters, env = configuration_of(self.image).parameters(), {"LUTLOOM_JOB": job}
+        if self.hbm_ns:
+            parameters, env = parameters | {"HbmClock": 1}, env | {"LUTLOOM_HBM_NS": self.hbm_ns}
 
         def work() -> None:
             try:
                 simulate(
                     "qwen3_accel", "verif.qwen3_accel.run", name=self.name, target="sim",
-                    parameters=parameters, env=env, optimise=optimise,
+                    parameters=parameters, env=env,
                     plusargs=(f"+accel_trace={trace}",) if self.trace else (), waves_on_failure=False,
                 )  # fmt: skip
             except SimulationFailed as failure:
