@@ -368,12 +368,11 @@ def plot(report: dict, path: Path) -> None:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     level = report["float"]["perplexity"]
-    axes.axhline(level, color="black", linestyle="--", linewidth=1)
-    axes.annotate(f"float {level:.2f}", (0.01, level), xycoords=("axes fraction", "data"), va="bottom", fontsize=8)
+    axes.axhline(level, color="black", linestyle="--", linewidth=1, label=f"float: {level:.2f}")
     for r in report["quantized"]:
         x, y = r["bits_per_weight"]["total"], r["perplexity"]
-        axes.plot(x, y, "o")
-        axes.annotate(f"{r['name']}\n{y:.2f}", (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
+        axes.plot(x, y, "o", label=f"{r['name']}: {y:.2f}")
+    axes.legend(fontsize=8)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_minor_formatter(ScalarFormatter())

@@ -22,19 +22,21 @@ from verif.lib.card import CHANNELS, CardTransport, bridge
 
 
 async def power_up(dut) -> CardTransport:
-    """Clock, quiet inputs, reset: the transport to the card."""
-    for name in ("clk_i", "rst_ni", *(f"s_axil_{channel}" for channel in CHANNELS)):
+    """Clocks, quiet inputs, reset: the transport to the card. LUTLOOM_HBM_NS: period of the memory's own clock."""
+    for name in ("clk_i", "rst_ni", "hbm_clk_i", "hbm_rst_ni", *(f"s_axil_{channel}" for channel in CHANNELS)):
         getattr(dut, name).set(Immediate(0))  # before anything is evaluated: the model begins with random values
     Clock(dut.clk_i, CLOCK_NS, unit="ns", impl="gpi").start()
-    await restart(dut)
+    if "LUTLOOM_HBM_NS" in os.environ:
+        Clock(dut.hbm_clk_i, float(os.environ["LUTLOOM_HBM_NS"]), unit="ns", impl="gpi").start()
+    await reset(dut)
     return CardTransport(dut, AxiMemory())
 
 
-async def restart(dut) -> None:
-    """A reset of everything."""
-    dut.rst_ni.value = 0
+async def reset(dut) -> None:
+    """Of both clocks."""
+    dut.rst_ni.value = dut.hbm_rst_ni.value = 0
     await ClockCycles(dut.clk_i, 8)
-    dut.rst_ni.value = 1
+    dut.rst_ni.value = dut.hbm_rst_ni.value = 1
     await ClockCycles(dut.clk_i, 8)
 
 

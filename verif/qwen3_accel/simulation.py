@@ -43,6 +43,7 @@ class Run:
     """One run of the accelerator: `tokens` yields while it goes on, the rest is there afterwards.
 
     trace: keep every line that is computed, see `stages`.
+    hbm_ns: period of the memory's clock, 0 if it has none of its own.
     """
 
     image: Image
@@ -52,6 +53,7 @@ class Run:
     seed: int = 0
     stop: bool = True
     trace: bool = False
+    hbm_ns: float = 0.0
     name: str = "generate"
     cycles: list[int] = field(default_factory=list)  # of every token; the first one's include the prompt
     counters: dict = field(default_factory=dict)
@@ -76,12 +78,15 @@ class Run:
         for file in (result, trace, trace.with_suffix(".bin.timeline")):
             file.unlink(missing_ok=True)
         failures: list[SimulationFailed] = []
+        parameters, env = configuration_of(self.image).parameters(), {"LUTLOOM_JOB": job}
+        if self.hbm_ns:
+            parameters, env = parameters | {"HbmClock": 1}, env | {"LUTLOOM_HBM_NS": self.hbm_ns}
 
         def work() -> None:
             try:
                 simulate(
                     "qwen3_accel", "verif.qwen3_accel.run", name=self.name, target="sim",
-                    parameters=configuration_of(self.image).parameters(), env={"LUTLOOM_JOB": job},
+                    parameters=parameters, env=env,
                     plusargs=(f"+accel_trace={trace}",) if self.trace else (), waves_on_failure=False,
                 )  # fmt: skip
             except SimulationFailed as failure:

@@ -30,7 +30,7 @@ from verif.lib import record
 from verif.lib.axi_memory import AxiMemory, Direction
 from verif.lib.card import bridge
 from verif.lib.tb import Coverage
-from verif.qwen3_accel.run import power_up, restart
+from verif.qwen3_accel.run import power_up, reset
 from verif.qwen3_accel.toys import toy_images
 
 SLICES = 2  # of the configuration "tiny"
@@ -198,12 +198,12 @@ class MemoryTest(AccelTest):
         for name, settings in (("stalls", {"stall": 90}), ("slow", {"latency": 300, "rate": 64})):
             for port in range(SLICES + 6):
                 self.bench.memory.settings(port, **settings)
-            await restart(self.dut)
+            await reset(self.dut)
             await bridge(self.text)()
             coverage.hit("memory", name)
         for port in range(SLICES + 6):
             self.bench.memory.settings(port, latency=75, rate=256, stall=0)
-        await restart(self.dut)
+        await reset(self.dut)
 
     def text(self):
         b = self.bench
@@ -291,7 +291,7 @@ class StopTest(AccelTest):
         for _ in range(3):
             await bridge(self.begin)()
             await ClockCycles(self.dut.clk_i, self.bench.random.randrange(100, 12_000))
-            await restart(self.dut)
+            await reset(self.dut)
             coverage.hit("reset", "in mid-token")
             await bridge(self.again)()
 

@@ -11,10 +11,13 @@ module tb_qwen3_accel
     parameter int unsigned StreamBeats = Config[known(Configuration)].stream_beats,
     parameter bit ClockGates = 1'b1,
     parameter logic [63:0] HardwareHash = 64'd0,
+    parameter bit HbmClock = 1'b0,
     parameter int unsigned Latency = 75
 ) (
     input  logic        clk_i,
     input  logic        rst_ni,
+    input  logic        hbm_clk_i,  // of the memory, with HbmClock
+    input  logic        hbm_rst_ni,
     input  logic [ 8:0] s_axil_awaddr,
     input  logic        s_axil_awvalid,
     output logic        s_axil_awready,
@@ -49,9 +52,10 @@ module tb_qwen3_accel
   logic [Ports-1:0][31:0] port_wstrb;
 
   qwen3_accel #(
-      .Configuration(Configuration), .StreamBeats(StreamBeats), .ClockGates(ClockGates), .HardwareHash(HardwareHash)
+      .Configuration(Configuration), .StreamBeats(StreamBeats), .ClockGates(ClockGates), .HbmClock(HbmClock),
+      .HardwareHash(HardwareHash)
   ) u_dut (
-      .clk_i, .rst_ni,
+      .clk_i, .rst_ni, .hbm_clk_i, .hbm_rst_ni,
       .s_axil_awaddr, .s_axil_awprot(3'd0), .s_axil_awvalid, .s_axil_awready, .s_axil_wdata, .s_axil_wstrb, .s_axil_wvalid,
       .s_axil_wready, .s_axil_bresp, .s_axil_bvalid, .s_axil_bready, .s_axil_araddr, .s_axil_arprot(3'd0), .s_axil_arvalid,
       .s_axil_arready, .s_axil_rdata, .s_axil_rresp, .s_axil_rvalid, .s_axil_rready, .irq_o,
@@ -67,7 +71,7 @@ module tb_qwen3_accel
   );
   for (genvar p = 0; p < Ports; p++) begin : gen_memory
     axi_memory #(.Port(p), .Latency(Latency)) u_memory (
-        .clk_i, .rst_ni,
+        .clk_i(HbmClock ? hbm_clk_i : clk_i), .rst_ni(HbmClock ? hbm_rst_ni : rst_ni),
         .s_axi_arid(arid[p]), .s_axi_araddr(araddr[p]), .s_axi_arlen(arlen[p]), .s_axi_arsize(arsize[p]),
         .s_axi_arburst(arburst[p]), .s_axi_arvalid(port_arvalid[p]), .s_axi_arready(port_arready[p]),
         .s_axi_rid(rid[p]), .s_axi_rdata(port_rdata[p]), .s_axi_rresp(port_rresp[p]), .s_axi_rlast(port_rlast[p]),

@@ -59,6 +59,11 @@ def test_every_value_of_toys(images, kind):
     checked(Run(Image.open(images[kind]), [5, 9, 140], 3, stop=False, trace=True, name=f"values-{kind}"))
 
 
+def test_memory_in_its_own_clock(images):
+    """HbmClock: the memory at 400 MHz beside 250 MHz, the same tokens and values."""
+    checked(Run(Image.open(images["short"]), [5, 9, 140], 2, stop=False, trace=True, hbm_ns=2.5, name="hbm-clock"))
+
+
 @pytest.mark.parametrize("scheme", SMALL)
 def test_every_value_of_the_small_model(scheme):
     image = Image.open(cached_image(SMALL[scheme], configuration("tiny")))
