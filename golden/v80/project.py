@@ -170,7 +170,7 @@ def files(name: str, ports: Iterable[Port], hbm_mhz: int = 0) -> dict[str, str]:
             slices_of={slr: [s for s in slices if slr_of[s] == slr] for slr in range(3)},
             cells_of={slr: [f"{CORE}/{cell}" for cell in cells] for slr, cells in CELLS_OF.items()},
         ),
-        "build.tcl": _render("build.tcl", image=f"lutloom_{name}.pdi"),
+        "build.tcl": _render("build.tcl", image=f"lutloom_{name}.pdi", hbm_mhz=hbm_mhz),
     } | ({"axi_cdc.tcl": (TEMPLATES / "axi_cdc.tcl").read_text()} if hbm_mhz else {})
 
 

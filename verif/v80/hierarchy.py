@@ -26,6 +26,25 @@ class Module:
     pins: tuple[str, ...]
 
 
+CROSSING = ("async_fifo", "synchroniser")  # modules whose registers constraints name
+
+
+def _registers(types: dict[str, dict], row: dict) -> list[str]:
+    """Cells that Vivado makes of a variable: `x_reg`, of a packed array `x_reg[1][0]` for every bit."""
+    kind, spans = types[row["dtypep"]], []
+    while kind["type"] == "REFDTYPE":
+        kind = types[kind["refDTypep"]]
+    while kind["type"] == "PACKARRAYDTYPE":
+        spans.append(kind["declRange"].strip("[]"))
+        kind = types[kind["refDTypep"]]
+    if kind.get("range"):
+        spans.append(kind["range"])
+    names = [f"{row['name']}_reg"]
+    for left, right in (map(int, span.split(":")) for span in spans):
+        names = [f"{name}[{n}]" for name in names for n in range(min(left, right), max(left, right) + 1)]
+    return names
+
+
 def elaborate(name: str, ports: tuple[Port, ...], text: str) -> Module:
     """The module `name` whose Verilog is `text`, over the sources of qwen3_accel. ports: what it is said to have.
 
@@ -54,7 +73,9 @@ def elaborate(name: str, ports: tuple[Port, ...], text: str) -> Module:
         )
         if done.returncode:
             raise RuntimeError(done.stderr[-2000:])
-        modules = {module["addr"]: module for module in json.loads(out.read_text())["modulesp"]}
+        tree = json.loads(out.read_text())
+    modules = {module["addr"]: module for module in tree["modulesp"]}
+    types = {row["addr"]: row for table in tree["miscsp"] for row in table.get("typesp", [])}
     cells: list[str] = []
     pins: list[str] = []
 
@@ -64,6 +85,13 @@ def elaborate(name: str, ports: tuple[Port, ...], text: str) -> Module:
                 module, cell = modules[node["modp"]], path + node["name"]
                 cells.append(cell)
                 pins.extend(f"{cell}/{row['name']}" for row in module["stmtsp"] if row.get("direction") in DIRECTIONS)
+                if module["origName"] in CROSSING:
+                    rows = [
+                        row for row in module["stmtsp"] if row["type"] == "VAR" and row["name"].endswith(("_q", "mem"))
+                    ]
+                    flops = [f"{cell}/{name}" for row in rows for name in _registers(types, row)]
+                    cells.extend(flops)
+                    pins.extend(f"{flop}/C" for flop in flops)
                 walk(module["stmtsp"], f"{cell}/")
             elif node["type"] == "GENBLOCK":
                 walk(node.get("itemsp", []), f"{path}{node['name']}." if node["name"] else path)

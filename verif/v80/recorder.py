@@ -206,9 +206,9 @@ class Recorder:
     def _read_verilog(self, path, **_) -> None:
         self.design.sources.append(path)
 
-    def _read_xdc(self, path) -> None:
+    def _read_xdc(self, path, unmanaged="") -> None:
         self.design.sources.append(path)
-        self.constrain(Path(path).read_text(), path)
+        (self.run if unmanaged else self.constrain)(Path(path).read_text(), path)
 
     def _add_files(self, path, **_) -> None:
         self.design.sources.append(path)
@@ -249,7 +249,12 @@ class Recorder:
         kind, _, name = target.partition(":")
         if key not in CATALOGUE["properties"].get(kind, ()):
             raise Refused(f"get_property: unknown property {key} of {kind} {name}")
-        return {"PART": self.design.part, "STATUS": self.done.get(name, "Not started"), "SLACK": str(self.slack)}[key]
+        return {
+            "PART": self.design.part,
+            "STATUS": self.done.get(name, "Not started"),
+            "SLACK": str(self.slack),
+            "PERIOD": "2.500",
+        }[key]
 
     def _configure(self, cell: str, key: str, value: str) -> None:
         """Set a CONFIG key of an IP; the pins that depend on it come and go."""
@@ -578,9 +583,10 @@ class Recorder:
 
     def _launch_runs(self, run, to_step="", jobs="1") -> None:
         name = run.removeprefix("run:")
-        if to_step not in CATALOGUE["runs"][name]:
+        if to_step and to_step not in CATALOGUE["steps"]:
             raise Refused(f"launch_runs: {name} has no step {to_step}")
-        self.done[name] = f"{to_step} {'ERROR' if name == self.failing else 'Complete!'}"
+        step = to_step or "synth_design"
+        self.done[name] = f"{step} {'ERROR' if name == self.failing else 'Complete!'}"
 
     def _open_run(self, name) -> None:
         if "Complete!" not in self.done.get(name, ""):
@@ -594,8 +600,9 @@ class Recorder:
 
     # --- constraints --------------------------------------------------------------------------------------------------
 
-    def _match(self, what: str, pattern: str, names: list[str], filter: str = "") -> str:
+    def _match(self, what: str, pattern: str, names: list[str], filter: str = "", quiet: str = "") -> str:
         """Names that a pattern of Vivado finds: `*` and `?` stop at a slash, brackets are literal."""
+        pattern = pattern.replace("\\[", "[").replace("\\]", "]").removeprefix("cell:")
         regex = "".join({"*": "[^/]*", "?": "[^/]"}.get(letter, re.escape(letter)) for letter in pattern)
         found = [name for name in names if re.fullmatch(regex, name)]
         if filter:
@@ -604,7 +611,7 @@ class Recorder:
                 raise Refused(f"{what}: filter {filter} is not understood")
             found = [name for name in names if fnmatch.fnmatchcase(name, glob[1].replace("[", "[[]"))]
         self.design.matched[f"{what} {filter or pattern}"] = len(found)
-        if not found:
+        if not found and not quiet:
             raise Refused(f"{what}: {filter or pattern} matches nothing in the design")
         kind = what.removeprefix("get_").removesuffix("s")
         return self.tcl.call("list", *(f"{kind}:{name}" for name in found))
@@ -617,14 +624,14 @@ class Recorder:
             f"system_i/{accel}/inst/{path}" for path in self.module.cells
         ]
 
-    def _get_cells(self, pattern, hierarchical="", filter="") -> str:
-        return self._match("get_cells", pattern, self._cell_names(), filter)
+    def _get_cells(self, pattern="", hierarchical="", filter="", quiet="") -> str:
+        return self._match("get_cells", pattern, self._cell_names(), filter, quiet)
 
-    def _get_pins(self, pattern, hierarchical="", filter="") -> str:
+    def _get_pins(self, pattern) -> str:
         accel = next(cell for cell, what in self.design.cells.items() if what == self.module.name)
         names = [f"system_i/{pin}" for pin in self.design.pins]
         names += [f"system_i/{accel}/inst/{pin}" for pin in self.module.pins]
-        return self._match("get_pins", pattern, names, filter)
+        return self._match("get_pins", pattern.removeprefix("cell:"), names)
 
     def _get_ports(self, pattern) -> str:
         names = []
@@ -633,8 +640,8 @@ class Recorder:
                 names += [f"{name}_clk_p", f"{name}_clk_n"] if bus.vlnv == "diff_clock" else [f"{name}_grx_p"]
         return self._match("get_ports", pattern, names)
 
-    def _get_clocks(self, pattern, of_objects="") -> str:
-        return f"clock:{pattern or of_objects}"
+    def _get_clocks(self, of_objects="") -> str:
+        return "".join(f"clock:{pin.partition(':')[2]}" for pin in self._list(of_objects)[:1])
 
     def _get_pblocks(self, name) -> str:
         return self._find(self.design.pblocks, "pblock", name)

@@ -30,11 +30,11 @@ CONSTRAINTS = ("pins.xdc", "timing.xdc", "floorplan.xdc")
 
 
 @functools.cache
-def generated(name: str) -> tuple[dict[str, str], Module]:
+def generated(name: str, hbm_mhz: int = 0) -> tuple[dict[str, str], Module]:
     """The build's files, and the wrapped accelerator as it is elaborated from them."""
     ports, _ = ports_of("qwen3_accel", {"Configuration": str(facts.configuration(name).number)})
-    files = project.files(name, ports)
-    outer = [port for port in ports if port.name not in project.HBM_CLOCK]
+    files = project.files(name, ports, hbm_mhz)
+    outer = [port for port in ports if hbm_mhz or port.name not in project.HBM_CLOCK]
     return files, elaborate(project.WRAPPER, tuple(flat_ports(outer)), files[f"{project.WRAPPER}.v"])
 
 
@@ -47,6 +47,9 @@ def record(files: dict[str, str], module: Module, **options) -> Recorder:
     for name in CONSTRAINTS:
         recorder.design.sources.append(name)
         recorder.constrain(files[name], name)
+    if "axi_cdc.tcl" in files:
+        recorder.design.sources.append("axi_cdc.tcl")
+        recorder.run(files["axi_cdc.tcl"], "axi_cdc.tcl")
     recorder.run(files["build.tcl"], "build.tcl")
     return recorder
 
@@ -70,6 +73,23 @@ def check(design, name: str) -> None:
 @pytest.mark.parametrize("name", ["tiny", "small"])
 def test_the_recorder_accepts_the_build(name):
     check(record(*generated(name)).design, name)
+
+
+def test_memory_ports_in_a_clock_of_their_own():
+    """Every port of the NoC has the clock of the memory side; every path of the crossings is constrained."""
+    files, module = generated("tiny", facts.HBM_MHZ)
+    design = record(files, module).design
+    check(design, "tiny")
+    assert design.pins["accel/hbm_clk_i"].driver == design.pins["noc/aclk4"].driver == "clocks/clk_out2"
+    assert design.config["clocks"]["CLKOUT_REQUESTED_OUT_FREQUENCY"] == f"{facts.CLOCK_MHZ},{facts.HBM_MHZ}"
+    fifos = facts.configuration("tiny").ports * 5  # a port has five channels
+    assert len([pattern for pattern in design.matched if pattern.endswith("/u_rd_seen/sync_q_reg[0][*]")]) == fifos
+    for old, new, words in (
+        ("u_wr_seen", "u_wr_sync", "found no async_fifo"),
+        ("wr_gray_q_reg", "wr_grey_q_reg", "no cell"),
+    ):
+        with pytest.raises(Refused, match=words):
+            record(files | {"axi_cdc.tcl": files["axi_cdc.tcl"].replace(old, new)}, module)
 
 
 def test_the_project_that_make_writes_is_accepted(tmp_path, monkeypatch):
