@@ -31,6 +31,8 @@ $(STAMP)-sim: pyproject.toml
 	@touch $@
 
 $(STAMP)-train: $(STAMP)-sim pyproject.toml
+	@$(PYTHON) -c 'import tkinter' 2>/dev/null || \
+	{ echo "error: $(PYTHON) has no tkinter, whose Tcl runs the V80 scripts in the tests. On Debian: apt-get install python3-tk" >&2; exit 2; }
 	@echo "adding torch and transformers to $(VENV) (once) ..." >&2
 	@$(PY) -m pip install -qq --disable-pip-version-check -e '.[sim,train]' >&2
 	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps \

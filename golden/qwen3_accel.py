@@ -14,6 +14,7 @@ from lutloom.program import LOGITS, Attention, Descriptor, LinearSynth, LinearTa
 from lutloom.program_check import spans
 
 LANES = 16  # values of a line of the frame
+PORT_NAMES = ("auxiliary", "keys", "values", "codebooks", "packets", "rows")  # behind the weight streams, in this order
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,16 @@ class Configuration:
     q_heads: int  # query heads of a key/value head
     table_positions: int  # of a co-quantised linear's table on chip
     stream_beats: int = 512  # that each weight stream runs ahead
+
+    @property
+    def slices(self) -> int:
+        """Lookup slices, each with a weight stream."""
+        return self.hardware.slices
+
+    @property
+    def ports(self) -> int:
+        """Memory ports."""
+        return self.slices + len(PORT_NAMES)
 
     def parameters(self) -> dict[str, int | str]:
         """What the RTL has to be built with: the number of the configuration and the hash of its hardware."""
@@ -75,3 +86,10 @@ CONFIGURATIONS = {
     "small": Configuration(HARDWARE["small"], 512, 2048, 4096, 1024, 64, 4, 1024),
     "v80": Configuration(HARDWARE["v80"], 4096, 8192, 8192, 4096, 128, 4, 4096),
 }
+
+
+def configuration(name: str) -> Configuration:
+    """A named configuration; UserError for an unknown one."""
+    if name not in CONFIGURATIONS:
+        raise UserError(f"configuration: found {name}, allowed {', '.join(CONFIGURATIONS)}")
+    return CONFIGURATIONS[name]

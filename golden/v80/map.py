@@ -6,9 +6,8 @@ designs for the card (AVED, SLASH), so that tools made for these find the memory
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lutloom.errors import UserError
+from lutloom.qwen3_accel import PORT_NAMES as PORT_NAMES
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -35,12 +34,11 @@ HBM_BYTES = PSEUDO_CHANNELS * PSEUDO_CHANNEL_BYTES
 HBM_PORTS = 2 * PSEUDO_CHANNELS  # in the fabric (HBM_NMU), two per pseudo-channel
 BEAT_BYTES = 32  # of every port
 PSEUDO_CHANNEL_MB_S = 25_600
-PORT_NAMES = ("auxiliary", "keys", "values", "codebooks", "packets", "rows")  # behind the weight streams, in this order
-WRITING = ("keys", "values")  # of PORT_NAMES; all others only read
+WRITING = ("keys", "values")  # of PORT_NAMES; all others, and the weight streams, only read
 
 # A weight stream sees one window of its own pseudo-channel and nothing else: the wrapper replaces the upper bits of its
 # addresses. The windows are the topmost ones of each pseudo-channel, so that the image has the rest in one piece.
-STREAM_BYTES = 128 * MIB
+STREAM_BYTES = 64 * MIB
 PORT_BASE = 0  # what the registers PORT_BASE and PORT_STRIDE hold: addresses of a stream count from its window
 PORT_STRIDE = 0
 IMAGE = HBM_BASE  # where the image goes, all of it but its weight streams
@@ -65,32 +63,6 @@ CLOCK_REGIONS = {  # of the SLRs
     1: ("CLOCKREGION_X0Y5:CLOCKREGION_X9Y7",),
     0: ("CLOCKREGION_X0Y0:CLOCKREGION_X12Y0", "CLOCKREGION_X0Y1:CLOCKREGION_X9Y4"),
 }
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """A configuration of qwen3_accel: parameter `Configuration`, weight streams, name as in lutloom.hardware."""
-
-    number: int
-    name: str
-    slices: int
-
-    @property
-    def ports(self) -> int:
-        """Memory ports."""
-        return self.slices + len(PORT_NAMES)
-
-
-CONFIGURATIONS = {
-    one.name: one for one in (Configuration(0, "tiny", 2), Configuration(1, "small", 8), Configuration(2, "v80", 64))
-}
-
-
-def configuration(name: str) -> Configuration:
-    """A named configuration; UserError for an unknown one."""
-    if name not in CONFIGURATIONS:
-        raise UserError(f"v80: configuration: found {name}, allowed {', '.join(CONFIGURATIONS)}")
-    return CONFIGURATIONS[name]
 
 
 def pseudo_channel(stream: int) -> tuple[int, int]:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import jinja2
 
-from lutloom import hardware
 from lutloom.errors import UserError
-from lutloom.image import hardware_hash
+from lutloom.qwen3_accel import CONFIGURATIONS, configuration
 from lutloom.v80 import map as facts
 from lutloom.v80.wrapper import Port, wrapper
 
@@ -98,7 +97,7 @@ def _ps() -> dict[str, str]:
     }
 
 
-def _render(name: str, **values) -> str:
+def _render(name: str, /, **values) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
@@ -116,22 +115,21 @@ def files(name: str, ports: Iterable[Port], hbm_mhz: int = 0) -> dict[str, str]:
     hbm_mhz: clock of the memory ports in MHz if it is one of its own, else 0. Raises UserError for an unknown
     configuration, for ports that are not that configuration's, and for a clock that cannot be.
     """
-    configuration, ports = facts.configuration(name), list(ports)
-    if memory_ports(ports) != configuration.ports:
-        raise UserError(f"v80: {name}: found {memory_ports(ports)} memory ports, allowed {configuration.ports}")
+    accelerator, ports = configuration(name), list(ports)
+    if memory_ports(ports) != accelerator.ports:
+        raise UserError(f"v80: {name}: found {memory_ports(ports)} memory ports, allowed {accelerator.ports}")
     has_clock = {port.name for port in ports}.issuperset(HBM_CLOCK)
     if hbm_mhz and not has_clock:
         raise UserError(f"v80: hbm_mhz: found {hbm_mhz}, allowed 0: qwen3_accel has no port {HBM_CLOCK[0]}")
     if not 0 <= hbm_mhz <= facts.MAX_HBM_MHZ:
         raise UserError(f"v80: hbm_mhz: found {hbm_mhz}, allowed 0..{facts.MAX_HBM_MHZ}")
-    slices = range(configuration.slices)
+    slices = range(accelerator.slices)
     slr_of = [SLR_OF_EIGHT[s % 8] for s in slices]
     mhz = hbm_mhz or facts.CLOCK_MHZ
-    digest = hardware_hash(hardware.configuration(name).dict())
-    parameters = {"Configuration": configuration.number, "HardwareHash": f"64'h{digest:016x}"}
     system = _render(
         "system.tcl",
-        configuration=configuration,
+        name=name,
+        slices=accelerator.slices,
         wrapper=WRAPPER,
         part=facts.PART,
         vivado=facts.VIVADO,
@@ -154,7 +152,7 @@ def files(name: str, ports: Iterable[Port], hbm_mhz: int = 0) -> dict[str, str]:
         f"{WRAPPER}.v": wrapper(
             "qwen3_accel",
             ports,
-            parameters | ({"HbmClock": 1} if hbm_mhz else {}),
+            accelerator.parameters() | ({"HbmClock": 1} if hbm_mhz else {}),
             name=WRAPPER,
             tied={name: "1'b0" for name in HBM_CLOCK} if has_clock and not hbm_mhz else None,
             windows={f"m_axi_{s}_araddr": (facts.stream_address(s), facts.STREAM_BYTES) for s in slices},
@@ -176,13 +174,13 @@ def files(name: str, ports: Iterable[Port], hbm_mhz: int = 0) -> dict[str, str]:
 
 def address_rows(name: str) -> list[tuple[str, str, int, int]]:
     """(master, segment, first byte, bytes) of everything that the block design of configuration `name` maps."""
-    configuration = facts.configuration(name)
+    slices = configuration(name).slices
     rows = []
-    for s in range(configuration.slices):
+    for s in range(slices):
         controller, channel = facts.pseudo_channel(s)
         rows.append((f"accel/m_axi_{s}", f"noc/HBM{s:02d}_AXI/HBM{controller}_PC{channel}", controller, channel))
     reach_all = [(f"cips/{space}", n) for n, space in enumerate(facts.HOST_SPACES)]
-    reach_all += [(f"accel/m_axi_{configuration.slices + i}", 3 + i) for i in range(len(facts.PORT_NAMES))]
+    reach_all += [(f"accel/m_axi_{slices + i}", 3 + i) for i in range(len(facts.PORT_NAMES))]
     for master, port in reach_all:
         for c in range(facts.CONTROLLERS):
             rows += [(master, f"noc/S{port:02d}_AXI/HBM{c}_PC{p}", c, p) for p in (0, 1)]
@@ -200,8 +198,5 @@ def address_map() -> str:
     """The text of docs/address-map.md."""
     return _render(
         "address-map.md",
-        configurations=list(facts.CONFIGURATIONS.values()),
-        streams=[
-            (s, *facts.pseudo_channel(s), facts.stream_address(s)) for s in range(facts.CONFIGURATIONS["v80"].slices)
-        ],
+        streams=[(s, *facts.pseudo_channel(s), facts.stream_address(s)) for s in range(CONFIGURATIONS["v80"].slices)],
     )

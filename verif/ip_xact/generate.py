@@ -22,8 +22,9 @@ from rich.progress import track
 
 import lutloom
 from lutloom.errors import UserError
-from lutloom.qwen3_accel import CONFIGURATIONS
-from lutloom.v80.map import PORT_NAMES, STREAM_BYTES, stream_address
+from lutloom.qwen3_accel import PORT_NAMES, configuration
+from lutloom.v80.map import STREAM_BYTES, stream_address
+from lutloom.v80.project import HBM_CLOCK
 from lutloom.v80.wrapper import VLNV, Interface, flat_ports, interfaces, wrapper
 from verif.accel_regs.generate import compile_rdl
 from verif.lib.corefiles import FUSESOC, UnknownCore, core_files, cores, require_core
@@ -127,8 +128,8 @@ def interface_map(core: str, buses: list[Interface], sideband: list[str]) -> str
     return "\n".join([*out, "", f"In none of them: {', '.join(sideband) or 'nothing'}.", ""])
 
 
-def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, configuration: str = "v80") -> Path:
-    """Write the component of `core` with `parameters` into `folder`; of the accelerator with those of `configuration`.
+def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, name: str = "v80") -> Path:
+    """Write the component of `core` with `parameters` into `folder`; `name` is the configuration of the accelerator.
 
     Returns:
         Path: component.xml, which follows the schema and in which `problems` finds nothing.
@@ -139,12 +140,12 @@ def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, 
     """
     given = dict(parameters or {})
     if core == SYSTEM:
-        if configuration not in CONFIGURATIONS:
-            raise UserError(f"CONFIG: found {configuration}, allowed {', '.join(CONFIGURATIONS)}")
-        given = {key: str(value) for key, value in CONFIGURATIONS[configuration].parameters().items()} | given
+        given = {key: str(value) for key, value in configuration(name).parameters().items()} | given
     inner, values = ports_of(core, given)
     names = SLASH_NAMES if core == SYSTEM else {}
-    ports = flat_ports(inner, names)
+    one_clock = core == SYSTEM and int(number(values["HbmClock"])) == 0
+    tied = dict.fromkeys(HBM_CLOCK, "1'b0") if one_clock else {}
+    ports = flat_ports([port for port in inner if port.name not in tied], names)
     buses, rest = interfaces(ports)
     masters = [bus for bus in buses if bus.kind == "aximm" and bus.mode == "master"]
     slaves = [bus for bus in buses if bus.kind == "aximm" and bus.mode == "slave"]
@@ -181,7 +182,9 @@ def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, 
         shutil.copyfile(ROOT / source, folder / source)
     streams = range(len(masters) - len(PORT_NAMES) if core == SYSTEM else 0)
     windows = {f"m_axi_{s}_araddr": (stream_address(s), STREAM_BYTES) for s in streams}
-    (folder / f"{top}.v").write_text(wrapper(files.toplevel, inner, given, name=top, names=names, windows=windows))
+    (folder / f"{top}.v").write_text(
+        wrapper(files.toplevel, inner, given, name=top, names=names, tied=tied, windows=windows)
+    )
     (folder / "interfaces.md").write_text(interface_map(core, buses, [port.name for port in rest]))
     if core == SYSTEM:
         (folder / "config.cfg").write_text(slash_config(buses))
@@ -191,14 +194,14 @@ def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, 
 
 
 def main(argv: list[str]) -> int:
-    core, configuration, *items = argv
+    core, name, *items = argv
     try:
         if items and not core:
             raise BadParameter("PARAMS needs a CORE")
-        wanted = [require_core(core)] if core else [name for name in cores() if name != "common"]
+        wanted = [require_core(core)] if core else [one for one in cores() if one != "common"]
         parameters = parse_parameters(core, items) if core else {}
-        for name in track(wanted, description="ip-xact", transient=True):
-            path = generate(name, BUILD / "ip-xact" / name, parameters, configuration)
+        for one in track(wanted, description="ip-xact", transient=True):
+            path = generate(one, BUILD / "ip-xact" / one, parameters, name)
     except (UnknownCore, BadParameter, UserError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

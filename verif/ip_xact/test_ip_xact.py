@@ -25,7 +25,7 @@ BUS = "spirit:busInterfaces/spirit:busInterface"
 def components(tmp_path_factory) -> dict:
     """{core: (folder, component.xml as read back)}, of the accelerator the tiny configuration."""
     folder = tmp_path_factory.mktemp("ip-xact")
-    return {c: (folder / c, etree.parse(generate(c, folder / c, configuration="tiny")).getroot()) for c in CORES}
+    return {c: (folder / c, etree.parse(generate(c, folder / c, name="tiny")).getroot()) for c in CORES}
 
 
 def texts(component, path: str) -> list[str]:
@@ -171,7 +171,7 @@ def test_undeclared_port_stops_the_generator(monkeypatch, tmp_path):
     "argv,words",
     [
         (["nothing", "v80"], "is not a core of this library"),
-        (["qwen3_accel", "big"], "CONFIG: found big, allowed tiny, small, v80"),
+        (["qwen3_accel", "big"], "configuration: found big, allowed tiny, small, v80"),
         (["hbm_streamer", "v80", "DataW=100"], "DataW is 100, allowed: 32, 64, 128, 256"),
         (["", "v80", "DataW=32"], "PARAMS needs a CORE"),
     ],

@@ -25,6 +25,7 @@ from lutloom.host.registers import Cause, Ended, Unit
 from lutloom.image import Image
 from lutloom.machine import Machine
 from lutloom.program import BYTES
+from lutloom.qwen3_accel import CONFIGURATIONS, PORT_NAMES
 from lutloom.tests import toy
 from verif.lib import record
 from verif.lib.axi_memory import AxiMemory, Direction
@@ -33,9 +34,8 @@ from verif.lib.tb import Coverage
 from verif.qwen3_accel.run import power_up, reset
 from verif.qwen3_accel.toys import toy_images
 
-SLICES = 2  # of the configuration "tiny"
-PORTS = {"stream": 0, "auxiliary": SLICES, "keys": SLICES + 1, "values": SLICES + 2, "codebooks": SLICES + 3,
-         "packets": SLICES + 4, "rows": SLICES + 5}  # fmt: skip
+SLICES = CONFIGURATIONS["tiny"].slices
+PORTS = {"stream": 0} | {name: SLICES + n for n, name in enumerate(PORT_NAMES)}
 RANDOM_FAULTS = int(os.environ.get("LUTLOOM_RANDOM_FAULTS", "12"))  # of each kind of run; 100 make 200
 
 coverage = Coverage(

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from lutloom.errors import UserError
+from lutloom.qwen3_accel import configuration
 from lutloom.v80 import map as facts
 from lutloom.v80 import project
 from verif.lib.corefiles import FUSESOC
@@ -38,7 +39,7 @@ def generate(config: dict) -> None:
     """FuseSoC's generator: write the files of a configuration and a core that lists them into this folder."""
     name = config["parameters"]["configuration"]
     hbm_mhz = facts.HBM_MHZ if config["parameters"].get("hbm_clock") else 0
-    ports, _ = ports_of("qwen3_accel", {"Configuration": str(facts.configuration(name).number)})
+    ports, _ = ports_of("qwen3_accel", configuration(name).parameters())
     entries = []
     for file, text in project.files(name, ports, hbm_mhz).items():
         Path(file).write_text(text)

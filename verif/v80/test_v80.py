@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lutloom import hardware
 from lutloom.errors import UserError
-from lutloom.image import hardware_hash
+from lutloom.qwen3_accel import configuration
 from lutloom.v80 import map as facts
 from lutloom.v80 import project
 from lutloom.v80.wrapper import flat_ports
@@ -32,7 +31,7 @@ CONSTRAINTS = ("pins.xdc", "timing.xdc", "floorplan.xdc")
 @functools.cache
 def generated(name: str, hbm_mhz: int = 0) -> tuple[dict[str, str], Module]:
     """The build's files, and the wrapped accelerator as it is elaborated from them."""
-    ports, _ = ports_of("qwen3_accel", {"Configuration": str(facts.configuration(name).number)})
+    ports, _ = ports_of("qwen3_accel", configuration(name).parameters())
     files = project.files(name, ports, hbm_mhz)
     outer = [port for port in ports if hbm_mhz or port.name not in project.HBM_CLOCK]
     return files, elaborate(project.WRAPPER, tuple(flat_ports(outer)), files[f"{project.WRAPPER}.v"])
@@ -56,7 +55,7 @@ def record(files: dict[str, str], module: Module, **options) -> Recorder:
 
 def check(design, name: str) -> None:
     """What is mapped is what the address map says; all ports of the accelerator end where it says."""
-    slices = facts.configuration(name).slices
+    slices = configuration(name).slices
     assert design.valid and design.image == f"lutloom_{name}.pdi"
     rows = {(space, segment): (first, size) for space, segment, first, size in project.address_rows(name)}
     assert design.mapped == rows
@@ -82,7 +81,7 @@ def test_memory_ports_in_a_clock_of_their_own():
     check(design, "tiny")
     assert design.pins["accel/hbm_clk_i"].driver == design.pins["noc/aclk4"].driver == "clocks/clk_out2"
     assert design.config["clocks"]["CLKOUT_REQUESTED_OUT_FREQUENCY"] == f"{facts.CLOCK_MHZ},{facts.HBM_MHZ}"
-    fifos = facts.configuration("tiny").ports * 5  # a port has five channels
+    fifos = configuration("tiny").ports * 5  # a port has five channels
     assert len([pattern for pattern in design.matched if pattern.endswith("/u_rd_seen/sync_q_reg[0][*]")]) == fifos
     for old, new, words in (
         ("u_wr_seen", "u_wr_sync", "found no async_fifo"),
@@ -107,11 +106,8 @@ def test_the_project_that_make_writes_is_accepted(tmp_path, monkeypatch):
     assert written == files
     sources = [line for line in script.read_text().splitlines() if line.startswith("read_verilog")]
     assert all((script.parent / line.split("{")[1].rstrip("}")).exists() for line in sources) and len(sources) > 100
-    digest = hardware_hash(hardware.configuration("v80").dict())
-    assert (
-        f"64'h{digest:016x}" in written[f"{project.WRAPPER}.v"]
-        and ".Configuration(2)" in written[f"{project.WRAPPER}.v"]
-    )
+    for parameter, value in configuration("v80").parameters().items():
+        assert f".{parameter}({value})" in written[f"{project.WRAPPER}.v"]
 
 
 def test_the_netlist_is_the_known_one():
@@ -219,7 +215,7 @@ def test_a_fault_in_constraints_or_build_is_named(fault):
 
 
 def test_what_cannot_be_generated_is_refused():
-    ports, _ = ports_of("qwen3_accel", {"Configuration": "0"})
+    ports, _ = ports_of("qwen3_accel", configuration("tiny").parameters())
     with pytest.raises(UserError, match="found 8 memory ports, allowed 70"):
         project.files("v80", ports)
     with pytest.raises(UserError, match="configuration: found large, allowed tiny, small, v80"):
