@@ -238,6 +238,9 @@ def calibrate(student: TorchQwen3, teacher: TorchQwen3, tokens: Tensor, report: 
                 replace_module(block, name, QuantLinear(source, used.T.contiguous(), w_cent, bias))
                 report(f"model.layers.{n}.{name}")
         seen, right = block(seen, cos, sin, 0.0), float_block(right, cos, sin, 0.0)
+        for module in block.modules():
+            if isinstance(module, QuantInput):
+                module.last = None  # as large as the hidden states
 
 
 def restore(student: TorchQwen3, state: dict[str, Tensor]) -> None:

@@ -76,8 +76,9 @@ def quantize_command(
         raise UserError(f"--scheme: found {scheme}, allowed {', '.join(SCHEMES)}")
     if minutes is not None and steps is not None:
         raise UserError("--minutes and --steps: found both, allowed one of them")
-    if resume and any(value is not None for value in (minutes, steps, lr, distil, budget, head_bits)):
-        raise UserError("--resume: found with a setting of the recipe, allowed alone (it keeps the recipe)")
+    kept = (minutes, lr, distil, budget, head_bits) if scheme == "wvq" else (minutes, steps, lr, distil, budget, head_bits)
+    if resume and any(value is not None for value in kept):
+        raise UserError("--resume: found with a setting of the recipe, allowed alone, or with more --steps for wvq")
     if scheme == "float" and steps == 0:
         raise UserError("--steps: found 0 with --scheme float, allowed from 1")
     source = models.resolve(model)
@@ -241,8 +242,8 @@ def train_wvq(run, job: Job, minutes: float | None, steps: int | None) -> None:
         run.start_distillation()
         if minutes is not None:
             run.distiller.plan(minutes)
-        elif steps is not None:
-            run.distiller.set_steps(steps)
+    if steps is not None:
+        run.distiller.set_steps(steps)
     distiller = run.distiller
     with progress_bar(job.console, "distil") as progress:
         task = progress.add_task("distil", total=distiller.settings.steps, completed=distiller.step, note="")
