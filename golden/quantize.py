@@ -57,7 +57,13 @@ def quantize_command(
         float | None, typer.Option("--minutes", "--qat-minutes", min=0.1, help="Length of training, measured here.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option("--steps", "--qat-steps", min=0, help="Length in steps; 0 calibrates only.")
+        int | None,
+        typer.Option(
+            "--steps",
+            "--qat-steps",
+            min=0,
+            help="Length in steps; 0 calibrates only; more of them with --resume train a wvq model on.",
+        ),
     ] = None,
     lr: Annotated[float | None, typer.Option(min=1e-8, help="covq: peak learning rate.")] = None,
     distil: Annotated[float | None, typer.Option(min=0, max=1, help="covq: share of the distillation loss.")] = None,
@@ -76,7 +82,7 @@ def quantize_command(
         raise UserError(f"--scheme: found {scheme}, allowed {', '.join(SCHEMES)}")
     if minutes is not None and steps is not None:
         raise UserError("--minutes and --steps: found both, allowed one of them")
-    kept = (minutes, lr, distil, budget, head_bits) if scheme == "wvq" else (minutes, steps, lr, distil, budget, head_bits)
+    kept = [minutes, lr, distil, budget, head_bits] + ([steps] if scheme != "wvq" else [])
     if resume and any(value is not None for value in kept):
         raise UserError("--resume: found with a setting of the recipe, allowed alone, or with more --steps for wvq")
     if scheme == "float" and steps == 0:

@@ -365,6 +365,8 @@ def test_training_lowers_the_loss_and_exports_what_it_trained(monkeypatch, tmp_p
     run = QatSettings(steps=30, batch=4, context=32, lr=5e-3, warmup=2, distil=0.0, calibration=16)
     trainer = QatTrainer(cfg, weights, run, tokens)
     trainer.calibrate(lambda name: None)
+    kept = [module.last for module in trainer.student.modules() if isinstance(module, covq_qat.QuantInput)]
+    assert kept == [None] * 4  # else memory grows with the layers
     trainer.start()
     losses = [trainer.train_step() for _ in range(15)]
     trainer.save_state(tmp_path / "state.pt", "hash")

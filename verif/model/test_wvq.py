@@ -343,6 +343,7 @@ def test_head_of_a_model_that_is_quantised_otherwise(weights, finished):
         (["--scheme", "int4"], "--scheme: found int4, allowed wvq, covq, float"),
         (["--minutes", "1", "--steps", "3"], "--minutes and --steps: found both"),
         (["--resume", "--budget", "3"], "--resume: found with a setting of the recipe"),
+        (["--resume", "--scheme", "covq", "--steps", "9"], "--resume: found with a setting of the recipe"),
         (["--model", "nowhere"], "nowhere"),
     ],
 )
