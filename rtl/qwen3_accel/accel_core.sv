@@ -15,6 +15,7 @@ module accel_core
   import accel_pkg::*;
   import accel_regs_pkg::*;
 #(
+    parameter int unsigned Lanes = 16,
     parameter int unsigned Slices = 2,
     parameter int unsigned FrameLines = 512,
     parameter int unsigned MaxInputs = 2048,
@@ -74,6 +75,7 @@ module accel_core
     input  logic [Ports-1:0]                m_axi_bvalid,
     output logic [Ports-1:0]                m_axi_bready
 );
+  localparam int unsigned LineBits = 32 * Lanes;
   localparam int unsigned Aux = Slices, Keys = Slices + 1, Values = Slices + 2, Book = Slices + 3, Packet = Slices + 4, Row = Slices + 5;
 
   // ---- clear and errors ------------------------------------------------------------------------------------------------
@@ -94,20 +96,21 @@ module accel_core
 
   // ---- clocks of engines that rest between their operations ---------------------------------------------------------------
   logic attention_busy, norm_clk, rope_clk, swiglu_clk, attention_clk, covq_clk, dequant_clk, sampler_clk, table_cmd;
-  op_e unit;
+  logic [Stations-1:0] active, op_start;
+  descriptor_t [Stations-1:0] op;
   wire wake = !core_rst_n || clearing;
-  wire is_norm = unit == OpRmsNorm, is_rope = unit == OpRope, is_synth = unit == OpLinearSynth, is_table = unit == OpLinearTable;
-  wire is_attention = unit == OpAttention, is_swiglu = unit == OpSwiglu, is_embed = unit == OpEmbed;
-  wire is_linear = is_synth || is_table;
-  accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || is_norm), .clk_o(norm_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || is_rope), .clk_o(rope_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_swiglu_clk (.clk_i, .enable_i(wake || is_swiglu), .clk_o(swiglu_clk));
+  wire is_table = active[Linear] && operation(op[Linear]) == OpLinearTable;
+  wire is_synth = active[Linear] && operation(op[Linear]) == OpLinearSynth;
+  wire logits = flag(op[Linear], FlagLogits);
+  accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || active[Normer]), .clk_o(norm_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || active[Roper]), .clk_o(rope_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_swiglu_clk (.clk_i, .enable_i(wake || active[Gater]), .clk_o(swiglu_clk));
   accel_clock_gate #(.Use(ClockGates)) u_attention_clk (
-      .clk_i, .enable_i(wake || is_attention || attention_busy), .clk_o(attention_clk)  // writes go on after the result
+      .clk_i, .enable_i(wake || active[Attender] || attention_busy), .clk_o(attention_clk)  // writes go on after the result
   );
   accel_clock_gate #(.Use(ClockGates)) u_covq_clk (.clk_i, .enable_i(wake || table_cmd || !table_idle), .clk_o(covq_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_dequant_clk (.clk_i, .enable_i(wake || is_linear), .clk_o(dequant_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_sampler_clk (.clk_i, .enable_i(wake || is_synth || unit == OpSample), .clk_o(sampler_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_dequant_clk (.clk_i, .enable_i(wake || active[Linear]), .clk_o(dequant_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_sampler_clk (.clk_i, .enable_i(wake || is_synth || active[Chooser]), .clk_o(sampler_clk));
 
   // ---- sequencer -------------------------------------------------------------------------------------------------------
   logic error_q, done;
@@ -142,7 +145,7 @@ module accel_core
       .m_axis_tdata(m_token_tdata), .m_axis_tvalid(m_token_tvalid), .m_axis_tready(m_token_tready)
   );
 
-  descriptor_t fetched, issued, queued, op;
+  descriptor_t fetched, issued, queued;
   logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;
   logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd_ready;
   accel_fetch u_fetch (
@@ -166,32 +169,37 @@ module accel_core
       .m_data_o(queued), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(queue_level)
   );
 
-  logic op_start, write_valid, write_done, rope_cmd, rope_cmd_ready, attention_cmd, attention_cmd_ready;
+  logic rope_cmd, rope_cmd_ready, attention_cmd, attention_cmd_ready;
   logic vector_cmd, vector_cmd_ready, sampler_cmd, sampler_cmd_ready, logits_done, token_done;
-  logic [1:0][LineW-1:0] read_line, read_lines, read_vector;
-  logic [1:0] frame_read, frame_read_ready;
-  logic [LineW-1:0] write_line, write_lines;
-  accel_execute #(.Lines(FrameLines)) u_execute (
+  logic [Stations-1:0][Stations-1:0] earlier;
+  logic [Stations-1:0] op_done;
+  logic [Writers-1:0] written;
+  span_t first, second, third, write;
+  logic [LineW-1:0] vector;
+  always_comb begin
+    op_done = Stations'(written);
+    if (logits_done) op_done[Linear] = 1'b1;
+    op_done[Chooser] = token_done;
+  end
+  accel_execute #(.Lanes(Lanes), .Lines(FrameLines)) u_execute (
       .clk_i, .rst_ni(core_rst_n), .s_op_i(queued), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
-      .error_o(execute_error), .end_o(pass_end), .unit_o(unit), .op_o(op), .start_o(op_start),
-      .m_read_line_o(read_line), .m_read_lines_o(read_lines), .m_read_vector_o(read_vector), .m_read_valid_o(frame_read),
-      .m_read_ready_i(frame_read_ready), .m_write_line_o(write_line), .m_write_lines_o(write_lines),
-      .m_write_valid_o(write_valid), .write_done_i(write_done),
+      .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .start_o(op_start), .before_o(earlier), .done_i(op_done),
+      .first_o(first), .second_o(second), .third_o(third), .vector_o(vector), .write_o(write),
       .m_rope_valid_o(rope_cmd), .m_rope_ready_i(rope_cmd_ready),
       .m_attention_valid_o(attention_cmd), .m_attention_ready_i(attention_cmd_ready),
       .m_vector_valid_o(vector_cmd), .m_vector_ready_i(vector_cmd_ready),
-      .m_sampler_valid_o(sampler_cmd), .m_sampler_ready_i(sampler_cmd_ready),
-      .logits_done_i(logits_done), .token_done_i(token_done)
+      .m_sampler_valid_o(sampler_cmd), .m_sampler_ready_i(sampler_cmd_ready)
   );
 
   // ---- auxiliary port --------------------------------------------------------------------------------------------------
   logic [BeatW-1:0] vec_pairs, vec_exp;
-  logic vec_pairs_valid, vec_pairs_ready, vec_exp_valid, vec_exp_ready, constant_valid, constant_ready, constant_last;
-  logic [LineBits-1:0] constant;
+  logic vec_pairs_valid, vec_pairs_ready, vec_exp_valid, vec_exp_ready;
+  logic [2:0][LineBits-1:0] constant;  // gains, RoPE rows, scales
+  logic [2:0] constant_last, constant_valid, constant_ready;
   logic aux_error;
   hbm_streamer_pkg::cause_e aux_cause;
   logic [63:0] aux_addr;
-  accel_aux #(.PairBeats(MaxInputs / 16 + 4)) u_aux (
+  accel_aux #(.Lanes(Lanes), .GainLines(2 * MaxHidden / Lanes), .PairBeats(MaxInputs / 16 + 4)) u_aux (
       .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
       .s_read_i(read), .s_read_valid_i(read_valid), .s_read_ready_o(read_ready), .m_beat_o(beat), .m_last_o(beat_last),
       .m_header_valid_o(header_beat), .m_program_valid_o(program_beat), .m_program_ready_i(program_room),
@@ -209,44 +217,32 @@ module accel_core
   );
 
   // ---- frame and its streams -------------------------------------------------------------------------------------------
-  logic [1:0][LineBits-1:0] from;
-  logic [1:0] from_last, from_valid, from_ready;
-  logic [LineBits-1:0] into;
-  logic into_valid, into_ready;
-  frame #(.Lines(FrameLines)) u_frame (
-      .clk_i, .rst_ni(core_rst_n), .s_read_line_i(read_line), .s_read_lines_i(read_lines), .s_read_vector_i(read_vector),
-      .s_read_valid_i(frame_read), .s_read_ready_o(frame_read_ready), .s_write_line_i(write_line), .s_write_lines_i(write_lines),
-      .s_write_valid_i(write_valid), .write_done_o(write_done), .m_axis_tdata(from), .m_axis_tlast(from_last),
+  logic [Readers-1:0][LineBits-1:0] from;
+  logic [Readers-1:0] from_last, from_valid, from_ready;
+  logic [Writers-1:0][LineBits-1:0] into;
+  logic [Writers-1:0] into_valid, into_ready;
+  frame #(.Lanes(Lanes), .Lines(FrameLines)) u_frame (
+      .clk_i, .rst_ni(core_rst_n), .start_i(op_start), .first_i(first), .second_i(second), .third_i(third), .vector_i(vector),
+      .write_i(write), .before_i(earlier), .done_o(written), .m_axis_tdata(from), .m_axis_tlast(from_last),
       .m_axis_tvalid(from_valid), .m_axis_tready(from_ready), .s_axis_tdata(into), .s_axis_tvalid(into_valid),
       .s_axis_tready(into_ready)
   );
-  wire logits = flag(op, FlagLogits);
-  logic second_q;  // attention: keys are through, values follow
+  logic values_q;  // attention: keys are through, values follow
   logic norm_reuse_q;
   always_ff @(posedge clk_i) begin
-    if (op_start) begin
-      second_q     <= 1'b0;
-      norm_reuse_q <= 1'b0;
-    end else begin
-      if (from_valid[1] && from_ready[1] && from_last[1]) second_q <= 1'b1;
-      if (from_valid[0] && from_ready[0] && from_last[0]) norm_reuse_q <= 1'b1;
-    end
+    if (op_start[Attender]) values_q <= 1'b0;
+    else if (from_valid[FromKeyValue] && from_ready[FromKeyValue] && from_last[FromKeyValue]) values_q <= 1'b1;
+    if (op_start[Normer]) norm_reuse_q <= 1'b0;
+    else if (from_valid[FromNorm] && from_ready[FromNorm] && from_last[FromNorm]) norm_reuse_q <= 1'b1;
   end
 
-  logic norm_ready, norm_gain_ready, norm_valid, norm_last, norm_error;
-  logic rope_ready, rope_row_ready, rope_valid, rope_last, rope_error;
-  logic gate_ready, up_ready, swiglu_valid, swiglu_last, swiglu_error;
-  logic synth_ready, vector_ready, query_ready, key_ready, value_ready, attended_valid, attended_last;
-  logic embed_valid, embed_last, embed_busy, embed_error;
-  logic scale_ready, residual_ready, linear_valid, linear_last, linear_ready;
-  logic [LineBits-1:0] normed, rotated, gated, attended, embedded, linear;
-  assign from_ready[0] = is_norm ? norm_ready : is_rope ? rope_ready : is_synth ? synth_ready : is_table ? vector_ready
-      : is_attention ? query_ready : is_swiglu && gate_ready;
-  assign from_ready[1] = is_attention ? (second_q ? value_ready : key_ready) : is_swiglu ? up_ready : is_linear && residual_ready;
-  assign constant_ready = is_norm ? norm_gain_ready : is_rope ? rope_row_ready : is_linear && scale_ready;
-  assign into = is_embed ? embedded : is_norm ? normed : is_rope ? rotated : is_attention ? attended : is_swiglu ? gated : linear;
-  assign into_valid = is_embed ? embed_valid : is_norm ? norm_valid : is_rope ? rope_valid : is_attention ? attended_valid
-      : is_swiglu ? swiglu_valid : is_linear && linear_valid && !logits;
+  logic norm_last, norm_error, rope_last, rope_error, swiglu_last, swiglu_error, attended_last;
+  logic synth_ready, vector_ready, key_ready, value_ready;
+  logic embed_last, embed_busy, embed_error;
+  logic linear_valid, linear_last, linear_ready;
+  assign from_ready[FromLinear] = is_synth ? synth_ready : vector_ready;
+  assign from_ready[FromKeyValue] = values_q ? value_ready : key_ready;
+  assign into_valid[Linear] = linear_valid && !logits;
 
   embed_pkg::cause_e embed_cause;
   logic [7:0] embed_tag;
@@ -258,7 +254,8 @@ module accel_core
       .m_desc_addr(embed_read_cmd.addr), .m_desc_bytes(embed_read_cmd.bytes), .m_desc_tag(embed_tag),
       .m_desc_tvalid(read_valid[2]), .m_desc_tready(read_ready[2]),
       .s_axis_beat_tdata(beat), .s_axis_beat_tlast(beat_last), .s_axis_beat_tvalid(embed_beat), .s_axis_beat_tready(embed_room),
-      .m_axis_tdata(embedded), .m_axis_tlast(embed_last), .m_axis_tvalid(embed_valid), .m_axis_tready(is_embed && into_ready),
+      .m_axis_tdata(into[Embedder]), .m_axis_tlast(embed_last), .m_axis_tvalid(into_valid[Embedder]),
+      .m_axis_tready(into_ready[Embedder]),
       .busy_o(embed_busy), .error_o(embed_error), .cause_o(embed_cause)
   );
   assign embed_read_cmd.tag = AuxEmbed;
@@ -266,29 +263,31 @@ module accel_core
   assign embed_read = read_valid[2] && read_ready[2];
 
   rms_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
-      .clk_i(norm_clk), .rst_ni(core_rst_n), .inv_n_i(op[7]), .eps_i(op[6]), .reuse_gain_i(norm_reuse_q),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_norm && from_valid[0]), .s_axis_tready(norm_ready),
-      .s_axis_gain_tdata(constant), .s_axis_gain_tlast(constant_last), .s_axis_gain_tvalid(is_norm && constant_valid),
-      .s_axis_gain_tready(norm_gain_ready),
-      .m_axis_tdata(normed), .m_axis_tlast(norm_last), .m_axis_tvalid(norm_valid), .m_axis_tready(is_norm && into_ready),
+      .clk_i(norm_clk), .rst_ni(core_rst_n), .inv_n_i(op[Normer][7]), .eps_i(op[Normer][6]), .reuse_gain_i(norm_reuse_q),
+      .s_axis_tdata(from[FromNorm]), .s_axis_tlast(from_last[FromNorm]), .s_axis_tvalid(from_valid[FromNorm]),
+      .s_axis_tready(from_ready[FromNorm]),
+      .s_axis_gain_tdata(constant[0]), .s_axis_gain_tlast(constant_last[0]), .s_axis_gain_tvalid(constant_valid[0]),
+      .s_axis_gain_tready(constant_ready[0]),
+      .m_axis_tdata(into[Normer]), .m_axis_tlast(norm_last), .m_axis_tvalid(into_valid[Normer]), .m_axis_tready(into_ready[Normer]),
       .error_o(norm_error)
   );
   rope #(.Lanes(Lanes), .MaxHeadDim(MaxHeadDim)) u_rope (
-      .clk_i(rope_clk), .rst_ni(core_rst_n), .s_cmd_head_dim(op[3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[4][15:0]),
+      .clk_i(rope_clk), .rst_ni(core_rst_n), .s_cmd_head_dim(op[Roper][3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[Roper][4][15:0]),
       .s_cmd_tvalid(rope_cmd), .s_cmd_tready(rope_cmd_ready),
-      .s_axis_row_tdata(constant), .s_axis_row_tlast(constant_last), .s_axis_row_tvalid(is_rope && constant_valid),
-      .s_axis_row_tready(rope_row_ready),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_rope && from_valid[0]), .s_axis_tready(rope_ready),
-      .m_axis_tdata(rotated), .m_axis_tlast(rope_last), .m_axis_tvalid(rope_valid), .m_axis_tready(is_rope && into_ready),
+      .s_axis_row_tdata(constant[1]), .s_axis_row_tlast(constant_last[1]), .s_axis_row_tvalid(constant_valid[1]),
+      .s_axis_row_tready(constant_ready[1]),
+      .s_axis_tdata(from[FromRope]), .s_axis_tlast(from_last[FromRope]), .s_axis_tvalid(from_valid[FromRope]),
+      .s_axis_tready(from_ready[FromRope]),
+      .m_axis_tdata(into[Roper]), .m_axis_tlast(rope_last), .m_axis_tvalid(into_valid[Roper]), .m_axis_tready(into_ready[Roper]),
       .error_o(rope_error)
   );
   swiglu #(.Lanes(Lanes)) u_swiglu (
       .clk_i(swiglu_clk), .rst_ni(core_rst_n),
-      .s_axis_gate_tdata(from[0]), .s_axis_gate_tlast(from_last[0]), .s_axis_gate_tvalid(is_swiglu && from_valid[0]),
-      .s_axis_gate_tready(gate_ready),
-      .s_axis_up_tdata(from[1]), .s_axis_up_tlast(from_last[1]), .s_axis_up_tvalid(is_swiglu && from_valid[1]),
-      .s_axis_up_tready(up_ready),
-      .m_axis_tdata(gated), .m_axis_tlast(swiglu_last), .m_axis_tvalid(swiglu_valid), .m_axis_tready(is_swiglu && into_ready),
+      .s_axis_gate_tdata(from[FromGate]), .s_axis_gate_tlast(from_last[FromGate]), .s_axis_gate_tvalid(from_valid[FromGate]),
+      .s_axis_gate_tready(from_ready[FromGate]),
+      .s_axis_up_tdata(from[FromUp]), .s_axis_up_tlast(from_last[FromUp]), .s_axis_up_tvalid(from_valid[FromUp]),
+      .s_axis_up_tready(from_ready[FromUp]),
+      .m_axis_tdata(into[Gater]), .m_axis_tlast(swiglu_last), .m_axis_tvalid(into_valid[Gater]), .m_axis_tready(into_ready[Gater]),
       .error_o(swiglu_error)
   );
 
@@ -296,16 +295,17 @@ module accel_core
   attention_pkg::fault_e attention_fault;
   logic [3:0] attention_cause;
   logic [63:0] attention_addr;
+  wire [9:5][31:0] attend = op[Attender][9:5];
   attention #(.QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_attention (
       .clk_i(attention_clk), .rst_ni, .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
-      .s_cmd_cache_k(run_i.image + {26'b0, op[7], 6'b0}), .s_cmd_cache_v(run_i.image + {26'b0, op[8], 6'b0}),
-      .s_cmd_heads(op[5][7:0]), .s_cmd_kv_heads(op[5][23:16]), .s_cmd_head_dim(op[6][9:0]), .s_cmd_scale(op[9]),
+      .s_cmd_cache_k(run_i.image + {26'b0, attend[7], 6'b0}), .s_cmd_cache_v(run_i.image + {26'b0, attend[8], 6'b0}),
+      .s_cmd_heads(attend[5][7:0]), .s_cmd_kv_heads(attend[5][23:16]), .s_cmd_head_dim(attend[6][9:0]), .s_cmd_scale(attend[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
-      .s_axis_q_tdata(from[0]), .s_axis_q_tvalid(is_attention && from_valid[0]), .s_axis_q_tready(query_ready),
-      .s_axis_k_tdata(from[1]), .s_axis_k_tvalid(is_attention && from_valid[1] && !second_q), .s_axis_k_tready(key_ready),
-      .s_axis_v_tdata(from[1]), .s_axis_v_tvalid(is_attention && from_valid[1] && second_q), .s_axis_v_tready(value_ready),
-      .m_axis_tdata(attended), .m_axis_tlast(attended_last), .m_axis_tvalid(attended_valid),
-      .m_axis_tready(is_attention && into_ready),
+      .s_axis_q_tdata(from[FromQuery]), .s_axis_q_tvalid(from_valid[FromQuery]), .s_axis_q_tready(from_ready[FromQuery]),
+      .s_axis_k_tdata(from[FromKeyValue]), .s_axis_k_tvalid(from_valid[FromKeyValue] && !values_q), .s_axis_k_tready(key_ready),
+      .s_axis_v_tdata(from[FromKeyValue]), .s_axis_v_tvalid(from_valid[FromKeyValue] && values_q), .s_axis_v_tready(value_ready),
+      .m_axis_tdata(into[Attender]), .m_axis_tlast(attended_last), .m_axis_tvalid(into_valid[Attender]),
+      .m_axis_tready(into_ready[Attender]),
 `define LUTLOOM_PORT(side, n) \
       .m_axi_``side``_arid(m_axi_arid[n]), .m_axi_``side``_araddr(m_axi_araddr[n]), .m_axi_``side``_arlen(m_axi_arlen[n]), \
       .m_axi_``side``_arsize(m_axi_arsize[n]), .m_axi_``side``_arburst(m_axi_arburst[n]), \
@@ -343,7 +343,8 @@ module accel_core
       .s_cmd_positions(issued[10][15:0]), .s_cmd_group(issued[10][31:16]), .s_cmd_code(code_of(issued[11][7:0])),
       .s_cmd_act_bits(issued[11][11:8]), .s_cmd_subsets(log2_of(issued[11][22:16])), .s_cmd_stream(issued[8]), .s_cmd_beats(issued[9]),
       .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_synth && from_valid[0]), .s_axis_tready(synth_ready),
+      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_synth && from_valid[FromLinear]),
+      .s_axis_tready(synth_ready),
       .s_axis_pairs_tdata(beat), .s_axis_pairs_tlast(beat_last), .s_axis_pairs_tvalid(pairs_beat),
       .s_axis_pairs_tready(pairs_room),
       .m_axis_acc_tdata(synth_acc), .m_axis_acc_tlast(synth_acc_last), .m_axis_acc_tvalid(synth_acc_valid),
@@ -372,9 +373,10 @@ module accel_core
   logic [32*DrainW-1:0] drain;
   linear_covq_pkg::error_source_e table_source;
   logic [3:0] table_cause;
-  accel_vector #(.MaxInputs(MaxInputs)) u_vector (
-      .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_table && from_valid[0]), .s_axis_tready(vector_ready),
+  accel_vector #(.Lanes(Lanes), .MaxInputs(MaxInputs)) u_vector (
+      .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[Linear][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
+      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_table && from_valid[FromLinear]),
+      .s_axis_tready(vector_ready),
       .s_axis_pairs_tdata(vec_pairs), .s_axis_pairs_tvalid(vec_pairs_valid), .s_axis_pairs_tready(vec_pairs_ready),
       .s_axis_exp_tdata(vec_exp), .s_axis_exp_tvalid(vec_exp_valid), .s_axis_exp_tready(vec_exp_ready),
       .m_axis_tdata(vec), .m_axis_tvalid(vec_valid), .m_axis_tready(vec_ready)
@@ -399,41 +401,41 @@ module accel_core
   );
 `undef LUTLOOM_PORT
 `undef LUTLOOM_WRITE_PORT
-  accel_widen #(.Words(DrainW)) u_widen (
-      .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[13][15:0]})), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
+  accel_widen #(.Lanes(Lanes), .Words(DrainW)) u_widen (
+      .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[Linear][13][15:0]}, Lanes)), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
       .s_axis_tvalid(is_table && drain_valid), .s_axis_tready(drain_ready),
       .m_axis_tdata(table_acc), .m_axis_tlast(table_acc_last), .m_axis_tvalid(table_acc_valid), .m_axis_tready(is_table && acc_ready)
   );
 
   dequant #(.Lanes(Lanes)) u_dequant (
-      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op, FlagResidual)),
+      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)),
       .s_axis_tdata(is_synth ? synth_acc : table_acc), .s_axis_tlast(is_synth ? synth_acc_last : table_acc_last),
       .s_axis_tvalid(is_synth ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
-      .s_axis_scale_tdata(constant), .s_axis_scale_tvalid(is_linear && constant_valid), .s_axis_scale_tready(scale_ready),
+      .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
       .s_axis_act_tdata(act_scale), .s_axis_act_tvalid(is_synth && act_scale_valid), .s_axis_act_tready(act_scale_ready),
-      .s_axis_residual_tdata(from[1]), .s_axis_residual_tvalid(is_linear && from_valid[1]),
-      .s_axis_residual_tready(residual_ready),
-      .m_axis_tdata(linear), .m_axis_tlast(linear_last), .m_axis_tvalid(linear_valid), .m_axis_tready(linear_ready)
+      .s_axis_residual_tdata(from[FromResidual]), .s_axis_residual_tvalid(from_valid[FromResidual]),
+      .s_axis_residual_tready(from_ready[FromResidual]),
+      .m_axis_tdata(into[Linear]), .m_axis_tlast(linear_last), .m_axis_tvalid(linear_valid), .m_axis_tready(linear_ready)
   );
 
   // ---- sampler ---------------------------------------------------------------------------------------------------------
   logic sampled, token_ready_q, logits_ready, sampler_error, top_last, top_valid;
   logic [TokenW+31:0] top;
-  wire [3:0] tail = run_i.vocab[3:0];  // logits of the last line, 0 for all
+  wire [$clog2(Lanes)-1:0] tail = run_i.vocab[$clog2(Lanes)-1:0];  // logits of the last line, 0 for all
   wire logits_here = is_synth && logits && linear_valid;
-  assign linear_ready = logits ? logits_ready : is_linear && into_ready;
+  assign linear_ready = logits ? logits_ready : into_ready[Linear];
   assign logits_done = logits_here && logits_ready && linear_last;
-  assign token_ready_q = token_ready && unit == OpSample;
+  assign token_ready_q = token_ready && active[Chooser];
   sampler #(.Lanes(Lanes), .IdW(TokenW)) u_sampler (
       .clk_i(sampler_clk), .rst_ni(core_rst_n), .s_cmd_noise(run_i.noise), .s_cmd_inv_temp(run_i.inv_temp), .s_cmd_seed(run_i.seed),
       .s_cmd_step(produced), .s_cmd_tvalid(sampler_cmd), .s_cmd_tready(sampler_cmd_ready),
-      .s_axis_tdata(linear), .s_axis_tkeep((linear_last && tail != '0) ? Lanes'((32'd1 << tail) - 32'd1) : '1),
+      .s_axis_tdata(into[Linear]), .s_axis_tkeep((linear_last && tail != '0) ? ~({Lanes{1'b1}} << tail) : '1),
       .s_axis_tlast(linear_last), .s_axis_tvalid(logits_here), .s_axis_tready(logits_ready),
       .m_axis_token_tdata(token), .m_axis_token_tvalid(sampled), .m_axis_token_tready(token_ready_q),
       .m_axis_top_tdata(top), .m_axis_top_tlast(top_last), .m_axis_top_tvalid(top_valid), .m_axis_top_tready(1'b1),
       .error_o(sampler_error)
   );
-  assign token_valid = sampled && unit == OpSample;
+  assign token_valid = sampled && active[Chooser];
   assign token_done = token_valid && token_ready;
 
   // ---- the first error -------------------------------------------------------------------------------------------------
@@ -489,13 +491,30 @@ module accel_core
       place = embed_error ? UnitEmbed : norm_error ? UnitNorm : rope_error ? UnitRope : swiglu_error ? UnitSwiglu : UnitSampler;
     end
   end
-  logic [15:0] number_q;  // of the descriptor at work; -1 before the first
+  // The operation that began first of those under way counts as the one at work.
+  logic [15:0] number_q, at_work;  // number of the last descriptor that began, -1 before the first
+  logic [Stations-1:0][15:0] numbers_q;
+  logic [Stations-1:0] oldest;
+  op_e working;
+  logic working_waits;  // for constants
+  always_comb begin
+    at_work = number_q;
+    working = OpNone;
+    for (int unsigned u = 0; u < Stations; u++) begin
+      oldest[u] = active[u] && earlier[u] == '0;
+      if (oldest[u]) begin
+        at_work = numbers_q[u];
+        working = operation(op[u]);
+      end
+    end
+  end
   wire failed = cause != CauseNone && !error_q && !clear_q;
   always_ff @(posedge clk_i) begin
     if (!core_rst_n || run_i.clear) error_q <= 1'b0;
     else if (failed) error_q <= 1'b1;
     if (!core_rst_n || pass_start) number_q <= '1;
     else if (queued_valid && queued_ready) number_q <= number_q + 16'd1;
+    for (int unsigned u = 0; u < Stations; u++) if (op_start[u]) numbers_q[u] <= number_q;
   end
 
   // ---- status ----------------------------------------------------------------------------------------------------------
@@ -504,9 +523,10 @@ module accel_core
   always_ff @(posedge clk_i) begin
     reads_q  <= m_axi_rvalid & m_axi_rready;
     writes_q <= m_axi_wvalid & m_axi_wready;
-    moved_q  <= (into_valid && into_ready) || (from_valid & from_ready) != '0 || logits_here && logits_ready;
+    moved_q  <= (into_valid & into_ready) != '0 || (from_valid & from_ready) != '0 || logits_here && logits_ready;
   end
-  wire want_constant = (constant_ready || (is_linear && (is_synth ? synth_acc_valid : table_acc_valid))) && !constant_valid;
+  assign working_waits = (oldest[Normer] && constant_ready[0] && !constant_valid[0]) || (oldest[Roper] && constant_ready[1] && !constant_valid[1])
+      || (oldest[Linear] && !constant_valid[2] && (is_synth ? synth_acc_valid : table_acc_valid));
   always_comb begin
     status_o                  = '0;
     status_o.idle             = idle;
@@ -516,12 +536,12 @@ module accel_core
     status_o.cause            = cause_e'(cause);
     status_o.place            = place;
     status_o.addr             = addr;
-    status_o.descriptor       = number_q;
+    status_o.descriptor       = execute_error ? number_q : at_work;
     status_o.position         = 32'(position);
     status_o.progress         = reads_q != '0 || writes_q != '0 || moved_q;
-    status_o.turn             = (unit == OpNone) ? 4'(UnitControl) : 4'(unit);
-    status_o.stall_memory     = unit != OpNone && want_constant;
-    status_o.stall_dependency = unit != OpNone && !want_constant && !moved_q;
+    status_o.turn             = (working == OpNone) ? 4'(UnitControl) : 4'(working);
+    status_o.stall_memory     = working_waits;
+    status_o.stall_dependency = working != OpNone && !working_waits && !moved_q;
     status_o.beats[ClassStreams]   = 7'($countones(reads_q[Slices-1:0]));
     status_o.beats[ClassAuxiliary] = 7'(reads_q[Aux]);
     status_o.beats[ClassKvRead]    = 7'(reads_q[Keys]) + 7'(reads_q[Values]);
@@ -550,6 +570,6 @@ module accel_core
     end
   end
 
-  wire unused = ^{top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, norm_last, rope_last,
-                  swiglu_last, attended_last, attention_busy, m_axi_awready, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid};
+  wire unused = ^{constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, norm_last, rope_last,
+                  swiglu_last, attended_last, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy, m_axi_awready, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid};
 endmodule

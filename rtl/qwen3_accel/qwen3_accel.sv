@@ -13,8 +13,9 @@
 //
 // Parameters:
 //   Configuration   0 tiny, 1 small, 2 v80: the defaults of all down to TablePositions, see qwen3_accel_pkg
+//   Lanes           binary32 values of a line of the frame and of every stream between engines, a power of two from 16 on
 //   Slices          lookup slices, a power of two
-//   FrameLines      lines of 16 activations on chip: the image's frame_words / 16 at least
+//   FrameLines      lines of activations on chip: the image's frame_words / Lanes at least
 //   MaxInputs       longest input of a linear
 //   MaxPositions    most positions of a linear in one slice
 //   MaxHidden       longest vector that is normed, a power of two
@@ -31,6 +32,7 @@ module qwen3_accel
   import qwen3_accel_pkg::*;
 #(
     parameter int unsigned Configuration = 0,
+    parameter int unsigned Lanes = Config[known(Configuration)].frame_lanes,
     parameter int unsigned Slices = Config[known(Configuration)].slices,
     parameter int unsigned FrameLines = Config[known(Configuration)].frame_lines,
     parameter int unsigned MaxInputs = Config[known(Configuration)].max_inputs,
@@ -135,7 +137,7 @@ module qwen3_accel
       .s_axis_output_tdata(31'(token)), .s_axis_output_tvalid(token_valid), .s_axis_output_tready(token_ready)
   );
   accel_core #(
-      .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
+      .Lanes(Lanes), .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
       .MaxHeadDim(MaxHeadDim), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions), .ClockGates(ClockGates)
   ) u_core (
       .clk_i, .rst_ni, .hash_i(HardwareHash), .run_i(run), .status_o(status),
