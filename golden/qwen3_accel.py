@@ -13,7 +13,7 @@ from lutloom.image import Image, hardware_hash
 from lutloom.program import LOGITS, Attention, Descriptor, LinearSynth, LinearTable, RmsNorm, decode
 from lutloom.program_check import spans
 
-PORT_NAMES = ("auxiliary", "keys", "values", "codebooks", "packets", "rows")  # behind the weight streams, in this order
+PORT_NAMES = ("auxiliary", "codebooks", "packets", "rows")  # behind the weight streams, in this order
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,6 @@ class Configuration:
     """Parameters of the RTL beside those that an image depends on, as in qwen3_accel_pkg.sv."""
 
     hardware: Hardware
-    frame_lanes: int  # values of a line of the frame and of every stream between engines
     frame_lines: int  # lines of activations on chip
     max_inputs: int  # of a linear
     max_positions: int  # of a linear
@@ -30,6 +29,11 @@ class Configuration:
     q_heads: int  # query heads of a key/value head
     table_positions: int  # of a co-quantised linear's table on chip
     stream_beats: int = 512  # that each weight stream runs ahead
+
+    @property
+    def frame_lanes(self) -> int:
+        """Values of a line of the frame and of every stream between engines."""
+        return 16 * self.hardware.kv_ways
 
     @property
     def slices(self) -> int:
@@ -75,16 +79,18 @@ class Configuration:
             if first % self.frame_lanes or (words % self.frame_lanes and not logits):
                 stage = image.config["stages"][d.stage]
                 found = f"{words} words from {first}"
-                raise UserError(f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {self.frame_lanes}")
+                raise UserError(
+                    f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {self.frame_lanes}"
+                )
         if isinstance(d, LinearSynth) and d.group % self.hardware.units:
             stage, allowed = image.config["stages"][d.stage], f"multiples of {self.hardware.units}"
             raise UserError(f"{image.path}: {stage}: group: found {d.group}, allowed {allowed}")
 
 
 CONFIGURATIONS = {
-    "tiny": Configuration(HARDWARE["tiny"], 16, 256, 1024, 1024, 256, 64, 2, 512),
-    "small": Configuration(HARDWARE["small"], 16, 512, 2048, 4096, 1024, 64, 4, 1024),
-    "v80": Configuration(HARDWARE["v80"], 16, 4096, 8192, 8192, 4096, 128, 4, 4096),
+    "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512),
+    "small": Configuration(HARDWARE["small"], 512, 2048, 4096, 1024, 64, 4, 1024),
+    "v80": Configuration(HARDWARE["v80"], 4096, 8192, 8192, 4096, 128, 4, 4096),
 }
 
 

@@ -5,7 +5,8 @@
 //   aux port, streams <---+           +--> frame <--> embed, rms_norm, rope, linear_synth | linear_covq -> dequant, attention,
 //                                                     swiglu; dequant -> sampler
 //
-// Ports of memory: 0 .. Slices-1 weight streams, then auxiliary, keys, values, and codebooks, packets, rows of linear_covq.
+// Ports of memory: 0 .. Slices-1 weight streams, the first of them with the caches of keys and values too (accel_ports), then
+// auxiliary, and codebooks, packets, rows of linear_covq.
 // Errors:  the first one is told with cause, place, descriptor and address; nothing new is begun. clear (a pulse) drops everything, waits
 //          for what is in flight at the memory and takes the error away; then status is idle.
 // Reset:   the memory side must be reset with it (AXI).
@@ -22,11 +23,12 @@ module accel_core
     parameter int unsigned MaxPositions = 2048,
     parameter int unsigned MaxHidden = 1024,
     parameter int unsigned MaxHeadDim = 128,
+    parameter int unsigned KvEngines = 1,
     parameter int unsigned QHeads = 4,
     parameter int unsigned StreamBeats = 512,
     parameter int unsigned TablePositions = 512,
     parameter bit ClockGates = 1'b0,
-    localparam int unsigned Ports = Slices + 6
+    localparam int unsigned Ports = Slices + 4
 ) (
     input  logic                            clk_i,
     input  logic                            rst_ni,
@@ -76,7 +78,10 @@ module accel_core
     output logic [Ports-1:0]                m_axi_bready
 );
   localparam int unsigned LineBits = 32 * Lanes;
-  localparam int unsigned Aux = Slices, Keys = Slices + 1, Values = Slices + 2, Book = Slices + 3, Packet = Slices + 4, Row = Slices + 5;
+  localparam int unsigned KvBeats = 128;  // keys of a token, all heads of an engine: values come behind them
+  localparam int unsigned Aux = Slices, Book = Slices + 1, Packet = Slices + 2, Row = Slices + 3;
+  localparam int unsigned Ways = Lanes / 16;  // ports of keys, and of values, that an attention engine has
+  localparam int unsigned Sides = KvEngines * Ways;
 
   // ---- clear and errors ------------------------------------------------------------------------------------------------
   logic clear_q, aux_idle, synth_idle, table_idle, attention_idle;
@@ -294,11 +299,109 @@ module accel_core
   logic attention_error;
   attention_pkg::fault_e attention_fault;
   logic [3:0] attention_cause;
+  logic [2:0] attention_engine;
   logic [63:0] attention_addr;
+  // Where the memory of every port begins: a sum a cycle, long before the first run.
+  logic [Slices-1:0][63:0] port_base_q;
+  logic [Sides-1:0][63:0] key_base, value_base;
+  always_ff @(posedge clk_i) begin
+    port_base_q[0] <= run_i.port_base;
+    for (int unsigned p = 1; p < Slices; p++) port_base_q[p] <= {run_i.port_base[63:44], port_base_q[p-1][43:0] + run_i.port_stride[43:0]};
+  end
+  always_comb begin
+    for (int unsigned n = 0; n < Sides; n++) begin
+      key_base[n]   = port_base_q[2*n];
+      value_base[n] = port_base_q[2*n+1];
+    end
+  end
+  // keys and values on their way to accel_ports
+  logic [Sides-1:0][0:0] k_arid;
+  logic [Sides-1:0][63:0] k_araddr;
+  logic [Sides-1:0][7:0] k_arlen;
+  logic [Sides-1:0][2:0] k_arsize;
+  logic [Sides-1:0][1:0] k_arburst;
+  logic [Sides-1:0][3:0] k_arcache;
+  logic [Sides-1:0][2:0] k_arprot;
+  logic [Sides-1:0] k_arvalid;
+  logic [Sides-1:0] k_arready;
+  logic [Sides-1:0][0:0] k_rid;
+  logic [Sides-1:0][BeatW-1:0] k_rdata;
+  logic [Sides-1:0][1:0] k_rresp;
+  logic [Sides-1:0] k_rlast;
+  logic [Sides-1:0] k_rvalid;
+  logic [Sides-1:0] k_rready;
+  logic [Sides-1:0][0:0] k_awid;
+  logic [Sides-1:0][63:0] k_awaddr;
+  logic [Sides-1:0][7:0] k_awlen;
+  logic [Sides-1:0][2:0] k_awsize;
+  logic [Sides-1:0][1:0] k_awburst;
+  logic [Sides-1:0][3:0] k_awcache;
+  logic [Sides-1:0][2:0] k_awprot;
+  logic [Sides-1:0] k_awvalid;
+  logic [Sides-1:0] k_awready;
+  logic [Sides-1:0][BeatW-1:0] k_wdata;
+  logic [Sides-1:0][BeatW/8-1:0] k_wstrb;
+  logic [Sides-1:0] k_wlast;
+  logic [Sides-1:0] k_wvalid;
+  logic [Sides-1:0] k_wready;
+  logic [Sides-1:0][0:0] k_bid;
+  logic [Sides-1:0][1:0] k_bresp;
+  logic [Sides-1:0] k_bvalid;
+  logic [Sides-1:0] k_bready;
+  logic [Sides-1:0][0:0] v_arid;
+  logic [Sides-1:0][63:0] v_araddr;
+  logic [Sides-1:0][7:0] v_arlen;
+  logic [Sides-1:0][2:0] v_arsize;
+  logic [Sides-1:0][1:0] v_arburst;
+  logic [Sides-1:0][3:0] v_arcache;
+  logic [Sides-1:0][2:0] v_arprot;
+  logic [Sides-1:0] v_arvalid;
+  logic [Sides-1:0] v_arready;
+  logic [Sides-1:0][0:0] v_rid;
+  logic [Sides-1:0][BeatW-1:0] v_rdata;
+  logic [Sides-1:0][1:0] v_rresp;
+  logic [Sides-1:0] v_rlast;
+  logic [Sides-1:0] v_rvalid;
+  logic [Sides-1:0] v_rready;
+  logic [Sides-1:0][0:0] v_awid;
+  logic [Sides-1:0][63:0] v_awaddr;
+  logic [Sides-1:0][7:0] v_awlen;
+  logic [Sides-1:0][2:0] v_awsize;
+  logic [Sides-1:0][1:0] v_awburst;
+  logic [Sides-1:0][3:0] v_awcache;
+  logic [Sides-1:0][2:0] v_awprot;
+  logic [Sides-1:0] v_awvalid;
+  logic [Sides-1:0] v_awready;
+  logic [Sides-1:0][BeatW-1:0] v_wdata;
+  logic [Sides-1:0][BeatW/8-1:0] v_wstrb;
+  logic [Sides-1:0] v_wlast;
+  logic [Sides-1:0] v_wvalid;
+  logic [Sides-1:0] v_wready;
+  logic [Sides-1:0][0:0] v_bid;
+  logic [Sides-1:0][1:0] v_bresp;
+  logic [Sides-1:0] v_bvalid;
+  logic [Sides-1:0] v_bready;
+  logic [Slices-1:0][0:0] stream_arid;
+  logic [Slices-1:0][63:0] stream_araddr;
+  logic [Slices-1:0][7:0] stream_arlen;
+  logic [Slices-1:0][2:0] stream_arsize;
+  logic [Slices-1:0][1:0] stream_arburst;
+  logic [Slices-1:0][3:0] stream_arcache;
+  logic [Slices-1:0][2:0] stream_arprot;
+  logic [Slices-1:0] stream_arvalid;
+  logic [Slices-1:0] stream_arready;
+  logic [Slices-1:0][0:0] stream_rid;
+  logic [Slices-1:0][BeatW-1:0] stream_rdata;
+  logic [Slices-1:0][1:0] stream_rresp;
+  logic [Slices-1:0] stream_rlast;
+  logic [Slices-1:0] stream_rvalid;
+  logic [Slices-1:0] stream_rready;
   wire [9:5][31:0] attend = op[Attender][9:5];
-  attention #(.QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_attention (
-      .clk_i(attention_clk), .rst_ni, .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
-      .s_cmd_cache_k(run_i.image + {26'b0, attend[7], 6'b0}), .s_cmd_cache_v(run_i.image + {26'b0, attend[8], 6'b0}),
+  attention_array #(
+      .Engines(KvEngines), .Ways(Ways), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .KvBeats(KvBeats)
+  ) u_attention (
+      .clk_i(attention_clk), .rst_ni, .key_base_i(key_base), .value_base_i(value_base), .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
+      .s_cmd_cache_k({26'b0, attend[7], 6'b0}), .s_cmd_cache_v({26'b0, attend[8], 6'b0}),
       .s_cmd_heads(attend[5][7:0]), .s_cmd_kv_heads(attend[5][23:16]), .s_cmd_head_dim(attend[6][9:0]), .s_cmd_scale(attend[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
       .s_axis_q_tdata(from[FromQuery]), .s_axis_q_tvalid(from_valid[FromQuery]), .s_axis_q_tready(from_ready[FromQuery]),
@@ -313,17 +416,23 @@ module accel_core
       .m_axi_``side``_arvalid(m_axi_arvalid[n]), .m_axi_``side``_arready(m_axi_arready[n]), \
       .m_axi_``side``_rid(m_axi_rid[n]), .m_axi_``side``_rdata(m_axi_rdata[n]), .m_axi_``side``_rresp(m_axi_rresp[n]), \
       .m_axi_``side``_rlast(m_axi_rlast[n]), .m_axi_``side``_rvalid(m_axi_rvalid[n]), .m_axi_``side``_rready(m_axi_rready[n])
-`define LUTLOOM_WRITE_PORT(side, n) \
-      .m_axi_``side``_awid(m_axi_awid[n]), .m_axi_``side``_awaddr(m_axi_awaddr[n]), .m_axi_``side``_awlen(m_axi_awlen[n]), \
-      .m_axi_``side``_awsize(m_axi_awsize[n]), .m_axi_``side``_awburst(m_axi_awburst[n]), \
-      .m_axi_``side``_awcache(m_axi_awcache[n]), .m_axi_``side``_awprot(m_axi_awprot[n]), \
-      .m_axi_``side``_awvalid(m_axi_awvalid[n]), .m_axi_``side``_awready(m_axi_awready[n]), \
-      .m_axi_``side``_wdata(m_axi_wdata[n]), .m_axi_``side``_wstrb(m_axi_wstrb[n]), .m_axi_``side``_wlast(m_axi_wlast[n]), \
-      .m_axi_``side``_wvalid(m_axi_wvalid[n]), .m_axi_``side``_wready(m_axi_wready[n]), .m_axi_``side``_bid(m_axi_bid[n]), \
-      .m_axi_``side``_bresp(m_axi_bresp[n]), .m_axi_``side``_bvalid(m_axi_bvalid[n]), .m_axi_``side``_bready(m_axi_bready[n])
-      `LUTLOOM_PORT(k, Keys), `LUTLOOM_WRITE_PORT(k, Keys), `LUTLOOM_PORT(v, Values), `LUTLOOM_WRITE_PORT(v, Values),
+      .m_axi_k_arid(k_arid), .m_axi_k_araddr(k_araddr), .m_axi_k_arlen(k_arlen), .m_axi_k_arsize(k_arsize), .m_axi_k_arburst(k_arburst),
+      .m_axi_k_arcache(k_arcache), .m_axi_k_arprot(k_arprot), .m_axi_k_arvalid(k_arvalid), .m_axi_k_arready(k_arready), .m_axi_k_rid(k_rid),
+      .m_axi_k_rdata(k_rdata), .m_axi_k_rresp(k_rresp), .m_axi_k_rlast(k_rlast), .m_axi_k_rvalid(k_rvalid), .m_axi_k_rready(k_rready),
+      .m_axi_k_awid(k_awid), .m_axi_k_awaddr(k_awaddr), .m_axi_k_awlen(k_awlen), .m_axi_k_awsize(k_awsize), .m_axi_k_awburst(k_awburst),
+      .m_axi_k_awcache(k_awcache), .m_axi_k_awprot(k_awprot), .m_axi_k_awvalid(k_awvalid), .m_axi_k_awready(k_awready), .m_axi_k_wdata(k_wdata),
+      .m_axi_k_wstrb(k_wstrb), .m_axi_k_wlast(k_wlast), .m_axi_k_wvalid(k_wvalid), .m_axi_k_wready(k_wready), .m_axi_k_bid(k_bid),
+      .m_axi_k_bresp(k_bresp), .m_axi_k_bvalid(k_bvalid), .m_axi_k_bready(k_bready),
+      .m_axi_v_arid(v_arid), .m_axi_v_araddr(v_araddr), .m_axi_v_arlen(v_arlen), .m_axi_v_arsize(v_arsize), .m_axi_v_arburst(v_arburst),
+      .m_axi_v_arcache(v_arcache), .m_axi_v_arprot(v_arprot), .m_axi_v_arvalid(v_arvalid), .m_axi_v_arready(v_arready), .m_axi_v_rid(v_rid),
+      .m_axi_v_rdata(v_rdata), .m_axi_v_rresp(v_rresp), .m_axi_v_rlast(v_rlast), .m_axi_v_rvalid(v_rvalid), .m_axi_v_rready(v_rready),
+      .m_axi_v_awid(v_awid), .m_axi_v_awaddr(v_awaddr), .m_axi_v_awlen(v_awlen), .m_axi_v_awsize(v_awsize), .m_axi_v_awburst(v_awburst),
+      .m_axi_v_awcache(v_awcache), .m_axi_v_awprot(v_awprot), .m_axi_v_awvalid(v_awvalid), .m_axi_v_awready(v_awready), .m_axi_v_wdata(v_wdata),
+      .m_axi_v_wstrb(v_wstrb), .m_axi_v_wlast(v_wlast), .m_axi_v_wvalid(v_wvalid), .m_axi_v_wready(v_wready), .m_axi_v_bid(v_bid),
+      .m_axi_v_bresp(v_bresp), .m_axi_v_bvalid(v_bvalid), .m_axi_v_bready(v_bready),
       .clear_i(clearing), .busy_o(attention_busy), .idle_o(attention_idle), .error_o(attention_error),
-      .error_fault_o(attention_fault), .error_cause_o(attention_cause), .error_addr_o(attention_addr)
+      .error_fault_o(attention_fault), .error_cause_o(attention_cause), .error_addr_o(attention_addr),
+      .error_engine_o(attention_engine)
   );
 
   // ---- linears ---------------------------------------------------------------------------------------------------------
@@ -350,12 +459,9 @@ module accel_core
       .m_axis_acc_tdata(synth_acc), .m_axis_acc_tlast(synth_acc_last), .m_axis_acc_tvalid(synth_acc_valid),
       .m_axis_acc_tready(is_synth && acc_ready),
       .m_axis_act_tdata(act_scale), .m_axis_act_tvalid(act_scale_valid), .m_axis_act_tready(act_scale_ready),
-      .m_axi_arid(m_axi_arid[Slices-1:0]), .m_axi_araddr(m_axi_araddr[Slices-1:0]), .m_axi_arlen(m_axi_arlen[Slices-1:0]),
-      .m_axi_arsize(m_axi_arsize[Slices-1:0]), .m_axi_arburst(m_axi_arburst[Slices-1:0]),
-      .m_axi_arcache(m_axi_arcache[Slices-1:0]), .m_axi_arprot(m_axi_arprot[Slices-1:0]),
-      .m_axi_arvalid(m_axi_arvalid[Slices-1:0]), .m_axi_arready(m_axi_arready[Slices-1:0]),
-      .m_axi_rid(m_axi_rid[Slices-1:0]), .m_axi_rdata(m_axi_rdata[Slices-1:0]), .m_axi_rresp(m_axi_rresp[Slices-1:0]),
-      .m_axi_rlast(m_axi_rlast[Slices-1:0]), .m_axi_rvalid(m_axi_rvalid[Slices-1:0]), .m_axi_rready(m_axi_rready[Slices-1:0]),
+      .m_axi_arid(stream_arid), .m_axi_araddr(stream_araddr), .m_axi_arlen(stream_arlen), .m_axi_arsize(stream_arsize), .m_axi_arburst(stream_arburst),
+      .m_axi_arcache(stream_arcache), .m_axi_arprot(stream_arprot), .m_axi_arvalid(stream_arvalid), .m_axi_arready(stream_arready), .m_axi_rid(stream_rid),
+      .m_axi_rdata(stream_rdata), .m_axi_rresp(stream_rresp), .m_axi_rlast(stream_rlast), .m_axi_rvalid(stream_rvalid), .m_axi_rready(stream_rready),
       .clear_i(clearing), .busy_o(synth_busy), .idle_o(synth_idle), .error_o(synth_error), .error_source_o(synth_source), .error_cause_o(synth_cause),
       .error_slice_o(synth_slice), .error_addr_o(synth_addr)
   );
@@ -400,7 +506,6 @@ module accel_core
       .clear_i(clearing), .idle_o(table_idle), .error_o(table_error), .error_source_o(table_source), .error_cause_o(table_cause)
   );
 `undef LUTLOOM_PORT
-`undef LUTLOOM_WRITE_PORT
   accel_widen #(.Lanes(Lanes), .Words(DrainW)) u_widen (
       .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[Linear][13][15:0]}, Lanes)), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
       .s_axis_tvalid(is_table && drain_valid), .s_axis_tready(drain_ready),
@@ -519,9 +624,14 @@ module accel_core
 
   // ---- status ----------------------------------------------------------------------------------------------------------
   logic [Ports-1:0] reads_q, writes_q;
+  logic [Slices-1:0] streams_q;
+  logic [Sides-1:0] keys_q, values_read_q;
   logic moved_q;
   always_ff @(posedge clk_i) begin
     reads_q  <= m_axi_rvalid & m_axi_rready;
+    streams_q <= stream_rvalid & stream_rready;
+    keys_q   <= k_rvalid & k_rready;
+    values_read_q <= v_rvalid & v_rready;
     writes_q <= m_axi_wvalid & m_axi_wready;
     moved_q  <= (into_valid & into_ready) != '0 || (from_valid & from_ready) != '0 || logits_here && logits_ready;
   end
@@ -542,34 +652,64 @@ module accel_core
     status_o.turn             = (working == OpNone) ? 4'(UnitControl) : 4'(working);
     status_o.stall_memory     = working_waits;
     status_o.stall_dependency = working != OpNone && !working_waits && !moved_q;
-    status_o.beats[ClassStreams]   = 7'($countones(reads_q[Slices-1:0]));
+    status_o.beats[ClassStreams]   = 7'($countones(streams_q));
     status_o.beats[ClassAuxiliary] = 7'(reads_q[Aux]);
-    status_o.beats[ClassKvRead]    = 7'(reads_q[Keys]) + 7'(reads_q[Values]);
+    status_o.beats[ClassKvRead]    = 7'($countones({keys_q, values_read_q}));
     status_o.beats[ClassKvWrite]   = 7'($countones(writes_q));
     status_o.beats[ClassCodebooks] = 7'(reads_q[Book]);
     status_o.beats[ClassPackets]   = 7'(reads_q[Packet]);
     status_o.beats[ClassRows]      = 7'(reads_q[Row]);
   end
 
-  // ---- ports that only read ----------------------------------------------------------------------------------------------
-  for (genvar p = 0; p < Ports; p++) begin : gen_read_only
-    if (p != Keys && p != Values) begin : gen_idle
-      assign m_axi_awid[p]    = '0;
-      assign m_axi_awaddr[p]  = '0;
-      assign m_axi_awlen[p]   = '0;
-      assign m_axi_awsize[p]  = '0;
-      assign m_axi_awburst[p] = '0;
-      assign m_axi_awcache[p] = '0;
-      assign m_axi_awprot[p]  = '0;
-      assign m_axi_awvalid[p] = 1'b0;
-      assign m_axi_wdata[p]   = '0;
-      assign m_axi_wstrb[p]   = '0;
-      assign m_axi_wlast[p]   = 1'b0;
-      assign m_axi_wvalid[p]  = 1'b0;
-      assign m_axi_bready[p]  = 1'b1;
-    end
+  // ---- ports of memory -------------------------------------------------------------------------------------------------
+  accel_ports #(.Slices(Slices), .Sides(Sides)) u_ports (
+      .clk_i, .rst_ni,
+      .s_axi_stream_arid(stream_arid), .s_axi_stream_araddr(stream_araddr), .s_axi_stream_arlen(stream_arlen), .s_axi_stream_arsize(stream_arsize),
+      .s_axi_stream_arburst(stream_arburst), .s_axi_stream_arcache(stream_arcache), .s_axi_stream_arprot(stream_arprot), .s_axi_stream_arvalid(stream_arvalid),
+      .s_axi_stream_arready(stream_arready), .s_axi_stream_rid(stream_rid), .s_axi_stream_rdata(stream_rdata), .s_axi_stream_rresp(stream_rresp),
+      .s_axi_stream_rlast(stream_rlast), .s_axi_stream_rvalid(stream_rvalid), .s_axi_stream_rready(stream_rready), .s_axi_k_arid(k_arid),
+      .s_axi_k_araddr(k_araddr), .s_axi_k_arlen(k_arlen), .s_axi_k_arsize(k_arsize), .s_axi_k_arburst(k_arburst),
+      .s_axi_k_arcache(k_arcache), .s_axi_k_arprot(k_arprot), .s_axi_k_arvalid(k_arvalid), .s_axi_k_arready(k_arready),
+      .s_axi_k_rid(k_rid), .s_axi_k_rdata(k_rdata), .s_axi_k_rresp(k_rresp), .s_axi_k_rlast(k_rlast),
+      .s_axi_k_rvalid(k_rvalid), .s_axi_k_rready(k_rready), .s_axi_k_awid(k_awid), .s_axi_k_awaddr(k_awaddr),
+      .s_axi_k_awlen(k_awlen), .s_axi_k_awsize(k_awsize), .s_axi_k_awburst(k_awburst), .s_axi_k_awcache(k_awcache),
+      .s_axi_k_awprot(k_awprot), .s_axi_k_awvalid(k_awvalid), .s_axi_k_awready(k_awready), .s_axi_k_wdata(k_wdata),
+      .s_axi_k_wstrb(k_wstrb), .s_axi_k_wlast(k_wlast), .s_axi_k_wvalid(k_wvalid), .s_axi_k_wready(k_wready),
+      .s_axi_k_bid(k_bid), .s_axi_k_bresp(k_bresp), .s_axi_k_bvalid(k_bvalid), .s_axi_k_bready(k_bready),
+      .s_axi_v_arid(v_arid), .s_axi_v_araddr(v_araddr), .s_axi_v_arlen(v_arlen), .s_axi_v_arsize(v_arsize),
+      .s_axi_v_arburst(v_arburst), .s_axi_v_arcache(v_arcache), .s_axi_v_arprot(v_arprot), .s_axi_v_arvalid(v_arvalid),
+      .s_axi_v_arready(v_arready), .s_axi_v_rid(v_rid), .s_axi_v_rdata(v_rdata), .s_axi_v_rresp(v_rresp),
+      .s_axi_v_rlast(v_rlast), .s_axi_v_rvalid(v_rvalid), .s_axi_v_rready(v_rready), .s_axi_v_awid(v_awid),
+      .s_axi_v_awaddr(v_awaddr), .s_axi_v_awlen(v_awlen), .s_axi_v_awsize(v_awsize), .s_axi_v_awburst(v_awburst),
+      .s_axi_v_awcache(v_awcache), .s_axi_v_awprot(v_awprot), .s_axi_v_awvalid(v_awvalid), .s_axi_v_awready(v_awready),
+      .s_axi_v_wdata(v_wdata), .s_axi_v_wstrb(v_wstrb), .s_axi_v_wlast(v_wlast), .s_axi_v_wvalid(v_wvalid),
+      .s_axi_v_wready(v_wready), .s_axi_v_bid(v_bid), .s_axi_v_bresp(v_bresp), .s_axi_v_bvalid(v_bvalid),
+      .s_axi_v_bready(v_bready), .m_axi_arid(m_axi_arid[Slices-1:0]), .m_axi_araddr(m_axi_araddr[Slices-1:0]), .m_axi_arlen(m_axi_arlen[Slices-1:0]),
+      .m_axi_arsize(m_axi_arsize[Slices-1:0]), .m_axi_arburst(m_axi_arburst[Slices-1:0]), .m_axi_arcache(m_axi_arcache[Slices-1:0]), .m_axi_arprot(m_axi_arprot[Slices-1:0]),
+      .m_axi_arvalid(m_axi_arvalid[Slices-1:0]), .m_axi_arready(m_axi_arready[Slices-1:0]), .m_axi_rid(m_axi_rid[Slices-1:0]), .m_axi_rdata(m_axi_rdata[Slices-1:0]),
+      .m_axi_rresp(m_axi_rresp[Slices-1:0]), .m_axi_rlast(m_axi_rlast[Slices-1:0]), .m_axi_rvalid(m_axi_rvalid[Slices-1:0]), .m_axi_rready(m_axi_rready[Slices-1:0]),
+      .m_axi_awid(m_axi_awid[Slices-1:0]), .m_axi_awaddr(m_axi_awaddr[Slices-1:0]), .m_axi_awlen(m_axi_awlen[Slices-1:0]), .m_axi_awsize(m_axi_awsize[Slices-1:0]),
+      .m_axi_awburst(m_axi_awburst[Slices-1:0]), .m_axi_awcache(m_axi_awcache[Slices-1:0]), .m_axi_awprot(m_axi_awprot[Slices-1:0]), .m_axi_awvalid(m_axi_awvalid[Slices-1:0]),
+      .m_axi_awready(m_axi_awready[Slices-1:0]), .m_axi_wdata(m_axi_wdata[Slices-1:0]), .m_axi_wstrb(m_axi_wstrb[Slices-1:0]), .m_axi_wlast(m_axi_wlast[Slices-1:0]),
+      .m_axi_wvalid(m_axi_wvalid[Slices-1:0]), .m_axi_wready(m_axi_wready[Slices-1:0]), .m_axi_bid(m_axi_bid[Slices-1:0]), .m_axi_bresp(m_axi_bresp[Slices-1:0]),
+      .m_axi_bvalid(m_axi_bvalid[Slices-1:0]), .m_axi_bready(m_axi_bready[Slices-1:0])
+  );
+  for (genvar p = Slices; p < Ports; p++) begin : gen_read_only
+    assign m_axi_awid[p] = '0;
+    assign m_axi_awaddr[p] = '0;
+    assign m_axi_awlen[p] = '0;
+    assign m_axi_awsize[p] = '0;
+    assign m_axi_awburst[p] = '0;
+    assign m_axi_awcache[p] = '0;
+    assign m_axi_awprot[p] = '0;
+    assign m_axi_awvalid[p] = '0;
+    assign m_axi_wdata[p] = '0;
+    assign m_axi_wstrb[p] = '0;
+    assign m_axi_wlast[p] = '0;
+    assign m_axi_wvalid[p] = '0;
+    assign m_axi_bready[p] = '1;
   end
 
   wire unused = ^{constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, norm_last, rope_last,
-                  swiglu_last, attended_last, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy, m_axi_awready, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid};
+                  swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

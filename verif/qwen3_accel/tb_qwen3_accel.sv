@@ -37,7 +37,7 @@ module tb_qwen3_accel
     input  logic        s_axil_rready,
     output logic        irq_o
 );
-  localparam int unsigned Ports = Config[known(Configuration)].slices + 6;
+  localparam int unsigned Ports = Config[known(Configuration)].slices + 4;
   localparam int unsigned Lanes = Config[known(Configuration)].frame_lanes;
 
   // ---- accelerator and memory ----------------------------------------------------------------------------------------------
