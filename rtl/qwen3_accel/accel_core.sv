@@ -297,7 +297,8 @@ module accel_core
   logic [3:0] attention_cause;
   logic [63:0] attention_addr;
   attention #(.QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_attention (
-      .clk_i(attention_clk), .rst_ni, .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
+      .clk_i(attention_clk), .rst_ni, .key_base_i('0), .value_base_i('0),
+      .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
       .s_cmd_cache_k(run_i.image + {26'b0, op[7], 6'b0}), .s_cmd_cache_v(run_i.image + {26'b0, op[8], 6'b0}),
       .s_cmd_heads(op[5][7:0]), .s_cmd_kv_heads(op[5][23:16]), .s_cmd_head_dim(op[6][9:0]), .s_cmd_scale(op[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
@@ -322,7 +323,7 @@ module accel_core
       .m_axi_``side``_wvalid(m_axi_wvalid[n]), .m_axi_``side``_wready(m_axi_wready[n]), .m_axi_``side``_bid(m_axi_bid[n]), \
       .m_axi_``side``_bresp(m_axi_bresp[n]), .m_axi_``side``_bvalid(m_axi_bvalid[n]), .m_axi_``side``_bready(m_axi_bready[n])
       `LUTLOOM_PORT(k, Keys), `LUTLOOM_WRITE_PORT(k, Keys), `LUTLOOM_PORT(v, Values), `LUTLOOM_WRITE_PORT(v, Values),
-      .clear_i(clearing), .busy_o(attention_busy), .idle_o(attention_idle), .error_o(attention_error),
+      .stop_i(1'b0), .clear_i(clearing), .busy_o(attention_busy), .idle_o(attention_idle), .error_o(attention_error),
       .error_fault_o(attention_fault), .error_cause_o(attention_cause), .error_addr_o(attention_addr)
   );
 
