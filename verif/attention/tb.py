@@ -19,7 +19,9 @@ from verif.fp32.stimuli import LATENCY
 from verif.lib.tb import CoreTest, Coverage, Scoreboard, Stall, StreamBus, make_agent, measure
 
 BASE_K, BASE_V, WAY_BYTES = 0x4000_0000, 0x9000_0000, 0x100_0000  # of attention_bench
-KNOBS = "latency_i write_latency_i ar_stall_i r_gap_i err_side_i err_addr_i err_resp_i dead_i skew_i stop_i load_i mark_i"
+KNOBS = (
+    "latency_i write_latency_i ar_stall_i r_gap_i err_side_i err_addr_i err_resp_i dead_i skew_i stop_i load_i mark_i"
+)
 CONTEXTS = [1, 7, 8, 9, 15, 16, 17, 255, 256, 257, 1000]
 FAULTS = {"command": 1, "read k": 2, "read v": 3, "write k": 4, "write v": 5}
 ORDER = ["read k", "read v", "write k", "write v"]  # bits of err_side_i
@@ -44,7 +46,16 @@ coverage = Coverage(
         "place of the scale": ["first", "between", "last"],  # int8: in its beat
         "fault": list(FAULTS),
         "failing write": ["numbers", "codes", "scale"],
-        "refused": ["alignment", "base", "position", "max_context", "head_dim", "kv_heads", "group too large", "no multiple"],
+        "refused": [
+            "alignment",
+            "base",
+            "position",
+            "max_context",
+            "head_dim",
+            "kv_heads",
+            "group too large",
+            "no multiple",
+        ],
         "clear": ["idle", "in flight", "after an error", "stopped"],
         "reset": ["in flight"],
     },
