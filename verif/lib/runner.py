@@ -79,6 +79,7 @@ def build(
     core: str,
     *,
     target: str = "lint",
+    flags: tuple[str, ...] = (),
     toplevel: str | None = None,
     parameters: dict | None = None,
     extra_sources: tuple[str, ...] = (),
@@ -91,7 +92,7 @@ def build(
     Raises:
         SimulationFailed: Verilator or the C++ compiler failed (the log's end is in the message).
     """
-    files = core_files(core, target)
+    files = core_files(core, target, flags)
     toplevel = toplevel or files.toplevel
     parameters = parameters or {}
     sources = [*files.sources, *((ROOT / extra).resolve() for extra in extra_sources)]
@@ -186,6 +187,7 @@ def simulate(
     *,
     name: str,
     target: str = "lint",
+    flags: tuple[str, ...] = (),
     toplevel: str | None = None,
     parameters: dict | None = None,
     seed: int | None = None,
@@ -200,6 +202,7 @@ def simulate(
 
     Args:
         target: of the .core, for the files and the toplevel; "sim" has the testbench's own SystemVerilog too.
+        flags: FuseSoC's, for the files.
         name: names the run in reports; the run lies in build/sim/<core>/runs/<name>-<seed>.
         parameters: of the toplevel module.
         seed: of cocotb's `random`, of Verilator's initial values; default: `base_seed()`.
@@ -212,11 +215,12 @@ def simulate(
         SimulationFailed: with the test's message, seed, log and wave file.
     """
     seed = base_seed() if seed is None else seed
-    files = core_files(core, target)
+    files = core_files(core, target, flags)
     toplevel = toplevel or files.toplevel
     plusargs = (*files.run_options, *plusargs)
     options = dict(
         target=target,
+        flags=flags,
         toplevel=toplevel,
         parameters=parameters,
         extra_sources=extra_sources,
