@@ -63,7 +63,7 @@ class Hardware:
         return asdict(self)
 
 
-CONFIGURATIONS = {"tiny": Hardware(slices=2), "small": Hardware(slices=8), "v80": Hardware(slices=64)}
+CONFIGURATIONS = {"tiny": Hardware(slices=2), "small": Hardware(slices=8), "v80": Hardware(slices=64, kv_engines=8, kv_ways=4)}
 
 
 def configuration(name: str) -> Hardware:
