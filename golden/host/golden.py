@@ -89,7 +89,7 @@ class GoldenTransport:
         self.regs = AccelRegs(
             ring_depth=ring_depth,
             slices=hardware.slices,
-            ports=hardware.slices + 6,
+            ports=hardware.slices + 4,
             hardware_hash=hardware_hash(hardware.dict()),
         )
         self.memory, self.memory_bytes = Memory(memory_bytes), memory_bytes
@@ -262,10 +262,25 @@ class GoldenTransport:
                 if operation is End:
                     break
             try:
-                self._machine, self._machine_of = _machine_of(data), (run.image, run.program)
+                self._machine, self._machine_of = self._read_machine(data, run), (run.image, run.program)
             except UserError as error:
                 raise Failed(Cause.BAD_DESCRIPTOR, Unit.CONTROL, _descriptor_of(error)) from None
         return self._machine
+
+    def _read_machine(self, data: np.ndarray, run: Run) -> Machine:
+        """The machine of an image's bytes, its streams read where the ports read them."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "memory.img")
+            data.tofile(path)
+            table = Image.open(path, verify=False).table
+            for number in range(self.regs.slices if "port0" in table else 0):
+                section = table[f"port{number}"]
+                first = run.port_base + number * run.port_stride
+                if self.stream_window:
+                    first = self.stream_window(number).start
+                data[section.offset :][: section.padded] = self.memory.read(first, section.padded)
+            data.tofile(path)
+            return Machine(Image.open(path, verify=False))
 
 
 def choose(logits: np.ndarray, run: Run, step: int) -> int:
@@ -275,14 +290,6 @@ def choose(logits: np.ndarray, run: Run, step: int) -> int:
         inverse = np.uint32(run.inv_temp).view(np.float32)
         scores = fp32.add(fp32.mul(scores, inverse), gumbel(run.seed, step, scores.size))
     return int(np.argmax(np.where(np.isnan(scores), np.float32(-np.inf), scores)))
-
-
-def _machine_of(data: np.ndarray) -> Machine:
-    """The machine of an image's bytes; the mapping outlives the file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "memory.img")
-        data.tofile(path)
-        return Machine(Image.open(path, verify=False))
 
 
 def _descriptor_of(error: UserError) -> int:

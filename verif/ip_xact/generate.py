@@ -23,7 +23,7 @@ from rich.progress import track
 import lutloom
 from lutloom.errors import UserError
 from lutloom.qwen3_accel import PORT_NAMES, configuration
-from lutloom.v80.map import STREAM_BYTES, stream_address
+from lutloom.v80.map import stream_windows
 from lutloom.v80.project import HBM_CLOCK
 from lutloom.v80.wrapper import VLNV, Interface, flat_ports, interfaces, wrapper
 from verif.accel_regs.generate import compile_rdl
@@ -42,8 +42,8 @@ PATHS = {
 }
 # ports that are in no bus: structured handshakes, and settings, state and errors
 SIDEBAND = re.compile(
-    r"[sm]_(cmd|job|desc|done)_\w+|clear_i|busy_o|idle_o|error_o|cause_o|error_(fault|cause|addr|tag|source|slice)_o"
-    r"|run_o|status_i|bits_i|centroids_i|use_(act_scale|residual)_i|(base|stride|values|rows)_i|port_(base|stride)_i"
+    r"[sm]_(cmd|job|desc|done)_\w+|clear_i|busy_o|idle_o|error_o|cause_o|error_(fault|cause|addr|tag|source|slice|engine)_o"
+    r"|run_o|status_i|bits_i|centroids_i|use_(act_scale|residual)_i|(base|stride|values|rows)_i|(port|key|value)_base_i|port_stride_i|stop_i"
     r"|inv_n_i|eps_i|reuse_gain_i"
 )
 
@@ -105,7 +105,8 @@ def memory_masters(buses: list[Interface]) -> dict[str, tuple[str, str]]:
     """
     names = [bus.name for bus in buses if bus.kind == "aximm" and bus.mode == "master"]
     streams = len(names) - len(PORT_NAMES)
-    about = [(f"weights of slice {s}", f"HBM{s}") for s in range(streams)] + [(port, "MEM") for port in PORT_NAMES]
+    about = [(f"weights of slice {s}, KV cache", f"HBM{s}") for s in range(streams)]
+    about += [(port, "MEM") for port in PORT_NAMES]
     return dict(zip(names, about, strict=True))
 
 
@@ -180,8 +181,8 @@ def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, 
     for source in sources:
         (folder / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / source, folder / source)
-    streams = range(len(masters) - len(PORT_NAMES) if core == SYSTEM else 0)
-    windows = {f"m_axi_{s}_araddr": (stream_address(s), STREAM_BYTES) for s in streams}
+    streams = len(masters) - len(PORT_NAMES) if core == SYSTEM else 0
+    windows = stream_windows(streams)
     (folder / f"{top}.v").write_text(
         wrapper(files.toplevel, inner, given, name=top, names=names, tied=tied, windows=windows)
     )

@@ -18,7 +18,7 @@ from lutloom.sampler import sample
 from verif.lib.paths import BUILD
 from verif.lib.runner import SimulationFailed, build, simulate
 
-RECORD = np.dtype([("stage", "<u4"), ("line", "<f4", 16)])  # of a trace
+NEXT_TOKEN = (1 << 32) - 1  # in place of a stage, in a trace
 POLL = 0.05  # seconds
 PASS_BEGINS, PASS_ENDS = 16, 17  # in a timeline
 LAST_STAGES = ("model.norm", "lm_head")  # of a prompt's tokens only the last runs them
@@ -138,12 +138,16 @@ class Run:
         return found
 
     def stages(self) -> Iterator[tuple[str, np.ndarray]]:
-        """(stage, lines float32 [n, 16]) of every operation, in the order in which the accelerator ran them."""
-        records = np.fromfile(self.folder / "trace.bin", RECORD)
-        names = self.image.config["stages"]
-        edges = np.flatnonzero(np.diff(records["stage"])) + 1
-        for part in np.split(records, edges):
-            yield names[part["stage"][0]], part["line"]
+        """(stage, lines float32 [n, lanes]) of every stage of token after token, in the order of the program.
+
+        The accelerator works on several operations at once; each writes its lines in order.
+        """
+        lanes, names = configuration_of(self.image).frame_lanes, self.image.config["stages"]
+        records = np.fromfile(self.folder / "trace.bin", np.dtype([("stage", "<u4"), ("line", "<f4", lanes)]))
+        starts = np.flatnonzero(records["stage"] == NEXT_TOKEN)
+        for token in np.split(records, starts)[1:]:
+            for stage in np.unique(token["stage"][1:]):
+                yield names[stage], token["line"][token["stage"] == stage]
 
 
 @dataclass(frozen=True)

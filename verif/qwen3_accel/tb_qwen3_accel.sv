@@ -1,7 +1,7 @@
 // tb_qwen3_accel: the accelerator with an axi_memory behind every port and a trace of everything that is computed. Simulation only.
 //
 // Trace:    with +accel_trace=<path> every line written to the frame and every line of logits goes to that file: the descriptor's stage
-//           (uint32), then 16 words.
+//           (uint32), then the line; at the start of every token a stage of 2^32 - 1 with zeros.
 // Timeline: with the trace, <path>.timeline has a record whenever the unit at work changes: what accel_trace.cpp says.
 module tb_qwen3_accel
   import accel_pkg::*;
@@ -37,7 +37,8 @@ module tb_qwen3_accel
     input  logic        s_axil_rready,
     output logic        irq_o
 );
-  localparam int unsigned Ports = Config[known(Configuration)].slices + 6;
+  localparam int unsigned Ports = Config[known(Configuration)].slices + 4;
+  localparam int unsigned Lanes = Config[known(Configuration)].frame_lanes;
 
   // ---- accelerator and memory ----------------------------------------------------------------------------------------------
   logic [Ports-1:0][0:0] arid, rid, awid, bid;
@@ -86,7 +87,7 @@ module tb_qwen3_accel
 
   // ---- trace ---------------------------------------------------------------------------------------------------------------
   import "DPI-C" function int accel_trace_open(input string path);
-  import "DPI-C" function void accel_trace_line(input int stage, input bit [511:0] data);
+  import "DPI-C" function void accel_trace_line(input int stage, input int lanes, input bit [2047:0] data);
   import "DPI-C" function void accel_trace_unit(input int unit, input int stage, input int cycle, input int moving, input int memory);
   logic traced;
   string path;
@@ -99,6 +100,11 @@ module tb_qwen3_accel
   end
   int cycle_q, moving_q, memory_q;
   op_e unit_q;
+  logic [15:0] stage;  // of the operation at work
+  always_comb begin
+    stage = '0;
+    for (int unsigned u = 0; u < Stations; u++) if (u_dut.u_core.oldest[u]) stage = u_dut.u_core.op[u][0][31:16];
+  end
   always @(posedge clk_i) begin
     cycle_q <= cycle_q + 1;
     if (!rst_ni) begin
@@ -107,21 +113,23 @@ module tb_qwen3_accel
       memory_q <= 0;
       unit_q   <= OpNone;
     end else if (traced) begin
-      unit_q <= u_dut.u_core.unit;
+      unit_q <= u_dut.u_core.working;
       moving_q <= moving_q + int'(u_dut.u_core.moved_q);
       memory_q <= memory_q + int'(u_dut.u_core.status_o.stall_memory);
-      if (u_dut.u_core.unit != unit_q || u_dut.u_core.pass_start || u_dut.u_core.pass_end) begin
+      if (u_dut.u_core.working != unit_q || u_dut.u_core.pass_start || u_dut.u_core.pass_end) begin
         moving_q <= int'(u_dut.u_core.moved_q);
         memory_q <= int'(u_dut.u_core.status_o.stall_memory);
-        accel_trace_unit(u_dut.u_core.pass_start ? 16 : u_dut.u_core.pass_end ? 17 : int'(u_dut.u_core.unit),
-                         {16'b0, u_dut.u_core.op[0][31:16]}, cycle_q, moving_q, memory_q);
+        accel_trace_unit(u_dut.u_core.pass_start ? 16 : u_dut.u_core.pass_end ? 17 : int'(u_dut.u_core.working), {16'b0, stage}, cycle_q,
+                         moving_q, memory_q);
       end
     end
     if (traced && rst_ni) begin
-      if (u_dut.u_core.into_valid && u_dut.u_core.into_ready)
-        accel_trace_line({16'b0, u_dut.u_core.op[0][31:16]}, u_dut.u_core.into);
+      if (u_dut.u_core.pass_start) accel_trace_line(-1, Lanes, '0);
+      for (int unsigned u = 0; u < Writers; u++)
+        if (u_dut.u_core.into_valid[u] && u_dut.u_core.into_ready[u])
+          accel_trace_line({16'b0, u_dut.u_core.op[u][0][31:16]}, Lanes, 2048'(u_dut.u_core.into[u]));
       if (u_dut.u_core.logits_here && u_dut.u_core.logits_ready)
-        accel_trace_line({16'b0, u_dut.u_core.op[0][31:16]}, u_dut.u_core.linear);
+        accel_trace_line({16'b0, u_dut.u_core.op[Linear][0][31:16]}, Lanes, 2048'(u_dut.u_core.into[Linear]));
     end
   end
 endmodule
