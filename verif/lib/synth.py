@@ -3,8 +3,8 @@
 Yosys maps to UltraScale+ (family xcup), not to the Versal part itself: LUT, FF, DSP and memory counts and abc9's delay
 model are a proxy that compares versions and parameters; they are not what Vivado reports for a V80.
 
-TARGET=versal: additions and multiplications of fp32 are DSPFP32 blocks, black boxes that count as a DSP each and have no
-delay; all else is mapped to UltraScale+ as before.
+TARGET=versal: additions and multiplications of fp32 are DSPFP32 blocks, black boxes that count as a DSP each and have
+no delay; all else is mapped to UltraScale+ as before.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ CLOCK_NS = 3.0
 
 TARGETS = {"": (), "versal": ("versal",)}  # TARGET: flags of FuseSoC
 BLOCK = ROOT / "verif" / "fp32" / "DSPFP32.sv"  # for synthesis a black box
-# In a process of its own: Yosys writes to the C standard output, which cannot be kept quiet from inside. Black boxes lose their
-# parameters, which abc9 would look for in the module.
+# In a process of its own: Yosys writes to the C standard output, which cannot be kept quiet from inside. Black boxes
+# lose their parameters, which abc9 would look for in the module.
 SCRIPT = """
 from pyosys import libyosys as yosys
 design = yosys.Design()

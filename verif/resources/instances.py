@@ -1,4 +1,4 @@
-"""What the accelerator is made of in one of its configurations: every instance, as Verilator elaborates it, in seconds."""
+"""What the accelerator is made of in one of its configurations: every instance, as Verilator elaborates it."""
 
 from __future__ import annotations
 

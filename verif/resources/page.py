@@ -33,7 +33,7 @@ def per_slr(rows: list[dict]) -> dict[str, dict[str, float]]:
 def core_of(module: str) -> str | None:
     """The core with a page that a module belongs to."""
     known = [core for core in cores() if module == core or module.startswith(f"{core}_")]
-    if module.startswith("accel_") and not known or module == "frame":
+    if (module.startswith("accel_") and not known) or module.startswith("frame"):
         return "qwen3_accel"
     return max(known, key=len, default=None)
 

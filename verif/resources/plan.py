@@ -1,4 +1,4 @@
-"""Facts of the budget of the v80 configuration: which parts, where they are meant to be, what the card has, what energy is assumed."""
+"""Facts of the budget of the v80 configuration: parts, their places, what the card has, assumptions of energy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ MEGABYTES = 530  # that such a token reads
 HBM_PJ_PER_BIT = 3.92  # HBM2 with activation, way through the die and input/output: O'Connor et al., MICRO 2017
 # LUT-LLM (arXiv 2511.06174) on the same part: its artifact's utilisation and Vivado's own power estimate, HBM included
 REFERENCE = {"luts": 1_270_000, "mhz": 220, "watts": 62.8}
-STATIC_WATTS = 20.0  # taken off the reference as what does not grow with logic and clock: leakage, processor system, NoC, PHY
+STATIC_WATTS = (
+    20.0  # taken off the reference as what does not grow with logic and clock: leakage, processor system, NoC, PHY
+)
 
 
 def slr_of(path: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The committed figures and their page agree; the parts are those of the accelerator; targets hold. No synthesis here but of one small part."""
+"""Committed figures and their page agree; the parts are those of the accelerator; targets hold."""
 
 import json
 
