@@ -20,10 +20,11 @@ module fp32_add (
   if (Stages != fp32_pkg::AddLatency) $error("%m: AddLatency is %0d, allowed: 6", fp32_pkg::AddLatency);
 
   // two cycles on either side are plain registers, for the way to and from the block
-  logic [31:0] b, sum, unused_product;
+  logic [31:0] b, sum, unused_product, unused_cascade;
   fp32_delay #(.Cycles(2)) i_b (.clk_i, .enable_i, .d_i(b_i), .q_o(b));
   fp32_dsp #(.Product(1'b0), .Sum(1'b1)) i_dsp (
-      .clk_i, .enable_i, .a_i('1), .b_i('1), .c_i(a_i), .d_i(b), .subtract_i, .product_o(unused_product), .sum_o(sum)
+      .clk_i, .enable_i, .a_i('1), .b_i('1), .c_i(a_i), .d_i(b), .cascade_i('0), .subtract_i, .product_o(unused_product),
+      .sum_o(sum), .cascade_o(unused_cascade)
   );
   fp32_delay #(.Cycles(2)) i_y (.clk_i, .enable_i, .d_i(sum), .q_o(y_o));
 endmodule

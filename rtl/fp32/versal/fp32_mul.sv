@@ -14,9 +14,10 @@ module fp32_mul (
   localparam int unsigned Stages = 5;
   if (Stages != fp32_pkg::MulLatency) $error("%m: MulLatency is %0d, allowed: 5", fp32_pkg::MulLatency);
 
-  logic [31:0] b_q, product, unused_sum;
+  logic [31:0] b_q, product, unused_sum, unused_cascade;
   fp32_dsp #(.Product(1'b1), .Sum(1'b0)) i_dsp (
-      .clk_i, .enable_i, .a_i, .b_i(b_q), .c_i('1), .d_i('1), .subtract_i(1'b0), .product_o(product), .sum_o(unused_sum)
+      .clk_i, .enable_i, .a_i, .b_i(b_q), .c_i('1), .d_i('1), .cascade_i('0), .subtract_i(1'b0), .product_o(product),
+      .sum_o(unused_sum), .cascade_o(unused_cascade)
   );
 
   wire nan = product[30:22] == '1;  // there is no other one
