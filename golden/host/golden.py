@@ -20,6 +20,7 @@ from lutloom.host import registers as regs
 from lutloom.host.registers import Cause, Ended, PortClass, Unit
 from lutloom.host.transport import TransportError
 from lutloom.image import HEADER, MAGIC, VERSION, Image, hardware_hash
+from lutloom.kv_state import KvState, cache_layers
 from lutloom.machine import Machine
 from lutloom.program import BYTES, LAST, OPERATIONS, UNIT, End, LinearSynth, LinearTable
 from lutloom.sampler import gumbel
@@ -124,14 +125,20 @@ class GoldenTransport:
                 self._machine.reset()
             self.regs.idle = not (self._hangs and self.fault and not self.fault.drains)
             self._hangs = False
+        elif self.regs.sought is not None:
+            self.regs.position, self.regs.sought = self.regs.sought, None
+            if self._machine:
+                self._machine.position = self.regs.position
         elif self.regs.run is not None and before is None:
             self._run = self._execute(self.regs.run)
 
     def load_memory(self, address: int, data: np.ndarray) -> None:
+        self._store()
         self.memory.write(address, np.asarray(data))
         self._machine = None
 
     def read_memory(self, address: int, count: int) -> np.ndarray:
+        self._store()
         return self.memory.read(address, count)
 
     def wait(self, seconds: float) -> bool:
@@ -265,7 +272,27 @@ class GoldenTransport:
                 self._machine, self._machine_of = _machine_of(data), (run.image, run.program)
             except UserError as error:
                 raise Failed(Cause.BAD_DESCRIPTOR, Unit.CONTROL, _descriptor_of(error)) from None
+            self._fetch(run.image)
         return self._machine
+
+    def _store(self) -> None:
+        """The machine's keys and values into the memory, where the host may look for them."""
+        if self._machine and self._machine.position:
+            for first, data in self._machine.save().pieces():
+                self.memory.write(self._machine_of[0] + first, data)
+
+    def _fetch(self, image: int) -> None:
+        """The keys and values of the positions that the host has sought, from the memory."""
+        machine, positions = self._machine, self.regs.position
+        if 0 < positions <= machine.max_context:
+            layers = cache_layers(machine.image)
+
+            def part(layer: int, side: int) -> np.ndarray:
+                spans = layers[layer].head_spans(side, positions)
+                return np.stack([self.memory.read(image + first, count) for first, count in spans])
+
+            machine.restore(KvState.collect(machine.image, positions, part))
+        machine.position = positions
 
 
 def choose(logits: np.ndarray, run: Run, step: int) -> int:
