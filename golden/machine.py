@@ -86,9 +86,13 @@ class TableWeights:
 
 
 class WeightCache:
-    """Unpacked weights by the number of their descriptor; the machines of one image may share it between threads."""
+    """Unpacked weights by the number of their descriptor; the machines of one image may share it between threads.
 
-    def __init__(self):
+    keep: bytes of them to keep.
+    """
+
+    def __init__(self, keep: int = KEPT_BYTES):
+        self.keep = keep
         self._weights: dict[int, SynthWeights | TableWeights] = {}
         self._kept, self._lock = 0, Lock()
 
@@ -98,7 +102,7 @@ class WeightCache:
             if number in self._weights:
                 return self._weights[number]
             weights = load()
-            if self._kept + weights.nbytes <= KEPT_BYTES:
+            if self._kept + weights.nbytes <= self.keep:
                 self._weights[number] = weights
                 self._kept += weights.nbytes
             return weights

@@ -204,6 +204,8 @@ def simulate(
     mutation: Mutation | None = None,
     waves_on_failure: bool = True,
     optimise: str = "-O1",
+    public: tuple[str, ...] = ("*",),
+    assertions: bool = True,
 ) -> Outcome:
     """Build `core` and run the cocotb tests of Python module `module` on it.
 
@@ -231,6 +233,8 @@ def simulate(
         extra_sources=extra_sources,
         mutation=mutation,
         optimise=optimise,
+        public=public,
+        assertions=assertions,
     )
     exe = build(core, **options)
     run_dir = BUILD / "sim" / core / "runs" / f"{name}-{seed}"

@@ -3,8 +3,8 @@
 //   <path>.timeline  uint32 ports; then events, each the same number of int64:
 //                    what (0 a pass begins, 1 an operation begins, 2 one ends, 3 the pass ends), descriptor number, stage, unit, cycle;
 //                    counts since the trace began: cycles with a line moving, cycles waiting for constants;
-//                    of every port: beats read, beats written, cycles in which a beat was held off by the accelerator, in which the
-//                    memory had been asked and no beat was there, of these those in which it took no further address
+//                    of every port: beats read, beats written, cycles in which the accelerator held a beat off, in which the memory
+//                    was asked and no beat was there, in which a stream asked for nothing though it had a command: its buffer was full
 // An event is written as it happens, so that who reads the file sees how far the run is.
 #include <cstdint>
 #include <cstdio>
@@ -14,7 +14,7 @@
 #include "svdpi.h"
 
 namespace {
-enum Count { kRead, kWritten, kHeld, kWaiting, kAsking, kCounts };
+enum Count { kRead, kWritten, kHeld, kWaiting, kFull, kCounts };
 FILE* lines = nullptr;
 FILE* timeline = nullptr;
 uint32_t passes = 0, words_of_a_line = 0;
@@ -48,17 +48,16 @@ extern "C" void accel_trace_event(int what, int number, int stage, int unit, int
 }
 
 // One cycle; a bit a port. flags: bit 0 a line moves, bit 1 work waits for constants.
-extern "C" void accel_trace_cycle(const svBitVecVal* beat, const svBitVecVal* held, const svBitVecVal* waiting,
-                                  const svBitVecVal* asking, const svBitVecVal* writing, int flags) {
+extern "C" void accel_trace_cycle(const svBitVecVal* beat, const svBitVecVal* writing, const svBitVecVal* held,
+                                  const svBitVecVal* waiting, const svBitVecVal* full, int flags) {
     record[kMoving] += flags & 1;
     record[kConstants] += flags >> 1 & 1;
-    const svBitVecVal* const masks[kCounts] = {beat, writing, held, waiting, asking};
+    const svBitVecVal* const masks[kCounts] = {beat, writing, held, waiting, full};
     const size_t ports = (record.size() - kPorts) / kCounts;
     for (size_t count = 0; count < kCounts; count++) {
         for (size_t word = 0; word * 32 < ports; word++) {
-            uint32_t left = masks[count][word];
-            if (count == kAsking) left &= masks[kWaiting][word];
-            for (; left != 0; left &= left - 1) record[kPorts + (word * 32 + __builtin_ctz(left)) * kCounts + count]++;
+            for (uint32_t left = masks[count][word]; left != 0; left &= left - 1)
+                record[kPorts + (word * 32 + __builtin_ctz(left)) * kCounts + count]++;
         }
     }
 }

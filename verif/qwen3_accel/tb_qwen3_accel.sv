@@ -111,6 +111,9 @@ module tb_qwen3_accel
   wire [Ports-1:0] ask_valid = u_dut.core_arvalid, ask_ready = u_dut.core_arready, read_valid = u_dut.core_rvalid;
   wire [Ports-1:0] read_ready = u_dut.core_rready, write_valid = u_dut.core_wvalid, write_ready = u_dut.core_wready;
   wire [Ports-1:0][7:0] ask_length = u_dut.core_arlen;
+  localparam int unsigned Streams = Config[known(Configuration)].slices;  // the first ports: weight streams
+  wire command = u_dut.u_core.synth_cmd && u_dut.u_core.synth_cmd_ready;
+  wire [31:0] command_beats = u_dut.u_core.issued[9];  // of every stream
   always_ff @(posedge clk_i) begin
     unit_q <= rst_ni ? u_dut.u_core.unit : OpNone;
     if (begins) begin
@@ -124,7 +127,7 @@ module tb_qwen3_accel
   import "DPI-C" function void accel_trace_line(input int number, input int stage, input bit [2047:0] data);
   import "DPI-C" function void accel_trace_event(input int what, input int number, input int stage, input int unit, input int cycle);
   import "DPI-C" function void accel_trace_cycle(
-      input bit [127:0] beat, input bit [127:0] held, input bit [127:0] waiting, input bit [127:0] asking, input bit [127:0] writing,
+      input bit [127:0] beat, input bit [127:0] writing, input bit [127:0] held, input bit [127:0] waiting, input bit [127:0] full,
       input int flags);
   logic traced, profiled;
   string path;
@@ -139,26 +142,34 @@ module tb_qwen3_accel
   end
   int cycle_q;
   logic [15:0] flying_q[Ports];  // beats asked for, not here yet
-  logic [127:0] flying;
+  logic [31:0] wanted_q[Streams];  // beats that commands want, not asked for yet: a quiet port's buffer is full
+  logic [127:0] flying, wanted;
   always_comb begin
     flying = '0;
+    wanted = '0;
     for (int unsigned p = 0; p < Ports; p++) flying[p] = flying_q[p] != 16'd0;
+    for (int unsigned p = 0; p < Streams; p++) wanted[p] = wanted_q[p] != 32'd0;
   end
   always @(posedge clk_i) begin
     cycle_q <= cycle_q + 1;
     if (!rst_ni) begin
       cycle_q <= 0;
       for (int unsigned p = 0; p < Ports; p++) flying_q[p] <= '0;
+      for (int unsigned p = 0; p < Streams; p++) wanted_q[p] <= '0;
     end else if (profiled) begin
       for (int unsigned p = 0; p < Ports; p++)
         flying_q[p] <= flying_q[p] + ((ask_valid[p] && ask_ready[p]) ? 16'(ask_length[p]) + 16'd1 : 16'd0)
             - 16'(read_valid[p] && read_ready[p]);
+      for (int unsigned p = 0; p < Streams; p++)
+        wanted_q[p] <= wanted_q[p] + (command ? command_beats : 32'd0)
+            - ((ask_valid[p] && ask_ready[p]) ? 32'(ask_length[p]) + 32'd1 : 32'd0);
       if (pass_begins) accel_trace_event(0, 0, 0, 0, cycle_q);
       if (ends) accel_trace_event(2, {16'b0, end_number}, 0, 0, cycle_q);
       if (begins) accel_trace_event(1, {16'b0, begin_number}, {16'b0, begin_stage}, {28'b0, begin_unit}, cycle_q);
       if (pass_ends) accel_trace_event(3, 0, 0, 0, cycle_q);
-      accel_trace_cycle(128'(read_valid & read_ready), 128'(read_valid & ~read_ready), flying & ~128'(read_valid),
-                        128'(ask_valid & ~ask_ready), 128'(write_valid & write_ready), {30'b0, constants, moving});
+      accel_trace_cycle(128'(read_valid & read_ready), 128'(write_valid & write_ready), 128'(read_valid & ~read_ready),
+                        (flying | 128'(ask_valid)) & ~128'(read_valid), wanted & ~flying & ~128'(read_valid | ask_valid),
+                        {30'b0, constants, moving});
       if (traced && (frame_line || logit_line)) accel_trace_line({16'b0, line_number}, {16'b0, line_stage}, 2048'(line));
     end
   end
