@@ -128,7 +128,7 @@ def write_image(
     progress: Callable[[Iterable, str], Iterable],
     folder: Path,
 ) -> None:
-    """`compile_model` of a model at hand. origin: the float model, as `models.resolve` gives it; folder: for messages."""
+    """`compile_model` of a model at hand. origin: as `models.resolve` gives it; folder: for messages."""
     cfg = origin.cfg
     context = min(cfg.max_position_embeddings, 2048) if max_context is None else max_context
     if not 1 <= context <= cfg.max_position_embeddings:
@@ -306,7 +306,13 @@ class LinearPlanner:
         stream = plan.sizes.get("port0", 0)
         for s in range(hardware.slices):
             plan.reserve(f"port{s}", beats * hardware.beat_bytes)
-        plan.fills.append(("ports", stream, lambda: list(pack_streams(self._get(name), subsets, hardware).reshape(hardware.slices, -1))))
+        plan.fills.append(
+            (
+                "ports",
+                stream,
+                lambda: list(pack_streams(self._get(name), subsets, hardware).reshape(hardware.slices, -1)),
+            )
+        )
         scales = plan.reserve("scales", 4 * outputs, lambda: self._get(name).out_scale.astype("<f4").tobytes())
         plan.emit(
             LinearSynth, name, src, dst, residual, inputs, outputs, self._pairs(name, linear), scales,

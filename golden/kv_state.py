@@ -1,4 +1,4 @@
-"""The key/value cache of a text so far, to be put aside and taken up again: on a card, in the golden machine, in a file.
+"""The key/value cache of a text so far, put aside and taken up again: on a card, in the golden machine, in a file.
 
     state = card.save();  ...;  card.restore(state)          # lutloom.host
     state = machine.save(); machine.restore(state)
@@ -24,7 +24,9 @@ from lutloom.image import Image
 from lutloom.program import UNIT, Attention, decode
 
 FORMAT = "lutloom-kv"
-Stored = np.ndarray | tuple[np.ndarray, np.ndarray]  # bf16 bits uint16 [KV, n, D], or codes int8 [KV, n, D] and scales [KV, n]
+Stored = (
+    np.ndarray | tuple[np.ndarray, np.ndarray]
+)  # bf16 bits uint16 [KV, n, D], or codes int8 [KV, n, D] and scales [KV, n]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class CacheLayer:
 
     def head_spans(self, side: int, positions: int) -> list[tuple[int, int]]:
         """(first byte, bytes) of the first positions of every head, keys (0) or values (1)."""
-        stride, count = kv_head_bytes(self.room, self.head_dim, self.bits), kv_bytes(positions, self.head_dim, self.bits)
+        stride, count = (
+            kv_head_bytes(self.room, self.head_dim, self.bits),
+            kv_bytes(positions, self.head_dim, self.bits),
+        )
         return [(self.sides[side] + head * stride, count) for head in range(self.kv_heads)]
 
     def bytes_of(self, stored: Stored) -> np.ndarray:
@@ -114,7 +119,9 @@ class KvState:
 
     def write(self, path: str | Path) -> None:
         """As a safetensors file."""
-        tensors = {f"layer{layer}.{'kv'[side]}": np.ascontiguousarray(data) for (layer, side), data in self.data.items()}
+        tensors = {
+            f"layer{layer}.{'kv'[side]}": np.ascontiguousarray(data) for (layer, side), data in self.data.items()
+        }
         save_file(tensors, Path(path), {"format": FORMAT, "image": self.image, "positions": str(self.positions)})
 
     @classmethod
@@ -122,7 +129,7 @@ class KvState:
         """A file that `write` wrote for this image; UserError for any other."""
         try:
             with safe_open(Path(path), framework="numpy") as file:
-                metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+                metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: found no readable file ({error}), allowed a saved text") from None
         positions = metadata.get("positions", "")

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,9 @@ def register(app: typer.Typer) -> None:
 def perf_command(
     model: Annotated[
         str,
-        typer.Option(help=f"{', '.join(SHAPES)}: random weights; {' or '.join(models.SHORT_NAMES)}, a folder, a .gguf."),
+        typer.Option(
+            help=f"{', '.join(SHAPES)}: random weights; {' or '.join(models.SHORT_NAMES)}, a folder, a .gguf."
+        ),
     ],
     quantized: Annotated[Path | None, typer.Option(help="Quantised model; default by name of the model.")] = None,
     hardware: Annotated[str, typer.Option(help=f"Configuration: {', '.join(CONFIGURATIONS)}.")] = "v80",
@@ -48,13 +51,15 @@ def perf_command(
     bits: Annotated[float, typer.Option(help=f"Random weights, index bits a weight: {_listed(BITS)}.")] = 2,
     head_bits: Annotated[float | None, typer.Option(help="The same of the head; default as --bits.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Random weights: fewer layers than the shape has.")] = None,
-    clock: Annotated[int, typer.Option(min=100, max=500, help="MHz of the accelerator; the HBM has its own time.")] = 250,
+    clock: Annotated[
+        int, typer.Option(min=100, max=500, help="MHz of the accelerator; the HBM has its own time.")
+    ] = 250,
     memory: Annotated[str, typer.Option(help="hbm: timing of HBM2e; fixed: 75 cycles for every read.")] = "hbm",
     check: Annotated[bool, typer.Option(help="Compare every value with the golden machine's.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of random weights, cache and token.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Results; default build/results/perf-<model>.json")] = None,
 ) -> None:
-    """Measure one generated token on the RTL: cycles by operation, bytes, what the memory ports did; report and pictures.
+    """Measure one generated token on the RTL: cycles by operation, bytes, what the ports did; report and pictures.
 
     The KV cache is filled with random keys and values up to the token's position; nothing of a prompt is run.
     """
@@ -70,14 +75,24 @@ def perf_command(
         image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
     out = out or RESULTS / f"perf-{name}.json"
     report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
-    report |= measure(image, context, clock, memory, check, seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_file(out, (json.dumps(report, indent=1) + "\n").encode())
+    found, compare = measure(image, context, clock, memory, seed)
+    report |= found
+    paths = save(report, out)
+    if check:  # takes long; what was measured is safe by now
+        report["check"] = compare()
+        paths = save(report, out)
     perf_report.show(report, Console(highlight=False))
-    for path in (out, *perf_report.write(report, out.with_suffix(".md"))):
+    for path in paths:
         typer.echo(f"wrote {path}")
     if check and (report["check"]["bits_different"] or not report["check"]["tokens_equal"]):
         raise UserError(f"{name}: the RTL differs from the golden machine, first in {report['check']['first']}")
+
+
+def save(report: dict, out: Path) -> list[Path]:
+    """Results, page, pictures: their paths."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_file(out, (json.dumps(report, indent=1) + "\n").encode())
+    return [out, *perf_report.write(report, out.with_suffix(".md"))]
 
 
 def _synthetic_image(synthetic: Synthetic, hardware: str, context: int) -> Path:
@@ -89,8 +104,11 @@ def _synthetic_image(synthetic: Synthetic, hardware: str, context: int) -> Path:
     )  # fmt: skip
 
 
-def measure(image: Image, context: int, clock: int, memory: str, check: bool, seed: int) -> dict:
-    """Run the token at position `context` - 1 after random keys and values; everything that the timeline tells."""
+def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> tuple[dict, Callable[[], dict]]:
+    """Run the token at position `context` - 1 after random keys and values.
+
+    Returns what the timeline tells, and what compares every value with the golden machine's.
+    """
     if context > image.config["max_context"]:
         raise UserError(f"--context: found {context}, allowed 1..{image.config['max_context']}")
     machine = Machine(image)
@@ -100,7 +118,7 @@ def measure(image: Image, context: int, clock: int, memory: str, check: bool, se
     token = int(np.random.default_rng(seed).integers(0, machine.vocab))
     text = {"positions": context - 1, "seed": seed} if context > 1 else {}
     run = module.Run(
-        image, [token], 1, stop=False, trace=check, timeline_only=True, hbm=hbm, random_text=text, fast=True, name="perf"
+        image, [token], 1, stop=False, trace=True, hbm=hbm, random_text=text, fast=True, name=f"perf-{image.path.stem}"
     )
     with Progress(
         TextColumn("running the RTL"), BarColumn(), TextColumn("operation {task.completed} of {task.total}, cycle "
@@ -119,16 +137,18 @@ def measure(image: Image, context: int, clock: int, memory: str, check: bool, se
         "hbm": run.memory,
         "counters": run.counters,
     }
-    if check:
+
+    def compare() -> dict:
         with Console(stderr=True).status("comparing with the golden machine"):
             compared = module.compare(run)
-        result["check"] = {
+        return {
             "values": compared.values,
             "bits_different": compared.bits_different,
             "first": compared.first,
             "tokens_equal": tokens == compared.tokens,
         }
-    return result
+
+    return result, compare
 
 
 def decode(timeline, module, machine: Machine, context: int, counters: dict) -> dict:

@@ -1,4 +1,4 @@
-"""Models of the right shapes without a checkpoint: random weights, made one linear at a time, through the real compiler.
+"""Models of the right shapes without a checkpoint: random weights, a linear at a time, through the real compiler.
 
 The numbers mean nothing, but they are in the range of a trained model's: outputs of a linear are about as large as its
 inputs, the residual stream stays small, exponents come in few runs as the quantiser makes them. So cycles, bytes and
@@ -58,6 +58,11 @@ SHAPES = {
     "qwen3-8b": _qwen3(4096, 12288, 36, 32, False),
     "qwen3-14b": _qwen3(5120, 17408, 40, 40, False),
     "qwen3-32b": _qwen3(5120, 25600, 64, 64, False),
+    "smollm2-135m": Qwen3Config(
+        hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
+        head_dim=64, vocab_size=49152, max_position_embeddings=8192, rope_theta=1e5, rms_norm_eps=1e-5, qk_norm=False,
+        bos_token_id=1, eos_token_ids=(2,),
+    ),
     "qwen3-tiny": Qwen3Config(
         hidden_size=64, intermediate_size=192, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
         head_dim=32, vocab_size=523, max_position_embeddings=1024, eos_token_ids=(7,),
