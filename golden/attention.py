@@ -22,18 +22,12 @@ import numpy as np
 from lutloom import fp32
 from lutloom.act_quant import act_quant
 from lutloom.errors import UserError
-from lutloom.program import UNIT
 
 BLOCK = 16  # positions that share one rescaling
 BEAT = 32  # bytes of a memory beat
 SCALES = 8  # of an int8 cache in one beat: positions of a block in memory
 KV_BITS = (8, 16)  # int8 codes with a scale, or bfloat16
 WORK = 1 << 17  # products held at once: they stay in a private cache
-
-
-def kv_cache_bytes(kv_heads: int, room: int, head_dim: int, bits: int) -> int:
-    """Bytes of the keys, or of the values, of a layer in the card's memory: whole units of 64."""
-    return -(-kv_heads * kv_head_bytes(room, head_dim, bits) // UNIT) * UNIT
 
 
 class KVCache:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lutloom import models
-from lutloom.attention import BEAT, KV_BITS, kv_cache_bytes
+from lutloom.attention import BEAT, KV_BITS
 from lutloom.checkpoint import bf16_bits
 from lutloom.covq import GROUP, CovqLinear, group_slices
 from lutloom.errors import UserError
@@ -139,9 +139,11 @@ def write_image(
     tokenizer = origin.tokenizer().to_str().encode()
     config = config_payload(hardware.dict(), _config(plan, cfg, model, origin, context))
     sizes = {"config": len(config), "tokenizer": len(tokenizer), "program": len(plan.program) * BYTES, **plan.sizes}
+    streams = [name for name in sizes if name.startswith("port")]
+    sizes |= {name: sizes.pop(name) for name in streams}  # last: what a port reaches is not dense in memory
     table = layout(path, sizes)
-    end = sum(table[name].padded for name in sizes) + min(section.offset for section in table.values())
-    program = _resolve(plan.program, {name: section.offset for name, section in table.items()} | {"cache": end})
+    cache = table[streams[0]].padded if streams else 0  # behind the stream of every port
+    program = _resolve(plan.program, {name: section.offset for name, section in table.items()} | {"cache": cache})
     with ImageWriter(path, hardware.dict(), sizes) as writer:
         writer.write("config", config)
         writer.write("tokenizer", tokenizer)
@@ -210,7 +212,9 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
     rope = plan.reserve("rope", 4 * dim * context, lambda: rope_table(cfg.rope_theta, dim, context).tobytes())
     if plan.hardware.kv_bits == 8 and dim % BEAT:
         raise UserError(f"{folder}: head_dim: found {dim}, allowed multiples of {BEAT} with an int8 cache")
-    cache_bytes = kv_cache_bytes(cfg.num_key_value_heads, context, dim, plan.hardware.kv_bits)
+    if plan.hardware.kv_ways > 1 and dim % (16 * plan.hardware.kv_ways):
+        raise UserError(f"{folder}: head_dim: found {dim}, allowed multiples of {16 * plan.hardware.kv_ways}")
+    cache_bytes = plan.hardware.kv_port_bytes(cfg.num_key_value_heads, context, dim)
     for layer in range(cfg.num_hidden_layers):
         name = f"model.layers.{layer}"
         attention, mlp = f"{name}.self_attn", f"{name}.mlp"
@@ -222,10 +226,10 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
             norm(f"{attention}.k_norm", qkv + queries, qkv + queries, dim, cfg.num_key_value_heads)
         heads = cfg.num_attention_heads + cfg.num_key_value_heads
         plan.emit(Rope, f"{attention}.rope", qkv, qkv, dim, heads, rope)
-        cache = [Place("cache", (2 * layer + i) * cache_bytes) for i in range(2)]
+        cache = Place("cache", layer * cache_bytes)
         plan.emit(
             Attention, f"{attention}.attention", qkv, qkv + queries, qkv + queries + keys, attended,
-            cfg.num_attention_heads, cfg.num_key_value_heads, dim, layer, *cache, float(np.float32(dim**-0.5)),
+            cfg.num_attention_heads, cfg.num_key_value_heads, dim, layer, cache, cache, float(np.float32(dim**-0.5)),
         )  # fmt: skip
         linears.emit({f"{attention}.o_proj": hidden}, queries, attended, x, residual=x)
         norm(f"{name}.post_attention_layernorm", x, h, hidden)

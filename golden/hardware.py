@@ -2,8 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from lutloom.attention import KV_BITS
+from lutloom.attention import KV_BITS, kv_head_bytes
 from lutloom.errors import UserError
+from lutloom.program import UNIT
 
 MIN_BEAT_BYTES = 16  # a job header is one beat and has 12 bytes
 
@@ -22,9 +23,11 @@ class Hardware:
     entry_bits: int = 16  # of a row entry
     acc_bits: int = 32
     kv_bits: int = 16  # of the key/value cache: 16 is bf16, 8 is int8 with a scale per token and head
+    kv_engines: int = 1  # attention engines: kv head h is engine h % kv_engines's
+    kv_ways: int = 1  # ports an engine has for keys, and as many for values
 
     def __post_init__(self):
-        powers = {"slices": 64, "lanes": 8, "units": 64, "beat_bytes": 64}
+        powers = {"slices": 64, "lanes": 8, "units": 64, "beat_bytes": 64, "kv_engines": 8, "kv_ways": 4}
         for name, most in powers.items():
             value = getattr(self, name)
             if value < 1 or value > most or value & (value - 1):
@@ -33,6 +36,10 @@ class Hardware:
             raise UserError(f"hardware: beat_bytes: found {self.beat_bytes}, allowed {MIN_BEAT_BYTES} to 64")
         if self.kv_bits not in KV_BITS:
             raise UserError(f"hardware: kv_bits: found {self.kv_bits}, allowed {', '.join(map(str, KV_BITS))}")
+        if self.kv_bits == 8 and self.kv_ways > 1:
+            raise UserError(f"hardware: kv_bits: found 8 with kv_ways {self.kv_ways}, allowed 16, or 8 with 1")
+        if self.kv_ports > max(self.slices, 2):
+            raise UserError(f"hardware: kv_engines x kv_ways: found {self.kv_ports // 2}, allowed half the slices")
         if self.slots < 1:
             raise UserError(f"hardware: slots: found {self.slots}, allowed 1 or more")
         if self.lanes * self.units * 4 != self.beat_bytes * 8:
@@ -40,6 +47,16 @@ class Hardware:
             raise UserError(
                 f"hardware: lanes x units: found {found}, allowed {self.beat_bytes * 2} 4-bit indices a beat"
             )
+
+    @property
+    def kv_ports(self) -> int:
+        """Stream ports that reach a part of the cache: even ones keys, odd ones values."""
+        return 2 * self.kv_engines * self.kv_ways
+
+    def kv_port_bytes(self, kv_heads: int, room: int, head_dim: int) -> int:
+        """Bytes of a layer's keys, or values, behind one port: whole units of 64."""
+        heads = -(-kv_heads // self.kv_engines)
+        return -(-heads * kv_head_bytes(room, head_dim // self.kv_ways, self.kv_bits) // UNIT) * UNIT
 
     def dict(self) -> dict[str, int]:
         """The parameters by name, as the image stores and hashes them."""

@@ -5,7 +5,7 @@
     state.write("text.kv");  state = KvState.read("text.kv", image)
 
 It holds what lies in the card's memory, byte for byte, for as many positions as there are, and which image it is of.
-How a head's positions lie in memory is said in one place, `head_spans` (and docs/image.md).
+Where a head's positions lie is said in one place, `CacheLayer` (and docs/image.md).
 """
 
 import hashlib
@@ -31,33 +31,52 @@ Stored = (
 
 @dataclass(frozen=True)
 class CacheLayer:
-    """Where the keys and the values of a layer lie: bytes from the start of the image."""
+    """Where the keys and the values of a layer lie, behind the stream ports."""
 
-    sides: tuple[int, int]  # keys, values
+    sides: tuple[int, int]  # keys, values: bytes from the start of a port's memory
     kv_heads: int
     head_dim: int
     room: int  # positions
-    bits: int
+    hardware: Hardware
 
-    def head_spans(self, side: int, positions: int) -> list[tuple[int, int]]:
-        """(first byte, bytes) of the first positions of every head, keys (0) or values (1)."""
-        stride, count = (
-            kv_head_bytes(self.room, self.head_dim, self.bits),
-            kv_bytes(positions, self.head_dim, self.bits),
-        )
-        return [(self.sides[side] + head * stride, count) for head in range(self.kv_heads)]
+    @property
+    def bits(self) -> int:
+        """Of the cache: 16 or 8."""
+        return self.hardware.kv_bits
+
+    def spans(self, side: int, positions: int) -> list[tuple[int, int, int]]:
+        """(port, first byte of its memory, bytes) of the first positions, keys (0) or values (1): head by head, and of
+        each head way by way."""
+        engines, ways = self.hardware.kv_engines, self.hardware.kv_ways
+        dim = self.head_dim // ways
+        stride, count = kv_head_bytes(self.room, dim, self.bits), kv_bytes(positions, dim, self.bits)
+        return [
+            (2 * (head % engines * ways + way) + side, self.sides[side] + head // engines * stride, count)
+            for head in range(self.kv_heads)
+            for way in range(ways)
+        ]
 
     def bytes_of(self, stored: Stored) -> np.ndarray:
-        """Keys or values from position 0 on as they lie in memory: uint8 [KV, bytes]."""
-        if self.bits == 16:
-            return np.ascontiguousarray(stored, "<u2").view(np.uint8).reshape(self.kv_heads, -1)
-        codes, scale = stored
-        return kv_image(codes, scale)[:, : kv_bytes(codes.shape[1], self.head_dim, self.bits)]
+        """Keys or values from position 0 on as they lie in memory: uint8 [KV * ways, bytes], a row a span."""
+        if self.bits == 8:  # has one way
+            codes, scale = stored
+            return kv_image(codes, scale)[:, : kv_bytes(codes.shape[1], self.head_dim, self.bits)]
+        pieces = np.asarray(stored, "<u2").reshape(self.kv_heads, -1, *self._dims).transpose(0, 3, 1, 2, 4)
+        return np.ascontiguousarray(pieces).view(np.uint8).reshape(self.kv_heads * self.hardware.kv_ways, -1)
+
+    @property
+    def _dims(self) -> tuple[int, int, int]:
+        """A head's dimensions as [rounds over the ways, ways, dimensions side by side]."""
+        ways = self.hardware.kv_ways
+        return (1, 1, self.head_dim) if ways == 1 else (self.head_dim // (16 * ways), ways, 16)
 
     def stored(self, data: np.ndarray, positions: int) -> Stored:
         """The inverse of `bytes_of`."""
         if self.bits == 16:
-            return np.ascontiguousarray(data).view("<u2").reshape(self.kv_heads, positions, self.head_dim)
+            rounds, ways, side_by_side = self._dims
+            pieces = np.ascontiguousarray(data).view("<u2")
+            pieces = pieces.reshape(self.kv_heads, ways, positions, rounds, side_by_side).transpose(0, 2, 3, 1, 4)
+            return np.ascontiguousarray(pieces).reshape(self.kv_heads, positions, self.head_dim)
         blocks = -(-positions // SCALES)
         whole = np.zeros((self.kv_heads, blocks * (BEAT + SCALES * self.head_dim)), np.uint8)
         whole[:, : data.shape[1]] = data
@@ -69,10 +88,10 @@ class CacheLayer:
 
 def cache_layers(image: Image) -> list[CacheLayer]:
     """Of every layer, in order."""
-    bits, room = Hardware(**image.config["hardware"]).kv_bits, image.config["max_context"]
+    hardware, room = Hardware(**image.config["hardware"]), image.config["max_context"]
     found = [d for d in decode(image.section("program").tobytes(), str(image.path)) if isinstance(d, Attention)]
     return [
-        CacheLayer((UNIT * d.cache_k, UNIT * d.cache_v), d.kv_heads, d.head_dim, room, bits)
+        CacheLayer((UNIT * d.cache_k, UNIT * d.cache_v), d.kv_heads, d.head_dim, room, hardware)
         for d in sorted(found, key=lambda d: d.layer)
     ]
 
@@ -90,11 +109,11 @@ class KvState:
     image: str  # `identity`
     positions: int
     layers: list[CacheLayer]
-    data: dict[tuple[int, int], np.ndarray]  # (layer, side) -> uint8 [KV, bytes]
+    data: dict[tuple[int, int], np.ndarray]  # (layer, side) -> uint8 [spans, bytes]
 
     @classmethod
     def collect(cls, image: Image, positions: int, part: Callable[[int, int], np.ndarray]) -> "KvState":
-        """`part`(layer, side) gives the bytes [KV, n]. UserError for more positions than the image's cache has."""
+        """`part`(layer, side) gives the bytes [spans, n]. UserError for more positions than the image's cache has."""
         if not 0 <= positions <= image.config["max_context"]:
             raise UserError(f"position: found {positions}, allowed 0..{image.config['max_context']}, the image's cache")
         layers = cache_layers(image)
@@ -106,11 +125,21 @@ class KvState:
         if self.image != identity(image):
             raise UserError(f"{image.path}: found a saved text of another image, allowed one of this")
 
-    def pieces(self) -> Iterator[tuple[int, np.ndarray]]:
-        """(byte from the start of the image, uint8 [n]) of everything to write into memory."""
+    def pieces(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """(port, byte of its memory, uint8 [n]) of everything to write into memory."""
         for (layer, side), data in self.data.items():
-            for (first, _), head in zip(self.layers[layer].head_spans(side, self.positions), data, strict=True):
-                yield first, head
+            for (port, first, _), piece in zip(self.layers[layer].spans(side, self.positions), data, strict=True):
+                yield port, first, piece
+
+    @classmethod
+    def from_memory(cls, image: Image, positions: int, read: Callable[[int, int, int], np.ndarray]) -> "KvState":
+        """`read`(port, byte of its memory, bytes) gives what lies there. UserError as `collect`."""
+        layers = cache_layers(image)
+
+        def part(layer: int, side: int) -> np.ndarray:
+            return np.stack([read(*span) for span in layers[layer].spans(side, positions)])
+
+        return cls.collect(image, positions, part)
 
     def stored(self, layer: int) -> tuple[Stored, Stored]:
         """Keys and values of a layer."""
@@ -139,11 +168,12 @@ class KvState:
             raise UserError(f"{path}: found a saved text of another image, allowed one of {image.path}")
         layers = cache_layers(image)
 
-        def part(layer: int, side: int) -> np.ndarray:
+        def saved(layer: int, side: int) -> np.ndarray:
             found = tensors.get(f"layer{layer}.{'kv'[side]}")
-            shape = (layers[layer].kv_heads, layers[layer].head_spans(side, int(positions))[0][1])
+            spans = layers[layer].spans(side, int(positions))
+            shape = (len(spans), spans[0][2])
             if found is None or found.dtype != np.uint8 or found.shape != shape:
                 raise UserError(f"{path}: layer {layer}: found no uint8 {list(shape)}, allowed what was saved")
             return found
 
-        return cls.collect(image, int(positions), part)
+        return cls.collect(image, int(positions), saved)

@@ -39,7 +39,7 @@ class Command:
     inputs: int
     outputs: int  # a multiple of 16
     positions: int
-    group: int  # a multiple of the units
+    group: int  # a multiple of the units and of the core's width
     subsets: int  # log2 of their number
     stream: int  # the linear's first beat in every slice's stream
     beats: int  # of every slice

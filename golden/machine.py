@@ -160,7 +160,7 @@ class Machine:
 
         def part(layer: int, side: int) -> np.ndarray:
             if not self.position:
-                return np.zeros((places[layer].kv_heads, 0), np.uint8)
+                return np.zeros((len(places[layer].spans(side, 0)), 0), np.uint8)
             if self.hardware.kv_bits == 16:
                 return places[layer].bytes_of(self.cache[layer][side][:, : self.position])
             codes, scale = self.codes[layer][side]

@@ -140,9 +140,10 @@ class LinearTable(Descriptor):
 
 @dataclass(frozen=True)
 class Attention(Descriptor):
-    """Append k and v to the layer's cache at `cache_k`, `cache_v`, then attend.
+    """Append k and v to the layer's cache, then attend.
 
-    The cache is bf16 [kv_heads][room][head_dim], or int8 as `lutloom.attention.kv_image` lays it out.
+    The cache lies behind the streams' ports, see docs/image.md: at `cache_k` of every port that has keys, at `cache_v`
+    of those with values, from the port's base on.
     scale is the factor of the scores, 1 / sqrt(head_dim).
     """
 

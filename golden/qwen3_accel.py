@@ -13,8 +13,7 @@ from lutloom.image import Image, hardware_hash
 from lutloom.program import LOGITS, Attention, Descriptor, LinearSynth, LinearTable, RmsNorm, decode
 from lutloom.program_check import spans
 
-LANES = 16  # values of a line of the frame
-PORT_NAMES = ("auxiliary", "keys", "values", "codebooks", "packets", "rows")  # behind the weight streams, in this order
+PORT_NAMES = ("auxiliary", "codebooks", "packets", "rows")  # behind the weight streams, in this order
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Configuration:
     """Parameters of the RTL beside those that an image depends on, as in qwen3_accel_pkg.sv."""
 
     hardware: Hardware
-    frame_lines: int  # lines of 16 activations on chip
+    frame_lines: int  # lines of activations on chip
     max_inputs: int  # of a linear
     max_positions: int  # of a linear
     max_hidden: int  # longest vector that is normed
@@ -30,6 +29,11 @@ class Configuration:
     q_heads: int  # query heads of a key/value head
     table_positions: int  # of a co-quantised linear's table on chip
     stream_beats: int = 512  # that each weight stream runs ahead
+
+    @property
+    def frame_lanes(self) -> int:
+        """Values of a line of the frame and of every stream between engines."""
+        return 16 * self.hardware.kv_ways
 
     @property
     def slices(self) -> int:
@@ -48,7 +52,7 @@ class Configuration:
 
     def check(self, image: Image) -> None:
         """Refuse an image that this configuration cannot run. UserError names the parameter."""
-        found = {"frame_lines": -(-image.config["frame_words"] // LANES)}
+        found = {"frame_lines": -(-image.config["frame_words"] // self.frame_lanes)}
         for d in decode(image.section("program").tobytes(), str(image.path)):
             match d:
                 case RmsNorm():
@@ -72,10 +76,12 @@ class Configuration:
         """Refuse what does not lie on whole lines of the frame, and groups that are not whole units."""
         for name, first, words in spans(d):
             logits = name == "dst" and d.flags & LOGITS
-            if first % LANES or (words % LANES and not logits):
+            if first % self.frame_lanes or (words % self.frame_lanes and not logits):
                 stage = image.config["stages"][d.stage]
                 found = f"{words} words from {first}"
-                raise UserError(f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {LANES}")
+                raise UserError(
+                    f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {self.frame_lanes}"
+                )
         if isinstance(d, LinearSynth) and d.group % self.hardware.units:
             stage, allowed = image.config["stages"][d.stage], f"multiples of {self.hardware.units}"
             raise UserError(f"{image.path}: {stage}: group: found {d.group}, allowed {allowed}")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lutloom.attention import kv_cache_bytes
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware
 from lutloom.host import registers as regs
@@ -15,13 +14,14 @@ from lutloom.host.fields import Register
 from lutloom.host.registers import CAUSE_TEXT, UNIT_TEXT, Cause, Ended, PortClass, Unit
 from lutloom.host.transport import Transport, TransportError
 from lutloom.image import Image, hardware_hash
-from lutloom.kv_state import KvState, cache_layers
+from lutloom.kv_state import KvState
 from lutloom.program import UNIT, Attention, Descriptor, Sample, decode
 from lutloom.program_check import check_config, check_program
 from lutloom.sampler import MAX_TEMPERATURE, MIN_TEMPERATURE
 
 MAJOR = 1  # of the register map that this driver knows
 CHUNK = 4 << 20  # bytes copied at a time
+PAGE = 4096
 POLL = 0.05  # seconds of one wait
 WORD = (1 << 32) - 1
 ReportProgress = Callable[[int, int], None]  # (bytes copied, bytes in all)
@@ -63,12 +63,13 @@ class Fault:
         return f"{cause}; in {place}, descriptor {self.descriptor}{stage}{address}"
 
 
-def _cache_end(image: Image, program: list[Descriptor]) -> int:
-    """Bytes of the image and of the KV cache behind it."""
-    bits, room = Hardware(**image.config["hardware"]).kv_bits, image.config["max_context"]
+def _cache_bytes(image: Image, program: list[Descriptor]) -> int:
+    """Bytes of the KV cache behind the stream of a port, up to a page."""
+    hardware, room = Hardware(**image.config["hardware"]), image.config["max_context"]
+    stream = image.table["port0"].padded if "port0" in image.table else 0
     layers = [d for d in program if isinstance(d, Attention)]
-    ends = [UNIT * max(d.cache_k, d.cache_v) + kv_cache_bytes(d.kv_heads, room, d.head_dim, bits) for d in layers]
-    return max([image.bytes, *ends])
+    ends = [UNIT * max(d.cache_k, d.cache_v) + hardware.kv_port_bytes(d.kv_heads, room, d.head_dim) for d in layers]
+    return -(-(max([stream, *ends]) - stream) // PAGE) * PAGE
 
 
 def _member(kind: type[IntEnum], value: int) -> IntEnum | int:
@@ -111,7 +112,8 @@ class Accelerator:
         self.transport, self.timeout, self.watchdog = transport, timeout, watchdog
         self.image: Image | None = None
         self.program: list[Descriptor] = []
-        self.vocab, self._base = 0, 0
+        self.vocab = 0
+        self._ports_begin: list[int] = []
         self.identity = self.identify()
 
     # --- the card -----------------------------------------------------------------------------------------------------
@@ -137,8 +139,8 @@ class Accelerator:
         """
         begin = self.transport.memory_base
         address = begin if address is None else address
-        if address % 4096:
-            raise UserError(f"load: address: found {address:#x}, allowed multiples of 4096")
+        if address % PAGE:
+            raise UserError(f"load: address: found {address:#x}, allowed multiples of {PAGE}")
         self._require_idle()
         image = Image.open(path)
         if image.hardware_hash != self.identity.hardware_hash:
@@ -149,30 +151,29 @@ class Accelerator:
         check_config(image)
         program = decode(image.section("program").tobytes(), str(path))
         check_program(image, program)
-        cache, room = _cache_end(image, program) - image.bytes, begin + self.transport.memory_bytes - address
-        needed = image.bytes + cache
-        if address < begin or needed > room:
+        ports = self._ports(image, _cache_bytes(image, program), address)
+        places = self._places(image, ports, address)
+        last = max(place.stop for place in [*ports, *(place for _, _, place in places)])
+        room = begin + self.transport.memory_bytes
+        if address < begin or last > room:
             raise UserError(
-                f"{path}: found {needed:,} bytes with the KV cache, allowed {max(room, 0):,} from {address:#x} on "
-                f"in the card's memory ({begin:#x}, {self.transport.memory_bytes:,} bytes)"
+                f"{path}: found {last - address:,} bytes with the KV cache, allowed {max(room - address, 0):,} from "
+                f"{address:#x} on in the card's memory ({begin:#x}, {self.transport.memory_bytes:,} bytes)"
             )
-        places = self._places(image, cache, address)
         self.image = None  # while the memory holds neither
         for first, size, place in places:
             for offset in range(0, size, CHUNK):
                 count = min(CHUNK, size - offset)
-                self.transport.load_memory(place + offset, image.data[first + offset : first + offset + count])
+                self.transport.load_memory(place.start + offset, image.data[first + offset : first + offset + count])
                 if progress is not None:
                     progress(first + offset + count, image.bytes)
-        self.image, self.program, self._base = image, program, address
+        self.image, self.program, self._ports_begin = image, program, [port.start for port in ports]
         self.vocab = next(d.n for d in program if isinstance(d, Sample))
         self._write_pair(regs.IMAGE_LO, regs.IMAGE_HI, address)
         self._write(regs.PROGRAM, image.table["program"].offset // UNIT)
-        ports = [image.table[name].offset for name in ("port0", "port1") if name in image.table]
-        if self.transport.stream_window:
-            ports = []
-        self._write_pair(regs.PORT_BASE_LO, regs.PORT_BASE_HI, address + ports[0] if ports else 0)
-        self._write_pair(regs.PORT_STRIDE_LO, regs.PORT_STRIDE_HI, ports[1] - ports[0] if len(ports) > 1 else 0)
+        windows = self.transport.stream_window  # with them the card knows where a port's memory begins
+        self._write_pair(regs.PORT_BASE_LO, regs.PORT_BASE_HI, 0 if windows else ports[0].start)
+        self._write_pair(regs.PORT_STRIDE_LO, regs.PORT_STRIDE_HI, 0 if windows else len(ports[0]))
         self._write(regs.MAX_CONTEXT, image.config["max_context"])
         self._write(regs.VOCAB, self.vocab)
         self.recover()  # no text in the cache
@@ -184,20 +185,18 @@ class Accelerator:
         """The keys and values of the text so far, to be taken up again by `restore`. AcceleratorError during a run."""
         image = self._loaded()
         self._require_idle()
-        positions, layers, base = self.position, cache_layers(image), self._base
 
-        def part(layer: int, side: int) -> np.ndarray:
-            spans = layers[layer].head_spans(side, positions)
-            return np.stack([self.transport.read_memory(base + first, count) for first, count in spans])
+        def read(port: int, first: int, count: int) -> np.ndarray:
+            return self.transport.read_memory(self._ports_begin[port] + first, count)
 
-        return KvState.collect(image, positions, part)
+        return KvState.from_memory(image, self.position, read)
 
     def restore(self, state: KvState) -> None:
         """Put a text back; `generate(..., fresh=False)` continues it. Raises UserError if it is of another image."""
         state.require(self._loaded())
         self.recover()
-        for first, data in state.pieces():
-            self.transport.load_memory(self._base + first, data)
+        for port, first, data in state.pieces():
+            self.transport.load_memory(self._ports_begin[port] + first, data)
         self._write(regs.SEEK, state.positions)
 
     def counters(self) -> Counters:
@@ -320,31 +319,41 @@ class Accelerator:
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
-    def _places(self, image: Image, cache: int, address: int) -> list[tuple[int, int, int]]:
-        """Offset in the file, bytes, address in memory: of what precedes the sections, then of every section.
+    def _ports(self, image: Image, cache: int, address: int) -> list[range]:
+        """The memory of every stream port: its stream, and `cache` bytes behind. UserError if it reaches less."""
+        stream, slices = image.table.get("port0"), image.config["hardware"]["slices"]
+        size = (stream.padded if stream else 0) + cache
+        if window := self.transport.stream_window:
+            found = [window(number) for number in range(slices)]
+            for number, own in enumerate(found):
+                if size > len(own):
+                    raise UserError(
+                        f"{image.path}: section port{number}: found {size:,} bytes with the KV cache, allowed "
+                        f"{len(own):,}, what its memory port reaches"
+                    )
+            return [range(own.start, own.start + size) for own in found]
+        first = address + (stream.offset if stream else image.bytes)
+        return [range(first + number * size, first + (number + 1) * size) for number in range(slices)]
 
-        All lies as in the file, `cache` bytes of KV cache behind it, but for streams that have windows. UserError if a
-        stream is larger than its window or if anything else lies in one.
+    def _places(self, image: Image, ports: list[range], address: int) -> list[tuple[int, int, range]]:
+        """Offset in the file, bytes, memory: of what precedes the sections, then of every section.
+
+        All lies as in the file, but for the streams, which have what their ports reach. UserError if anything else lies
+        there.
         """
-        window, slices = self.transport.stream_window, image.config["hardware"]["slices"]
-        windows = {f"port{number}": window(number) for number in range(slices)} if window else {}
+        own = {f"port{number}": port for number, port in enumerate(ports)}
         sections = sorted(image.table.values(), key=lambda section: section.offset)
-        pieces = [("header", 0, sections[0].offset), *((s.name, s.offset, s.padded) for s in sections)]
         places = []
-        for name, offset, size in [*pieces, ("KV cache", image.bytes, cache)]:
-            where = f"{image.path}: section {name}: found"
-            own, place = windows.get(name), address + offset
-            if own is None:
-                for stream, taken in windows.items():
-                    if place < taken.stop and taken.start < place + size:
-                        allowed = f"what is not {taken.start:#x}..{taken.stop - 1:#x}, the window of {stream}"
-                        raise UserError(f"{where} {place:#x}..{place + size - 1:#x}, allowed {allowed}")
-            elif size > len(own):
-                raise UserError(f"{where} {size:,} bytes, allowed {len(own):,}, what its memory port reaches")
-            else:
-                place = own.start
+        pieces = [("header", 0, sections[0].offset), *((s.name, s.offset, s.padded) for s in sections)]
+        for name, offset, size in pieces:
+            place = own.get(name, range(address + offset, address + offset + size))
+            for stream, taken in own.items() if name not in own else ():
+                if place.start < taken.stop and taken.start < place.stop:
+                    found = f"{place.start:#x}..{place.stop - 1:#x}"
+                    allowed = f"what is not {taken.start:#x}..{taken.stop - 1:#x}, the window of {stream}"
+                    raise UserError(f"{image.path}: section {name}: found {found}, allowed {allowed}")
             places.append((offset, size, place))
-        return places[:-1]
+        return places
 
     def _configure(self, count: int, temperature: float, seed: int, stop: bool) -> None:
         self._write(regs.SAMPLING, regs.SAMPLING.pack(noise=int(temperature != 0), stop=int(stop)))

@@ -20,7 +20,7 @@ from lutloom.host import registers as regs
 from lutloom.host.registers import Cause, Ended, PortClass, Unit
 from lutloom.host.transport import TransportError
 from lutloom.image import HEADER, MAGIC, VERSION, Image, hardware_hash
-from lutloom.kv_state import KvState, cache_layers
+from lutloom.kv_state import KvState
 from lutloom.machine import Machine
 from lutloom.program import BYTES, LAST, OPERATIONS, UNIT, End, LinearSynth, LinearTable
 from lutloom.sampler import gumbel
@@ -90,13 +90,14 @@ class GoldenTransport:
         self.regs = AccelRegs(
             ring_depth=ring_depth,
             slices=hardware.slices,
-            ports=hardware.slices + 6,
+            ports=hardware.slices + 4,
             hardware_hash=hardware_hash(hardware.dict()),
         )
         self.memory, self.memory_bytes = Memory(memory_bytes), memory_bytes
         self.fault: Injected | None = None
         self._machine: Machine | None = None
         self._machine_of: tuple[int, int] | None = None  # image and program it was made of
+        self._ports_begin: list[int] = []  # where the memory of every stream port begins, for it
         self._run: Iterator[None] | None = None
         self._hangs = False
 
@@ -269,30 +270,45 @@ class GoldenTransport:
                 if operation is End:
                     break
             try:
-                self._machine, self._machine_of = _machine_of(data), (run.image, run.program)
+                self._ports_begin = [self._port_begin(run, number) for number in range(self.regs.slices)]
+                self._machine, self._machine_of = self._read_machine(data), (run.image, run.program)
             except UserError as error:
                 raise Failed(Cause.BAD_DESCRIPTOR, Unit.CONTROL, _descriptor_of(error)) from None
-            self._fetch(run.image)
+            self._fetch()
         return self._machine
 
     def _store(self) -> None:
         """The machine's keys and values into the memory, where the host may look for them."""
         if self._machine and self._machine.position:
-            for first, data in self._machine.save().pieces():
-                self.memory.write(self._machine_of[0] + first, data)
+            for port, first, data in self._machine.save().pieces():
+                self.memory.write(self._ports_begin[port] + first, data)
 
-    def _fetch(self, image: int) -> None:
+    def _fetch(self) -> None:
         """The keys and values of the positions that the host has sought, from the memory."""
         machine, positions = self._machine, self.regs.position
         if 0 < positions <= machine.max_context:
-            layers = cache_layers(machine.image)
 
-            def part(layer: int, side: int) -> np.ndarray:
-                spans = layers[layer].head_spans(side, positions)
-                return np.stack([self.memory.read(image + first, count) for first, count in spans])
+            def read(port: int, first: int, count: int) -> np.ndarray:
+                return self.memory.read(self._ports_begin[port] + first, count)
 
-            machine.restore(KvState.collect(machine.image, positions, part))
+            machine.restore(KvState.from_memory(machine.image, positions, read))
         machine.position = positions
+
+    def _port_begin(self, run: Run, number: int) -> int:
+        """Where the memory of a stream port begins."""
+        return self.stream_window(number).start if self.stream_window else run.port_base + number * run.port_stride
+
+    def _read_machine(self, data: np.ndarray) -> Machine:
+        """The machine of an image's bytes, its streams read where the ports read them."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "memory.img")
+            data.tofile(path)
+            table = Image.open(path, verify=False).table
+            for number in range(self.regs.slices if "port0" in table else 0):
+                section = table[f"port{number}"]
+                data[section.offset :][: section.padded] = self.memory.read(self._ports_begin[number], section.padded)
+            data.tofile(path)
+            return Machine(Image.open(path, verify=False))
 
 
 def choose(logits: np.ndarray, run: Run, step: int) -> int:
@@ -302,14 +318,6 @@ def choose(logits: np.ndarray, run: Run, step: int) -> int:
         inverse = np.uint32(run.inv_temp).view(np.float32)
         scores = fp32.add(fp32.mul(scores, inverse), gumbel(run.seed, step, scores.size))
     return int(np.argmax(np.where(np.isnan(scores), np.float32(-np.inf), scores)))
-
-
-def _machine_of(data: np.ndarray) -> Machine:
-    """The machine of an image's bytes; the mapping outlives the file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "memory.img")
-        data.tofile(path)
-        return Machine(Image.open(path, verify=False))
 
 
 def _descriptor_of(error: UserError) -> int:

@@ -202,12 +202,27 @@ def test_streams_follow_the_program(toys, images, kind):
     assert [image.table[f"port{s}"].bytes for s in range(2)] == [32 * at] * 2
 
 
-def test_cache_lies_behind_the_image(toys, images):
+def test_cache_lies_behind_the_streams(toys, images):
+    """A layer after the other, the same offset in the ports of keys and of values; streams are the file's end."""
     for kind, image in images.items():
-        cfg, end = toys[kind].cfg, image.bytes // UNIT
+        cfg, stream = toys[kind].cfg, image.table["port0"].padded // UNIT if "port0" in image.table else 0
         size = -(-cfg.num_key_value_heads * 40 * cfg.head_dim * 2 // UNIT)
         found = [(d.layer, d.cache_k, d.cache_v) for d in program_of(image) if isinstance(d, Attention)]
-        assert found == [(n, end + 2 * n * size, end + (2 * n + 1) * size) for n in range(cfg.num_hidden_layers)]
+        assert found == [(n, stream + n * size, stream + n * size) for n in range(cfg.num_hidden_layers)]
+        names = sorted(image.table, key=lambda name: image.table[name].offset)
+        streams = [f"port{s}" for s in range(2)] if stream else []
+        assert names[len(names) - len(streams) :] == streams
+
+
+def test_caches_of_several_engines():
+    """Local heads of the engine with most, dimensions of a way, whole units."""
+    many = Hardware(slices=64, kv_engines=8, kv_ways=4)
+    assert many.kv_ports == 64
+    assert many.kv_port_bytes(8, 256, 128) == 256 * 32 * 2
+    assert many.kv_port_bytes(9, 3, 128) == 2 * 3 * 32 * 2
+    assert Hardware().kv_port_bytes(3, 5, 16) == 512  # 480, rounded up
+    with pytest.raises(UserError, match="kv_engines x kv_ways: found 2, allowed half the slices"):
+        Hardware(slices=2, kv_engines=2)
 
 
 def test_contents_of_small_sections(toys, images):

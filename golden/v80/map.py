@@ -34,10 +34,10 @@ HBM_BYTES = PSEUDO_CHANNELS * PSEUDO_CHANNEL_BYTES
 HBM_PORTS = 2 * PSEUDO_CHANNELS  # in the fabric (HBM_NMU), two per pseudo-channel
 BEAT_BYTES = 32  # of every port
 PSEUDO_CHANNEL_MB_S = 25_600
-WRITING = ("keys", "values")  # of PORT_NAMES; all others, and the weight streams, only read
 
-# A weight stream sees one window of its own pseudo-channel and nothing else: the wrapper replaces the upper bits of its
-# addresses. The windows are the topmost ones of each pseudo-channel, so that the image has the rest in one piece.
+# A weight stream and what lies behind it of the KV cache see one window of their own pseudo-channel and nothing else:
+# the wrapper replaces the upper bits of the port's addresses. The windows are the topmost ones of each pseudo-channel,
+# so that the image has the rest in one piece.
 STREAM_BYTES = 64 * MIB
 PORT_BASE = 0  # what the registers PORT_BASE and PORT_STRIDE hold: addresses of a stream count from its window
 PORT_STRIDE = 0
@@ -81,3 +81,9 @@ def stream_address(stream: int) -> int:
         raise UserError(f"v80: stream: found {stream}, allowed 0..{HBM_PORTS - 1}")
     top = pseudo_channel_address(*pseudo_channel(stream)) + PSEUDO_CHANNEL_BYTES
     return top - (2 - stream % 2) * STREAM_BYTES
+
+
+def stream_windows(streams: int) -> dict[str, tuple[int, int]]:
+    """Addresses that the wrapper keeps in a window: output of the accelerator -> first byte and bytes of the window."""
+    names = [f"m_axi_{s}_{channel}" for s in range(streams) for channel in ("araddr", "awaddr")]
+    return {name: (stream_address(int(name.split("_")[2])), STREAM_BYTES) for name in names}

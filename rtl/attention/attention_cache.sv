@@ -4,11 +4,11 @@
 //   out:    for every head the beats of positions 0 .. position; the last position's come from a queue on chip
 //   KvBits = 8: what is appended, read and queued is codes and scales (golden/attention.py kv_image); out are numbers as before
 //
-// Reads of a job begin when the rows that jobs before it append have been answered, so they see them; they do not wait for
-// their own job's. They are asked for as far ahead as the reader's buffer goes, across heads and jobs.
+// Reads of a job begin when the rows that jobs before it append have been answered, so they see them, or at once if the job is fresh: then
+// those rows are of other layers. They do not wait for their own job's. They are asked for as far ahead as the reader's buffer goes, across heads and jobs.
 //
-// Latency:       s_axis to m_valid_o of the position's own beats: 5 cycles (round 2, queue 3). KvBits = 8: from a head's last beat to
-//                its own first one 84 cycles (quantise 69, queue 3, decode 12).
+// Latency:       s_axis to m_valid_o of the position's own beats: 5 cycles (round 2, queue 3), 3 with KvBeats <= 32. KvBits = 8: from a head's last beat to
+//                its own first one 84 cycles (quantise 69, queue 3, decode 12), or 2 less.
 // Throughput:    one beat out a cycle.
 // Back-pressure: m_ready_i stops reader and queue; s_axis stops when the queue has KvBeats (KvBits = 8: some more in act_quant), and
 //                with KvBits = 8 until the job is there.
@@ -45,6 +45,7 @@ module attention_cache
     output logic                      m_last_o,
     output logic                      m_valid_o,
     input  logic                      m_ready_i,
+    output logic                      written_o,    // the rows of all jobs are in memory
     output logic                      idle_o,
     output logic                      read_error_o,
     output hbm_streamer_pkg::cause_e  read_cause_o,
@@ -175,19 +176,24 @@ module attention_cache
       .error_o(write_error_o), .error_cause_o(write_cause_o), .error_addr_o(write_addr_o), .error_tag_o(wtag)
   );
 
-  // ---- read: rows_before_q counts the rows of all jobs before the one at the head -----------------------------------------
-  logic [15:0] rows_done_q, rows_before_q;
+  // ---- read: rows_before_q counts the rows of all jobs before the one at the head, rows_owed_q those not answered ----------
+  logic [15:0] rows_done_q, rows_before_q, rows_owed_q;
+  wire row_done = done_valid && done_cause == hbm_streamer_pkg::CauseNone;
   wire [15:0] rows_more = rows_done_q - rows_before_q;
   logic caught_up_q, rows_ready;
-  wire go = read_job_valid && caught_up_q;
-  assign read_job_ready = rows_ready && caught_up_q;
+  wire allowed = caught_up_q || read_job.fresh;
+  wire go = read_job_valid && allowed;
+  assign read_job_ready = rows_ready && allowed;
+  assign written_o = rows_owed_q == '0;
   always_ff @(posedge clk_i) begin
     if (!core_rst_ni) begin
       rows_done_q   <= '0;
       rows_before_q <= '0;
+      rows_owed_q   <= '0;
       caught_up_q   <= 1'b0;
     end else begin
-      if (done_valid && done_cause == hbm_streamer_pkg::CauseNone) rows_done_q <= rows_done_q + 16'd1;
+      if (row_done) rows_done_q <= rows_done_q + 16'd1;
+      rows_owed_q <= rows_owed_q + (spread ? 16'(s_job_i.kv_heads) * 16'(RowsPerHead) : '0) - 16'(row_done);
       if (go && read_job_ready) rows_before_q <= rows_before_q + 16'(read_job.kv_heads) * 16'(RowsPerHead);
       caught_up_q <= !rows_more[15] && !(go && read_job_ready);
     end
@@ -213,13 +219,23 @@ module attention_cache
   );
 
   // ---- out -----------------------------------------------------------------------------------------------------------
-  localparam int unsigned LevelW = $clog2(KvBeats + 3);
-  logic [LevelW-1:0] own_level;
-  fifo_block #(.Width(WordW), .Depth((KvBeats < 4) ? 4 : KvBeats), .Style("auto")) u_own (  // below 4 attention itself refuses
-      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0),
-      .s_data_i(new_word), .s_valid_i(new_own), .s_ready_o(new_own_ready),
-      .m_data_o(own_word), .m_valid_o(own_valid), .m_ready_i(own_ready), .level_o(own_level)
-  );
+  if (KvBeats <= 32) begin : gen_own_short
+    logic [$clog2(KvBeats+1)-1:0] level;
+    fifo #(.Width(WordW), .Depth((KvBeats < 4) ? 4 : KvBeats)) u_own (  // below 4 attention itself refuses
+        .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0),
+        .s_data_i(new_word), .s_valid_i(new_own), .s_ready_o(new_own_ready),
+        .m_data_o(own_word), .m_valid_o(own_valid), .m_ready_i(own_ready), .level_o(level)
+    );
+    wire unused_level = ^level;
+  end else begin : gen_own_long
+    logic [$clog2(KvBeats+3)-1:0] level;
+    fifo_block #(.Width(WordW), .Depth(KvBeats), .Style("auto")) u_own (
+        .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0),
+        .s_data_i(new_word), .s_valid_i(new_own), .s_ready_o(new_own_ready),
+        .m_data_o(own_word), .m_valid_o(own_valid), .m_ready_i(own_ready), .level_o(level)
+    );
+    wire unused_level = ^level;
+  end
   attention_source #(.Width(WordW)) u_source (
       .clk_i, .rst_ni(core_rst_ni), .s_job_i(source_job), .s_job_valid_i(source_job_valid), .s_job_ready_o(source_job_ready),
       .read_data_i(read_word), .read_valid_i(read_word_valid), .read_ready_o(read_word_ready),
@@ -257,9 +273,10 @@ module attention_cache
   end
 
   assign idle_o = widle && ridle;
-  wire unused = ^{wbusy, rbusy, done_tag, read_tag, wtag, rtag, level_r, level_w, level_s, own_level, read_last,
+  wire unused = ^{wbusy, rbusy, done_tag, read_tag, wtag, rtag, level_r, level_w, level_s, read_last,
                   read_job, write_job};
 
   a_reads_see_rows :  // nothing is asked for while rows before it are under way
-  assert property (@(posedge clk_i) disable iff (!core_rst_ni) go && read_job_ready |-> rows_more < 16'h8000);
+  assert property (@(posedge clk_i) disable iff (!core_rst_ni)
+      go && read_job_ready |-> rows_more < 16'h8000 || read_job.fresh);
 endmodule

@@ -1,8 +1,9 @@
 // attention_pkg: what travels between the units of attention.
 package attention_pkg;
-  localparam int unsigned Lanes = 16;  // values of a beat: binary32 in streams, bfloat16 in memory; positions of a block
+  localparam int unsigned Lanes = 16;  // values of a way's beat: binary32 in streams, bfloat16 in memory; positions of a block
   localparam int unsigned LineW = 25;  // bits of beats: of a layer's keys (or values) of one head, and of its first positions
   localparam int unsigned PositionW = 20;
+  localparam int unsigned Quad = 4;  // dimensions that the finish multiplies in a cycle and way
 
   // Why attention stopped.
   typedef enum logic [3:0] {
@@ -16,12 +17,13 @@ package attention_pkg;
 
   // A legal command as the units need it.
   typedef struct packed {
+    logic                 fresh;     // no job that is not written yet can be of the same cache
     logic [PositionW-1:0] position;
-    logic [4:0]           beats;     // of a head
+    logic [4:0]           beats;     // of a head, on each port
     logic [7:0]           kv_heads;
     logic [3:0]           group;     // q heads of a kv head
     logic [31:0]          scale;
-    logic [LineW-1:0]     offset;    // beats before the position in a head's part of the cache
+    logic [LineW-1:0]     offset;    // beats before the position in a head's part of a port's cache
     logic [LineW-1:0]     stride;    // beats from head to head
   } job_t;
 
@@ -45,4 +47,13 @@ package attention_pkg;
     logic       last;
     logic [3:0] top;    // positions less one
   } block_t;
+
+  // A column, a dimension of a block, on its way through the values.
+  typedef struct packed {
+    logic [7:0] col;
+    logic       end_col;
+    logic       first;    // block of its head
+    logic       last;
+    logic       bank;     // of the results
+  } column_t;
 endpackage

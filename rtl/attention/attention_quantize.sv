@@ -106,7 +106,7 @@ module attention_quantize
     end
   end
 
-  wire unused = ^{level_in, level_out, s_job_i.position[PositionW-1:3], s_job_i.group, s_job_i.scale, s_job_i.offset,
+  wire unused = ^{level_in, level_out, s_job_i.fresh, s_job_i.position[PositionW-1:3], s_job_i.group, s_job_i.scale, s_job_i.offset,
                   s_job_i.stride, integers};
   a_lengths :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !error && !(move && last && !second_q));

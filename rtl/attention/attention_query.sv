@@ -5,30 +5,32 @@
 // Back-pressure: s_axis_tready falls while both places are taken, or no job is there.
 //
 // Parameters:
-//   QHeads, MaxBeats  of a group, of a head (a power of two)
+//   Ways              beats in a line
+//   QHeads, MaxBeats  of a group, lines of a head (a power of two)
 module attention_query
   import attention_pkg::*;
 #(
+    parameter int unsigned Ways = 1,
     parameter int unsigned QHeads = 4,
     parameter int unsigned MaxBeats = 8,
     localparam int unsigned BeatW = (MaxBeats > 1) ? $clog2(MaxBeats) : 1
 ) (
-    input  logic                            clk_i,
-    input  logic                            rst_ni,
-    input  job_t                            s_job_i,
-    input  logic                            s_job_valid_i,
-    output logic                            s_job_ready_o,
-    input  logic [            32*Lanes-1:0] s_axis_tdata,
-    input  logic                            s_axis_tvalid,
-    output logic                            s_axis_tready,
-    output group_t                          m_group_o,      // the group whose q can be read
-    output logic                            m_valid_o,
-    input  logic                            m_ready_i,      // it is used up
-    output logic                            made_o,         // a group is complete: m_made_o
-    output group_t                          m_made_o,
-    input  logic                            made_room_i,
-    input  logic [               BeatW-1:0] beat_i,
-    output logic [QHeads-1:0][32*Lanes-1:0] q_o
+    input  logic                                     clk_i,
+    input  logic                                     rst_ni,
+    input  job_t                                     s_job_i,
+    input  logic                                     s_job_valid_i,
+    output logic                                     s_job_ready_o,
+    input  logic [     Ways-1:0][32*Lanes-1:0]       s_axis_tdata,
+    input  logic                                     s_axis_tvalid,
+    output logic                                     s_axis_tready,
+    output group_t                                   m_group_o,      // the group whose q can be read
+    output logic                                     m_valid_o,
+    input  logic                                     m_ready_i,      // it is used up
+    output logic                                     made_o,         // a group is complete: m_made_o
+    output group_t                                   m_made_o,
+    input  logic                                     made_room_i,
+    input  logic [    BeatW-1:0]                     beat_i,
+    output logic [     Ways-1:0][QHeads-1:0][32*Lanes-1:0] q_o
 );
   job_t job;
   logic job_valid, job_done, room;
@@ -74,13 +76,15 @@ module attention_query
   );
 
   for (genvar h = 0; h < QHeads; h++) begin : gen_heads
-    (* ram_style = "distributed" *) logic [32*Lanes-1:0] mem[2<<BeatW];
-    logic [32*Lanes-1:0] q_q;
+    (* ram_style = "distributed" *) logic [Ways-1:0][32*Lanes-1:0] mem[2<<BeatW];
+    logic [Ways-1:0][32*Lanes-1:0] q_q;
     always_ff @(posedge clk_i) begin
       if (take && member_q == 4'(h)) mem[{write_bank_q, BeatW'(beat_q)}] <= s_axis_tdata;
       q_q <= mem[{read_bank_q, beat_i}];
     end
-    assign q_o[h] = q_q;
+    for (genvar w = 0; w < Ways; w++) begin : gen_ways
+      assign q_o[w][h] = q_q[w];
+    end
   end
-  wire unused = ^{level, groups, job.position, job.offset, job.stride};
+  wire unused = ^{level, groups, job.fresh, job.position, job.offset, job.stride};
 endmodule

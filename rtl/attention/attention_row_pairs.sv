@@ -72,5 +72,5 @@ module attention_row_pairs
       if (m_desc_tvalid && m_desc_tready) second_q <= !second_q;
     end
   end
-  wire unused = ^{s_job_i.position[PositionW-1:3], s_job_i.beats[0], s_job_i.group, s_job_i.scale};
+  wire unused = ^{s_job_i.fresh, s_job_i.position[PositionW-1:3], s_job_i.beats[0], s_job_i.group, s_job_i.scale};
 endmodule

@@ -75,5 +75,5 @@ module attention_source
     else if (!active_q) active_q <= s_job_valid_i;
     else if (move && m_end_o && own_q && last_head_q) active_q <= 1'b0;
   end
-  wire unused = ^{s_job_i.group, s_job_i.scale, s_job_i.offset, s_job_i.stride};
+  wire unused = ^{s_job_i.fresh, s_job_i.group, s_job_i.scale, s_job_i.offset, s_job_i.stride};
 endmodule

@@ -7,7 +7,7 @@
 // Back-pressure: s_ready_o falls while Blocks blocks wait; registers only.
 //
 // Parameters:
-//   MaxBeats  of a position, a power of two
+//   MaxBeats  of a position on this port, a power of two
 //   Blocks    that can wait, a power of two
 // Ports:
 //   s_end_i, s_last_i  the beat is the last of its position; the position is the last of its head
@@ -89,7 +89,7 @@ module attention_transpose
   logic [Lanes-1:0][15:0] read;
   logic [3:0] lane_q;
   for (genvar n = 0; n < Lanes; n++) begin : gen_banks
-    (* ram_style = "block" *) logic [15:0] mem[1<<AddrW];
+    (* ram_style = "auto" *) logic [15:0] mem[1<<AddrW];
     logic [15:0] read_q;
     always_ff @(posedge clk_i) begin
       if (write_q) mem[write_addr_q] <= turned_q[16*n+:16];

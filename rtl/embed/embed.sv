@@ -4,8 +4,8 @@
 //
 // Numbers:       exact; subnormals are zeros of their sign, every NaN is 0x7FC00000.
 // Latency:       id to its read 4 cycles; beat taken to its last values 2 cycles.
-// Throughput:    one beat of Lanes values a cycle, rows back to back if the beats come; one id in 5 cycles. Up to Ahead reads run
-//                ahead of the values.
+// Throughput:    one beat of Lanes values a cycle, or one of memory where that is fewer values, rows back to back if the beats
+//                come; one id in 5 cycles. Up to Ahead reads run ahead of the values.
 // Back-pressure: every ready depends on registers and on the valid of its own stream's companion only.
 // Errors:        an id that is not a row, or an illegal table, makes no read: error_o with cause_o stays and no other id is taken until
 //                clear_i or the reset; the rows before it are finished.
@@ -13,7 +13,7 @@
 //                after it: clear the streamer in the same cycle.
 //
 // Parameters:
-//   Lanes    values in an output beat, a power of two up to BeatW / 16; lane 0, the lowest bits, is the first
+//   Lanes    values in an output beat, a power of two up to 64; lane 0, the lowest bits, is the first
 //   BeatW    bits of a memory beat, a power of two, 32..512
 //   AddrW, BytesW, TagW, Tag  of a read, as hbm_streamer's; AddrW > 32
 //   IdW, StrideW  bits of the largest id and of stride, IdW + StrideW > 26; IdW < 32
@@ -64,8 +64,8 @@ module embed
     output cause_e              cause_o
 );
   if (BeatW < 32 || BeatW > 512 || BeatW != 1 << $clog2(BeatW)) $error("%m: BeatW is %0d, allowed: powers of two 32..512", BeatW);
-  if (Lanes < 1 || Lanes > BeatW / 16 || Lanes != 1 << $clog2(Lanes))
-    $error("%m: Lanes is %0d, allowed: powers of two up to %0d", Lanes, BeatW / 16);
+  if (Lanes < 1 || Lanes > 64 || Lanes != 1 << $clog2(Lanes))
+    $error("%m: Lanes is %0d, allowed: powers of two up to 64", Lanes);
   if (AddrW <= 32) $error("%m: AddrW is %0d, allowed: > 32", AddrW);
   if (IdW + StrideW <= 26 || IdW > 31) $error("%m: IdW is %0d, allowed: ..31, with StrideW above 26", IdW);
   if (Ahead < 2) $error("%m: Ahead is %0d, allowed: >= 2", Ahead);

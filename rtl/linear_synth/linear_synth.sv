@@ -17,17 +17,17 @@
 // Memory:     slice s reads `beats` beats from port_base_i + s*port_stride_i + 32*stream: the packets of its jobs, then zeros
 //             (docs/image.md). Base and stride are multiples of a beat, stable while idle_o is low. All ports lie in one aligned
 //             window of 2^44 bytes, the base's: the address bits above are not calculated with (it would take too long).
-// Vectors:    s_axis: fp32 [inputs], 16 a beat, first one low, tlast; lanes behind the last input are ignored.
+// Vectors:    s_axis: fp32 [inputs], Width a beat, first one low, tlast; lanes behind the last input are ignored.
 //             s_axis_pairs: 8 pairs of two 16-bit inputs a beat, first one low, tlast; pairs behind the last position are ignored.
-// Outputs:    m_axis_acc: int32 in output order, 16 a beat, tlast on a command's last; m_axis_act: the scale (fp32), one a
-//             command, before or after its accumulators.
+// Outputs:    m_axis_acc: int32 in output order, Width a beat, zeros behind the last, tlast on a command's last;
+//             m_axis_act: the scale (fp32), one a command, before or after its accumulators.
 // Numbers:    exact integers. The weights promise that every final sum fits 32 bits (golden/wvq.py checks it).
 // Latency:    from the last beat of activations to the first accumulators, all else read ahead, one round, no other work:
 //             see docs/cores/linear_synth.md for the parts; measured by the testbench.
 // Throughput: a block takes the most of: C*Lanes/16 + index beats (port), C (rows), max(slots, index beats) (lookups); C centroids,
 //             index beats = slots*(4 + code)/4. A job takes 5 and a run 1 cycle more on the port, a run slots + 2 in lut2d
 //             (hidden where its blocks leave cycles). C = 16 with 16 slots or more and C = 32 with 32 are bound by the port: above 0.97 beats a
-//             cycle in long linears. Results leave at up to 16 accumulators a cycle.
+//             cycle in long linears. Results leave at up to Width accumulators a cycle.
 // Back-pressure: every stream may stall; nothing is lost. Readies depend on registers and on clear_i.
 // Errors:     error_o with source, cause, slice and address (of the failing beat; 0 where there is none) stays until clear_i; no
 //             command is taken any more, and nothing wrong comes out. clear_i (one cycle) drops everything, waits for the reads in
@@ -36,11 +36,12 @@
 //
 // Parameters:
 //   Slices        slices and ports: a power of two up to 64
+//   Width         activations and accumulators a beat: 16, 32, 64
 //   Lanes, Units  positions and outputs that a slice looks up a cycle: 2 x 32, 1 x 64, 4 x 16
 //   Slots         outputs per unit: a group has at most Units*Slots
 //   Centroids     of a weight codebook at most: 16, 32, 64
 //   EntryW, ActW  bits of a row entry and of an activation (8..12)
-//   MaxInputs     inputs at most, a power of two >= 64
+//   MaxInputs     inputs at most, a power of two >= 64 and >= 4*Width
 //   MaxPositions  positions at most, a power of two from 16 to 32768
 //   BufferBeats   run-ahead of each port
 //   IndexBeats    run-ahead of the indices behind the codebooks, in beats: two blocks at least
@@ -51,6 +52,7 @@ module linear_synth
   import linear_synth_pkg::*;
 #(
     parameter int unsigned Slices = 2,
+    parameter int unsigned Width = 16,
     parameter int unsigned Lanes = 2,
     parameter int unsigned Units = 32,
     parameter int unsigned Slots = 32,
@@ -74,7 +76,7 @@ module linear_synth
     input  logic          [            15:0] s_cmd_inputs,
     input  logic          [            18:0] s_cmd_outputs,     // a multiple of 16, up to 2^18
     input  logic          [            15:0] s_cmd_positions,   // a multiple of Lanes
-    input  logic          [            15:0] s_cmd_group,       // outputs, a multiple of Units
+    input  logic          [            15:0] s_cmd_group,       // outputs, a multiple of Units and Width
     input  logic          [             2:0] s_cmd_subsets,     // log2
     input  logic          [            31:0] s_cmd_stream,      // first beat
     input  logic          [            31:0] s_cmd_beats,       // of every port
@@ -132,12 +134,14 @@ module linear_synth
 
   if (Slices < 1 || Slices > 64 || 2 ** $clog2(Slices) != Slices)
     $error("%m: Slices is %0d, allowed: powers of two up to 64", Slices);
+  if (!(Width inside {16, 32, 64})) $error("%m: Width is %0d, allowed: 16, 32, 64", Width);
   if (!(Lanes inside {1, 2, 4}) || Lanes * Units * 4 != BeatW)
     $error("%m: Lanes is %0d, Units %0d, allowed: 1 and 64, 2 and 32, 4 and 16", Lanes, Units);
   if (Slots < 1 || Units * Slots > 8192) $error("%m: Slots is %0d, allowed: 1 to %0d", Slots, 8192 / Units);
+  if (Units * Slots < Width) $error("%m: Units*Slots is %0d, allowed: >= Width = %0d", Units * Slots, Width);
   if (ActW < 8 || ActW > 12) $error("%m: ActW is %0d, allowed: 8..12", ActW);
-  if (MaxInputs < 64 || MaxInputs > 32768 || 2 ** $clog2(MaxInputs) != MaxInputs)
-    $error("%m: MaxInputs is %0d, allowed: powers of two from 64 to 32768", MaxInputs);
+  if (MaxInputs < 64 || MaxInputs < 4 * Width || MaxInputs > 32768 || 2 ** $clog2(MaxInputs) != MaxInputs)
+    $error("%m: MaxInputs is %0d, allowed: powers of two from %0d to 32768", MaxInputs, (4 * Width > 64) ? 4 * Width : 64);
   if (MaxPositions < 16 || MaxPositions > 32768 || 2 ** $clog2(MaxPositions) != MaxPositions)
     $error("%m: MaxPositions is %0d, allowed: powers of two from 16 to 32768", MaxPositions);
   if (!(DrainW inside {1, 2, 4, 8})) $error("%m: DrainW is %0d, allowed: 1, 2, 4, 8", DrainW);
@@ -178,7 +182,7 @@ module linear_synth
       };
 
   linear_synth_judge #(
-      .Slices(Slices), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .ActW(ActW),
+      .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .ActW(ActW),
       .MaxInputs(MaxInputs), .MaxPositions(MaxPositions)
   ) i_judge (
       .clk_i, .rst_ni, .clear_i(clear), .stop_i(stop_q || clear), .s_cmd_i(cmd_in), .s_valid_i(s_cmd_tvalid),
@@ -215,7 +219,7 @@ module linear_synth
   end
 
   linear_synth_vector #(
-      .ActW(ActW), .MaxInputs(MaxInputs), .Depth(Depth)
+      .Width(Width), .ActW(ActW), .MaxInputs(MaxInputs), .Depth(Depth)
   ) i_vector (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_inputs_i(cmd.inputs), .s_job_bits_i(cmd.act_bits), .s_job_valid_i(cmd_take),
       .s_job_ready_o(vector_ready), .s_axis_tdata, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready,
@@ -251,7 +255,7 @@ module linear_synth
 
   for (genvar s = 0; s < Slices; s++) begin : gen_slice
     linear_synth_slice #(
-        .Slices(Slices), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .ActW(ActW),
+        .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .ActW(ActW),
         .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats),
         .DrainW(DrainW), .AddrW(PortW), .Depth(Depth)
     ) i_slice (
@@ -298,7 +302,7 @@ module linear_synth
   );
 
   linear_synth_collect #(
-      .Slices(Slices), .Units(Units), .Slots(Slots), .DrainW(DrainW)
+      .Slices(Slices), .Width(Width), .Units(Units), .Slots(Slots), .DrainW(DrainW)
   ) i_collect (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_outputs_i(collect_outputs), .s_job_group_i(collect_group),
       .s_job_subsets_i(collect_subsets), .s_job_valid_i(collect_valid), .s_job_ready_o(collect_done), .s_axis_tdata(sum),

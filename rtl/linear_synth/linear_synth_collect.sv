@@ -1,4 +1,4 @@
-// linear_synth_collect: the sums of a round, in output order, 16 a beat.
+// linear_synth_collect: the sums of a round, in output order, Width a beat; zeros behind a command's last.
 //
 // Two banks of a memory for every slice: a round is written (segment j into the memory of slice j*subsets) while the round
 // before it is read, segment by segment.
@@ -15,6 +15,7 @@ module linear_synth_collect
   import linear_synth_pkg::*;
 #(
     parameter int unsigned Slices = 2,
+    parameter int unsigned Width = 16,
     parameter int unsigned Units = 32,
     parameter int unsigned Slots = 32,
     parameter int unsigned DrainW = 2
@@ -37,7 +38,9 @@ module linear_synth_collect
     input  logic                             m_axis_tready
 );
   localparam int unsigned Lines = Units * Slots / Width;  // of a bank
-  localparam int unsigned LineW = $clog2(Lines);
+  localparam int unsigned LineW = (Lines > 1) ? $clog2(Lines) : 1;
+  localparam int unsigned Steps = Width / OutputStep;  // of a beat, valid or not
+  localparam int unsigned TailW = (Steps > 1) ? $clog2(Steps) : 1;
   localparam int unsigned Parts = Width / DrainW;
   localparam int unsigned PartShift = $clog2(Parts);
   localparam int unsigned Fold = 8;  // memories behind one selection
@@ -87,9 +90,10 @@ module linear_synth_collect
   logic [18:0] left_q;  // outputs of the command from this group on
   logic [5:0] slice_q;  // whose memory holds the segment
   logic [LineW-1:0] line_q, top_q;
+  logic [TailW-1:0] tail_q;  // the last valid step of the group's last beat
   logic final_q, high_q, some_q;  // the command's last group; the round's last segment; a bank is full
   logic en;
-  wire [15:0] length = final_q ? left_q[15:0] : s_job_group_i;
+  wire [15:0] top = (final_q ? left_q[15:0] : s_job_group_i) - 16'd1;
   wire read = state_q == Read && en;
   wire line_last = line_q == top_q;
   wire group_done = read && line_last;
@@ -105,7 +109,8 @@ module linear_synth_collect
     end
     if (state_q == Wait) begin
       line_q <= '0;
-      top_q  <= LineW'((length >> $clog2(Width)) - 16'd1);
+      top_q  <= LineW'(top >> $clog2(Width));
+      tail_q <= (Steps > 1) ? TailW'(top >> $clog2(OutputStep)) : '0;
     end else if (read) line_q <= line_q + LineW'(1);
     if (state_q == Idle) left_q <= s_job_outputs_i;
     else if (group_done) left_q <= left_q - 19'(s_job_group_i);
@@ -131,12 +136,13 @@ module linear_synth_collect
   logic [Width*32-1:0] out_q;
   logic [2:0] valid_q, last_q;
   logic [5:0] sel_q[2];
+  logic [TailW-1:0] end_q[2];
   logic out_ready;
 
   for (genvar s = 0; s < Folds * Fold; s++) begin : gen_slice
     if (s < Slices) begin : gen_memory
       linear_synth_collect_ram #(
-          .Words(2 * Lines), .PartW(DrainW * 32)
+          .Width(Width), .Words(2 << LineW), .PartW(DrainW * 32)
       ) i_ram (
           .clk_i, .we_i(we), .waddr_i({wr_q, count_q[PartShift+:LineW]}), .data_i(s_axis_tdata[s]), .en_i(en),
           .raddr_i({rd_q, line_q}), .read_o(word[s])
@@ -153,7 +159,12 @@ module linear_synth_collect
       sel_q[1] <= sel_q[0];
       last_q   <= {last_q[1:0], line_last && final_q};
       for (int unsigned i = 0; i < Folds; i++) fold_q[i] <= word[WordW'({i[2:0], sel_q[0][2:0]})];
+      end_q[0] <= tail_q;
+      end_q[1] <= end_q[0];
       out_q <= fold_q[FoldW'(sel_q[1][5:3])];
+      for (int unsigned i = 1; i < Steps; i++) begin
+        if (last_q[1] && TailW'(i) > end_q[1]) out_q[i*OutputStep*32+:OutputStep*32] <= '0;
+      end
     end
     if (!rst_ni || clear_i) valid_q <= '0;
     else if (en) valid_q <= {valid_q[1:0], read};

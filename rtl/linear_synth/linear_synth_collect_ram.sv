@@ -3,11 +3,11 @@
 // Latency: 1 cycle to read_o. Throughput: a write and a read a cycle. Back-pressure: read_o holds while en_i is low.
 //
 // Parameters:
-//   Words  of 16 values
+//   Width  values of a word
+//   Words  a power of two
 //   PartW  bits of a part, a divisor of the word
-module linear_synth_collect_ram
-  import linear_synth_pkg::*;
-#(
+module linear_synth_collect_ram #(
+    parameter int unsigned Width = 16,
     parameter int unsigned Words = 128,
     parameter int unsigned PartW = 64,
     localparam int unsigned Parts = Width * 32 / PartW,

@@ -15,6 +15,7 @@ module linear_synth_gather
   import linear_synth_pkg::*;
 #(
     parameter int unsigned Lanes = 2,
+    parameter int unsigned Width = 16,
     parameter int unsigned ActW = 12,
     parameter int unsigned MaxInputs = 4096,
     parameter int unsigned MaxPositions = 4096,
@@ -53,7 +54,8 @@ module linear_synth_gather
   localparam int unsigned Steps = 2 * Lanes;  // of a block
   localparam int unsigned StepW = $clog2(Steps);
   localparam int unsigned SelW = $clog2(Width);
-  localparam int unsigned ElemW = PairLineW + SelW;  // an index of the list, over all its beats
+  localparam int unsigned EndW = $clog2(Ends);
+  localparam int unsigned ElemW = PairLineW + EndW;  // an index of the list, over all its beats
   localparam int unsigned Room = 4;
   localparam int unsigned RoomW = $clog2(Room + 1);
 
@@ -163,7 +165,8 @@ module linear_synth_gather
   end
 
   // ---- 1 pair word, 2 index, 3 activation word, 4 activation, 5 block -----------------------------------------------------
-  logic [SelW-1:0] sel_q, act_sel_q;
+  logic [EndW-1:0] sel_q;
+  logic [SelW-1:0] act_sel_q;
   logic [IdxW-1:0] index_q;
   logic [ActW-1:0] value_q;
   logic [4:0] valid_q, ends_q;
@@ -171,8 +174,8 @@ module linear_synth_gather
   logic [Steps*ActW-1:0] block_q;
 
   always_ff @(posedge clk_i) begin
-    pair_q    <= pair_mem[{rd_q, elem_q[ElemW-1:SelW]}];
-    sel_q     <= elem_q[SelW-1:0];
+    pair_q    <= pair_mem[{rd_q, elem_q[ElemW-1:EndW]}];
+    sel_q     <= elem_q[EndW-1:0];
     index_q   <= pair_q[sel_q*IdxW+:IdxW];
     act_q     <= act_mem[{rd_q, index_q[IdxW-1:SelW]}];
     act_sel_q <= index_q[SelW-1:0];

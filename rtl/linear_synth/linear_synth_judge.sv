@@ -11,6 +11,7 @@ module linear_synth_judge
   import linear_synth_pkg::*;
 #(
     parameter int unsigned Slices = 2,
+    parameter int unsigned Width = 16,
     parameter int unsigned Lanes = 2,
     parameter int unsigned Units = 32,
     parameter int unsigned Slots = 32,
@@ -32,6 +33,8 @@ module linear_synth_judge
     output logic           busy_o,
     output command_cause_e cause_o
 );
+  localparam int unsigned Granule = (Units > Width) ? Units : Width;  // whole words of lookups, whole beats of results
+
   command_t raw;
   logic in_ready, raw_valid, raw_ready, judged;
   logic [8:1] raw_bad, bad;  // by command_cause_e
@@ -47,10 +50,10 @@ module linear_synth_judge
   assign raw_bad[CommandBits] = raw.act_bits < 4'd8 || raw.act_bits > 4'(ActW);
   assign raw_bad[CommandCode] = 32'd16 << raw.code > Centroids;
   assign raw_bad[CommandInputs] = raw.inputs == '0 || 32'(raw.inputs) > MaxInputs;
-  assign raw_bad[CommandOutputs] = raw.outputs == '0 || raw.outputs % 19'(Width) != '0 || raw.outputs > 19'd262144;
+  assign raw_bad[CommandOutputs] = raw.outputs == '0 || raw.outputs % 19'(OutputStep) != '0 || raw.outputs > 19'd262144;
   assign raw_bad[CommandPositions] = raw.positions == '0 || raw.positions % 16'(Lanes) != '0
       || 32'(raw.positions) > MaxPositions;
-  assign raw_bad[CommandGroup] = raw.group == '0 || raw.group % 16'(Units) != '0 || 32'(raw.group) > Units * Slots;
+  assign raw_bad[CommandGroup] = raw.group == '0 || raw.group % 16'(Granule) != '0 || 32'(raw.group) > Units * Slots;
   assign raw_bad[CommandSubsets] = 32'(raw.subsets) > $clog2(Slices) || raw.positions / 16'(Lanes) >> raw.subsets == '0;
   assign raw_bad[CommandBeats] = raw.beats == '0 || raw.beats[31:27] != '0;  // 32 bits of bytes
 

@@ -1,7 +1,7 @@
 // linear_synth_pkg: what travels between the units of linear_synth, and where an error comes from.
 package linear_synth_pkg;
   localparam int unsigned BeatW = 256;  // of a port and of the pairs
-  localparam int unsigned Width = 16;  // values of a beat of activations and of accumulators
+  localparam int unsigned OutputStep = 16;  // a command has a multiple of this many outputs
   localparam int unsigned PairsPerBeat = 8;
   localparam int unsigned OutputW = 22;  // bits of a number of outputs: 2^18 and what one more round adds to it
 

@@ -19,6 +19,7 @@ module linear_synth_slice
   import linear_synth_pkg::*;
 #(
     parameter int unsigned Slices = 2,
+    parameter int unsigned Width = 16,
     parameter int unsigned Lanes = 2,
     parameter int unsigned Units = 32,
     parameter int unsigned Slots = 32,
@@ -189,7 +190,7 @@ module linear_synth_slice
   );
 
   linear_synth_gather #(
-      .Lanes(Lanes), .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions)
+      .Width(Width), .Lanes(Lanes), .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions)
   ) i_gather (
       .clk_i, .rst_ni, .clear_i, .act_data_i, .act_addr_i, .act_last_i, .act_valid_i, .act_free_o, .pair_data_i, .pair_addr_i,
       .pair_last_i, .pair_valid_i, .pair_free_o, .s_job_some_i(work_some), .s_job_last_i(work_last),

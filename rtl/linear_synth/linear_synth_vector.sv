@@ -3,8 +3,8 @@
 // Lanes behind the last input count as zero, whatever they carry. A vector of the wrong length stops here, before it is whole: no
 // slice ever works on it.
 //
-// Latency:       from a vector's last beat to its first integers on the broadcast: that of act_quant (69 cycles) + 2.
-// Throughput:    one beat (16 values) a cycle; 8 cycles more between two vectors on the broadcast.
+// Latency:       from a vector's last beat to its first integers on the broadcast: that of act_quant (log2 Width + 65) + 2.
+// Throughput:    one beat (Width values) a cycle; 8 cycles more between two vectors on the broadcast.
 // Back-pressure: a vector is only sent when every slice has a free bank; then nothing can stop it.
 //
 // Parameters: as in linear_synth
@@ -13,6 +13,7 @@
 module linear_synth_vector
   import linear_synth_pkg::*;
 #(
+    parameter int unsigned Width = 16,
     parameter int unsigned ActW = 12,
     parameter int unsigned MaxInputs = 4096,
     parameter int unsigned Depth = 4,
@@ -40,6 +41,7 @@ module linear_synth_vector
     output length_cause_e         cause_o
 );
   localparam int unsigned QuantW = act_quant_pkg::QuantW;
+  localparam int unsigned LaneW = $clog2(Width);
 
   // ---- length and padding --------------------------------------------------------------------------------------------
   logic [15:0] inputs;
@@ -48,7 +50,7 @@ module linear_synth_vector
   logic [$clog2(Depth+1)-1:0] unused_level;
   logic [LineW-1:0] count_q;
   wire [15:0] top = inputs - 16'd1;  // the last input
-  wire at_end = 16'(count_q) == top >> $clog2(Width);
+  wire at_end = 16'(count_q) == top >> LaneW;
   wire take = s_axis_tvalid && s_axis_tready;
   wire good = s_axis_tlast == at_end;
 
@@ -69,7 +71,7 @@ module linear_synth_vector
   always_ff @(posedge clk_i) begin
     if (move) begin
       for (int unsigned l = 0; l < Width; l++) begin
-        x_q[32*l+:32] <= (at_end && 4'(l) > top[3:0]) ? '0 : s_axis_tdata[32*l+:32];
+        x_q[32*l+:32] <= (at_end && LaneW'(l) > top[LaneW-1:0]) ? '0 : s_axis_tdata[32*l+:32];
       end
       x_last_q <= s_axis_tlast;
       x_bits_q <= bits;

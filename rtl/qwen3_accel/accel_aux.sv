@@ -1,21 +1,26 @@
 // accel_aux: the auxiliary port: everything but streams, keys, values and what linear_covq reads, through one hbm_streamer.
 //
-//   program -> fetch   rows of the embedding -> embed   gains, RoPE rows, scales -> constants, 16 values a line
+//   program -> fetch   rows of the embedding -> embed   gains, RoPE rows, scales -> constants: three queues of lines
 //   the image's header -> accel_header   pairs -> linear_synth   pairs, exponents -> input of linear_covq
 //
 // Reads are answered in the order in which they were taken. What waits for its engine waits in a queue of its own; when that is
 // full, in front of the others. See accel_prefetch for why that cannot lock up.
 //
-// Latency:       hbm_streamer's and 3 cycles for constants. Throughput: a beat of 256 bits a cycle, constants a line in two.
+// Latency:       hbm_streamer's, and accel_lines' for constants. Throughput: a beat of 256 bits a cycle; constants that wait a line.
 //
 // Parameters:
-//   ConstBeats  of constants that can wait
+//   Lanes       values of a line
+//   ScaleLines  lines of scales that can wait
+//   GainLines   lines of gains that can wait
 //   PairBeats   of pairs that can wait for the input of linear_covq: those of its longest vector at least
 module accel_aux
   import accel_pkg::*;
 #(
-    parameter int unsigned ConstBeats = 512,
-    parameter int unsigned PairBeats = 256
+    parameter int unsigned Lanes = 16,
+    parameter int unsigned ScaleLines = 256,
+    parameter int unsigned GainLines = 64,
+    parameter int unsigned PairBeats = 256,
+    localparam int unsigned LineBits = 32 * Lanes
 ) (
     input  logic                             clk_i,
     input  logic                             rst_ni,        // of the AXI side
@@ -39,10 +44,10 @@ module accel_aux
     output logic      [BeatW-1:0]            m_vec_exp_o,
     output logic                             m_vec_exp_valid_o,
     input  logic                             m_vec_exp_ready_i,
-    output logic      [LineBits-1:0]         m_constant_o,
-    output logic                             m_constant_last_o,
-    output logic                             m_constant_valid_o,
-    input  logic                             m_constant_ready_i,
+    output logic [2:0][LineBits-1:0]         m_constant_o,  // gains, RoPE rows, scales
+    output logic [2:0]                       m_constant_last_o,
+    output logic [2:0]                       m_constant_valid_o,
+    input  logic [2:0]                       m_constant_ready_i,
     output logic                             idle_o,
     output logic                             error_o,
     output hbm_streamer_pkg::cause_e         cause_o,
@@ -77,9 +82,10 @@ module accel_aux
   end
   assign read_valid = s_read_valid_i != '0 && core_rst_ni;
 
-  logic [2:0] tag, error_tag;
-  logic beat_valid, beat_ready, const_room, pairs_room, exp_room;
-  hbm_streamer #(.DataW(BeatW), .AddrW(64), .TagW(3), .IdW(1)) u_reader (
+  logic [3:0] tag, error_tag;
+  logic beat_valid, beat_ready, pairs_room, exp_room;
+  logic [2:0] const_room;
+  hbm_streamer #(.DataW(BeatW), .AddrW(64), .TagW(4), .IdW(1)) u_reader (
       .clk_i, .rst_ni,
       .s_desc_addr(read.addr), .s_desc_bytes(read.bytes), .s_desc_tag(read.tag),
       .s_desc_tvalid(read_valid), .s_desc_tready(read_ready),
@@ -98,7 +104,9 @@ module accel_aux
     case (tag)
       AuxProgram:  beat_ready = m_program_ready_i;
       AuxEmbed:    beat_ready = m_embed_ready_i;
-      AuxConstant: beat_ready = const_room;
+      AuxGain:     beat_ready = const_room[0];
+      AuxRow:      beat_ready = const_room[1];
+      AuxScale:    beat_ready = const_room[2];
       AuxPairs:    beat_ready = m_pairs_ready_i;
       AuxVecPairs: beat_ready = pairs_room;
       AuxVecExp:   beat_ready = exp_room;
@@ -119,22 +127,15 @@ module accel_aux
       .level_o(exp_level)
   );
 
-  // ---- constants: two beats a line ------------------------------------------------------------------------------------
-  logic [BeatW-1:0] half, low_q;
-  logic half_last, half_valid, odd_q;
-  logic [$clog2(ConstBeats+3)-1:0] const_level;
-  fifo_block #(.Width(BeatW + 1), .Depth(ConstBeats), .Style("auto")) u_constants (
-      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0), .s_data_i({m_last_o, m_beat_o}),
-      .s_valid_i(beat_here && tag == AuxConstant), .s_ready_o(const_room), .m_data_o({half_last, half}),
-      .m_valid_o(half_valid), .m_ready_i(!odd_q || m_constant_ready_i), .level_o(const_level)
-  );
-  assign m_constant_o = {half, low_q};
-  assign m_constant_last_o = half_last;
-  assign m_constant_valid_o = half_valid && odd_q;
-  always_ff @(posedge clk_i) begin
-    if (half_valid && !odd_q) low_q <= half;
-    if (!core_rst_ni) odd_q <= 1'b0;
-    else if (half_valid && (!odd_q || m_constant_ready_i)) odd_q <= !odd_q;
+  // ---- constants -------------------------------------------------------------------------------------------------------
+  localparam int unsigned Waiting[3] = '{GainLines, 16, ScaleLines};
+  localparam aux_e Tag[3] = '{AuxGain, AuxRow, AuxScale};
+  for (genvar n = 0; n < 3; n++) begin : gen_constants
+    accel_lines #(.Lanes(Lanes), .Depth(Waiting[n])) u_lines (
+        .clk_i, .rst_ni(core_rst_ni), .s_beat_i(m_beat_o), .s_last_i(m_last_o), .s_valid_i(beat_here && tag == Tag[n]),
+        .s_ready_o(const_room[n]), .m_data_o(m_constant_o[n]), .m_last_o(m_constant_last_o[n]),
+        .m_valid_o(m_constant_valid_o[n]), .m_ready_i(m_constant_ready_i[n])
+    );
   end
-  wire unused = ^{busy, error_tag, pairs_level, exp_level, const_level};
+  wire unused = ^{busy, error_tag, pairs_level, exp_level};
 endmodule

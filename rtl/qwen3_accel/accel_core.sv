@@ -5,7 +5,8 @@
 //   aux port, streams <---+           +--> frame <--> embed, rms_norm, rope, linear_synth | linear_covq -> dequant, attention,
 //                                                     swiglu; dequant -> sampler
 //
-// Ports of memory: 0 .. Slices-1 weight streams, then auxiliary, keys, values, and codebooks, packets, rows of linear_covq.
+// Ports of memory: 0 .. Slices-1 weight streams, the first of them with the caches of keys and values too (accel_ports), then
+// auxiliary, and codebooks, packets, rows of linear_covq.
 // Errors:  the first one is told with cause, place, descriptor and address; nothing new is begun. clear (a pulse) drops everything, waits
 //          for what is in flight at the memory and takes the error away; then status is idle.
 // Reset:   the memory side must be reset with it (AXI).
@@ -15,17 +16,19 @@ module accel_core
   import accel_pkg::*;
   import accel_regs_pkg::*;
 #(
+    parameter int unsigned Lanes = 16,
     parameter int unsigned Slices = 2,
     parameter int unsigned FrameLines = 512,
     parameter int unsigned MaxInputs = 2048,
     parameter int unsigned MaxPositions = 2048,
     parameter int unsigned MaxHidden = 1024,
     parameter int unsigned MaxHeadDim = 128,
+    parameter int unsigned KvEngines = 1,
     parameter int unsigned QHeads = 4,
     parameter int unsigned StreamBeats = 512,
     parameter int unsigned TablePositions = 512,
     parameter bit ClockGates = 1'b0,
-    localparam int unsigned Ports = Slices + 6
+    localparam int unsigned Ports = Slices + 4
 ) (
     input  logic                            clk_i,
     input  logic                            rst_ni,
@@ -74,7 +77,11 @@ module accel_core
     input  logic [Ports-1:0]                m_axi_bvalid,
     output logic [Ports-1:0]                m_axi_bready
 );
-  localparam int unsigned Aux = Slices, Keys = Slices + 1, Values = Slices + 2, Book = Slices + 3, Packet = Slices + 4, Row = Slices + 5;
+  localparam int unsigned LineBits = 32 * Lanes;
+  localparam int unsigned KvBeats = 128;  // keys of a token, all heads of an engine: values come behind them
+  localparam int unsigned Aux = Slices, Book = Slices + 1, Packet = Slices + 2, Row = Slices + 3;
+  localparam int unsigned Ways = Lanes / 16;  // ports of keys, and of values, that an attention engine has
+  localparam int unsigned Sides = KvEngines * Ways;
 
   // ---- clear and errors ------------------------------------------------------------------------------------------------
   logic clear_q, aux_idle, synth_idle, table_idle, attention_idle;
@@ -94,20 +101,21 @@ module accel_core
 
   // ---- clocks of engines that rest between their operations ---------------------------------------------------------------
   logic attention_busy, norm_clk, rope_clk, swiglu_clk, attention_clk, covq_clk, dequant_clk, sampler_clk, table_cmd;
-  op_e unit;
+  logic [Stations-1:0] active, op_start;
+  descriptor_t [Stations-1:0] op;
   wire wake = !core_rst_n || clearing;
-  wire is_norm = unit == OpRmsNorm, is_rope = unit == OpRope, is_synth = unit == OpLinearSynth, is_table = unit == OpLinearTable;
-  wire is_attention = unit == OpAttention, is_swiglu = unit == OpSwiglu, is_embed = unit == OpEmbed;
-  wire is_linear = is_synth || is_table;
-  accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || is_norm), .clk_o(norm_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || is_rope), .clk_o(rope_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_swiglu_clk (.clk_i, .enable_i(wake || is_swiglu), .clk_o(swiglu_clk));
+  wire is_table = active[Linear] && operation(op[Linear]) == OpLinearTable;
+  wire is_synth = active[Linear] && operation(op[Linear]) == OpLinearSynth;
+  wire logits = flag(op[Linear], FlagLogits);
+  accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || active[Normer]), .clk_o(norm_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || active[Roper]), .clk_o(rope_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_swiglu_clk (.clk_i, .enable_i(wake || active[Gater]), .clk_o(swiglu_clk));
   accel_clock_gate #(.Use(ClockGates)) u_attention_clk (
-      .clk_i, .enable_i(wake || is_attention || attention_busy), .clk_o(attention_clk)  // writes go on after the result
+      .clk_i, .enable_i(wake || active[Attender] || attention_busy), .clk_o(attention_clk)  // writes go on after the result
   );
   accel_clock_gate #(.Use(ClockGates)) u_covq_clk (.clk_i, .enable_i(wake || table_cmd || !table_idle), .clk_o(covq_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_dequant_clk (.clk_i, .enable_i(wake || is_linear), .clk_o(dequant_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_sampler_clk (.clk_i, .enable_i(wake || is_synth || unit == OpSample), .clk_o(sampler_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_dequant_clk (.clk_i, .enable_i(wake || active[Linear]), .clk_o(dequant_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_sampler_clk (.clk_i, .enable_i(wake || is_synth || active[Chooser]), .clk_o(sampler_clk));
 
   // ---- sequencer -------------------------------------------------------------------------------------------------------
   logic error_q, done;
@@ -142,7 +150,7 @@ module accel_core
       .m_axis_tdata(m_token_tdata), .m_axis_tvalid(m_token_tvalid), .m_axis_tready(m_token_tready)
   );
 
-  descriptor_t fetched, issued, queued, op;
+  descriptor_t fetched, issued, queued;
   logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;
   logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd_ready;
   accel_fetch u_fetch (
@@ -166,32 +174,37 @@ module accel_core
       .m_data_o(queued), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(queue_level)
   );
 
-  logic op_start, write_valid, write_done, rope_cmd, rope_cmd_ready, attention_cmd, attention_cmd_ready;
+  logic rope_cmd, rope_cmd_ready, attention_cmd, attention_cmd_ready;
   logic vector_cmd, vector_cmd_ready, sampler_cmd, sampler_cmd_ready, logits_done, token_done;
-  logic [1:0][LineW-1:0] read_line, read_lines, read_vector;
-  logic [1:0] frame_read, frame_read_ready;
-  logic [LineW-1:0] write_line, write_lines;
-  accel_execute #(.Lines(FrameLines)) u_execute (
+  logic [Stations-1:0][Stations-1:0] earlier;
+  logic [Stations-1:0] op_done;
+  logic [Writers-1:0] written;
+  span_t first, second, third, write;
+  logic [LineW-1:0] vector;
+  always_comb begin
+    op_done = Stations'(written);
+    if (logits_done) op_done[Linear] = 1'b1;
+    op_done[Chooser] = token_done;
+  end
+  accel_execute #(.Lanes(Lanes), .Lines(FrameLines)) u_execute (
       .clk_i, .rst_ni(core_rst_n), .s_op_i(queued), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
-      .error_o(execute_error), .end_o(pass_end), .unit_o(unit), .op_o(op), .start_o(op_start),
-      .m_read_line_o(read_line), .m_read_lines_o(read_lines), .m_read_vector_o(read_vector), .m_read_valid_o(frame_read),
-      .m_read_ready_i(frame_read_ready), .m_write_line_o(write_line), .m_write_lines_o(write_lines),
-      .m_write_valid_o(write_valid), .write_done_i(write_done),
+      .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .start_o(op_start), .before_o(earlier), .done_i(op_done),
+      .first_o(first), .second_o(second), .third_o(third), .vector_o(vector), .write_o(write),
       .m_rope_valid_o(rope_cmd), .m_rope_ready_i(rope_cmd_ready),
       .m_attention_valid_o(attention_cmd), .m_attention_ready_i(attention_cmd_ready),
       .m_vector_valid_o(vector_cmd), .m_vector_ready_i(vector_cmd_ready),
-      .m_sampler_valid_o(sampler_cmd), .m_sampler_ready_i(sampler_cmd_ready),
-      .logits_done_i(logits_done), .token_done_i(token_done)
+      .m_sampler_valid_o(sampler_cmd), .m_sampler_ready_i(sampler_cmd_ready)
   );
 
   // ---- auxiliary port --------------------------------------------------------------------------------------------------
   logic [BeatW-1:0] vec_pairs, vec_exp;
-  logic vec_pairs_valid, vec_pairs_ready, vec_exp_valid, vec_exp_ready, constant_valid, constant_ready, constant_last;
-  logic [LineBits-1:0] constant;
+  logic vec_pairs_valid, vec_pairs_ready, vec_exp_valid, vec_exp_ready;
+  logic [2:0][LineBits-1:0] constant;  // gains, RoPE rows, scales
+  logic [2:0] constant_last, constant_valid, constant_ready;
   logic aux_error;
   hbm_streamer_pkg::cause_e aux_cause;
   logic [63:0] aux_addr;
-  accel_aux #(.PairBeats(MaxInputs / 16 + 4)) u_aux (
+  accel_aux #(.Lanes(Lanes), .GainLines(2 * MaxHidden / Lanes), .PairBeats(MaxInputs / 16 + 4)) u_aux (
       .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
       .s_read_i(read), .s_read_valid_i(read_valid), .s_read_ready_o(read_ready), .m_beat_o(beat), .m_last_o(beat_last),
       .m_header_valid_o(header_beat), .m_program_valid_o(program_beat), .m_program_ready_i(program_room),
@@ -209,44 +222,32 @@ module accel_core
   );
 
   // ---- frame and its streams -------------------------------------------------------------------------------------------
-  logic [1:0][LineBits-1:0] from;
-  logic [1:0] from_last, from_valid, from_ready;
-  logic [LineBits-1:0] into;
-  logic into_valid, into_ready;
-  frame #(.Lines(FrameLines)) u_frame (
-      .clk_i, .rst_ni(core_rst_n), .s_read_line_i(read_line), .s_read_lines_i(read_lines), .s_read_vector_i(read_vector),
-      .s_read_valid_i(frame_read), .s_read_ready_o(frame_read_ready), .s_write_line_i(write_line), .s_write_lines_i(write_lines),
-      .s_write_valid_i(write_valid), .write_done_o(write_done), .m_axis_tdata(from), .m_axis_tlast(from_last),
+  logic [Readers-1:0][LineBits-1:0] from;
+  logic [Readers-1:0] from_last, from_valid, from_ready;
+  logic [Writers-1:0][LineBits-1:0] into;
+  logic [Writers-1:0] into_valid, into_ready;
+  frame #(.Lanes(Lanes), .Lines(FrameLines)) u_frame (
+      .clk_i, .rst_ni(core_rst_n), .start_i(op_start), .first_i(first), .second_i(second), .third_i(third), .vector_i(vector),
+      .write_i(write), .before_i(earlier), .done_o(written), .m_axis_tdata(from), .m_axis_tlast(from_last),
       .m_axis_tvalid(from_valid), .m_axis_tready(from_ready), .s_axis_tdata(into), .s_axis_tvalid(into_valid),
       .s_axis_tready(into_ready)
   );
-  wire logits = flag(op, FlagLogits);
-  logic second_q;  // attention: keys are through, values follow
+  logic values_q;  // attention: keys are through, values follow
   logic norm_reuse_q;
   always_ff @(posedge clk_i) begin
-    if (op_start) begin
-      second_q     <= 1'b0;
-      norm_reuse_q <= 1'b0;
-    end else begin
-      if (from_valid[1] && from_ready[1] && from_last[1]) second_q <= 1'b1;
-      if (from_valid[0] && from_ready[0] && from_last[0]) norm_reuse_q <= 1'b1;
-    end
+    if (op_start[Attender]) values_q <= 1'b0;
+    else if (from_valid[FromKeyValue] && from_ready[FromKeyValue] && from_last[FromKeyValue]) values_q <= 1'b1;
+    if (op_start[Normer]) norm_reuse_q <= 1'b0;
+    else if (from_valid[FromNorm] && from_ready[FromNorm] && from_last[FromNorm]) norm_reuse_q <= 1'b1;
   end
 
-  logic norm_ready, norm_gain_ready, norm_valid, norm_last, norm_error;
-  logic rope_ready, rope_row_ready, rope_valid, rope_last, rope_error;
-  logic gate_ready, up_ready, swiglu_valid, swiglu_last, swiglu_error;
-  logic synth_ready, vector_ready, query_ready, key_ready, value_ready, attended_valid, attended_last;
-  logic embed_valid, embed_last, embed_busy, embed_error;
-  logic scale_ready, residual_ready, linear_valid, linear_last, linear_ready;
-  logic [LineBits-1:0] normed, rotated, gated, attended, embedded, linear;
-  assign from_ready[0] = is_norm ? norm_ready : is_rope ? rope_ready : is_synth ? synth_ready : is_table ? vector_ready
-      : is_attention ? query_ready : is_swiglu && gate_ready;
-  assign from_ready[1] = is_attention ? (second_q ? value_ready : key_ready) : is_swiglu ? up_ready : is_linear && residual_ready;
-  assign constant_ready = is_norm ? norm_gain_ready : is_rope ? rope_row_ready : is_linear && scale_ready;
-  assign into = is_embed ? embedded : is_norm ? normed : is_rope ? rotated : is_attention ? attended : is_swiglu ? gated : linear;
-  assign into_valid = is_embed ? embed_valid : is_norm ? norm_valid : is_rope ? rope_valid : is_attention ? attended_valid
-      : is_swiglu ? swiglu_valid : is_linear && linear_valid && !logits;
+  logic norm_last, norm_error, rope_last, rope_error, swiglu_last, swiglu_error, attended_last;
+  logic synth_ready, vector_ready, key_ready, value_ready;
+  logic embed_last, embed_busy, embed_error;
+  logic linear_valid, linear_last, linear_ready;
+  assign from_ready[FromLinear] = is_synth ? synth_ready : vector_ready;
+  assign from_ready[FromKeyValue] = values_q ? value_ready : key_ready;
+  assign into_valid[Linear] = linear_valid && !logits;
 
   embed_pkg::cause_e embed_cause;
   logic [7:0] embed_tag;
@@ -258,7 +259,8 @@ module accel_core
       .m_desc_addr(embed_read_cmd.addr), .m_desc_bytes(embed_read_cmd.bytes), .m_desc_tag(embed_tag),
       .m_desc_tvalid(read_valid[2]), .m_desc_tready(read_ready[2]),
       .s_axis_beat_tdata(beat), .s_axis_beat_tlast(beat_last), .s_axis_beat_tvalid(embed_beat), .s_axis_beat_tready(embed_room),
-      .m_axis_tdata(embedded), .m_axis_tlast(embed_last), .m_axis_tvalid(embed_valid), .m_axis_tready(is_embed && into_ready),
+      .m_axis_tdata(into[Embedder]), .m_axis_tlast(embed_last), .m_axis_tvalid(into_valid[Embedder]),
+      .m_axis_tready(into_ready[Embedder]),
       .busy_o(embed_busy), .error_o(embed_error), .cause_o(embed_cause)
   );
   assign embed_read_cmd.tag = AuxEmbed;
@@ -266,46 +268,147 @@ module accel_core
   assign embed_read = read_valid[2] && read_ready[2];
 
   rms_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
-      .clk_i(norm_clk), .rst_ni(core_rst_n), .inv_n_i(op[7]), .eps_i(op[6]), .reuse_gain_i(norm_reuse_q),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_norm && from_valid[0]), .s_axis_tready(norm_ready),
-      .s_axis_gain_tdata(constant), .s_axis_gain_tlast(constant_last), .s_axis_gain_tvalid(is_norm && constant_valid),
-      .s_axis_gain_tready(norm_gain_ready),
-      .m_axis_tdata(normed), .m_axis_tlast(norm_last), .m_axis_tvalid(norm_valid), .m_axis_tready(is_norm && into_ready),
+      .clk_i(norm_clk), .rst_ni(core_rst_n), .inv_n_i(op[Normer][7]), .eps_i(op[Normer][6]), .reuse_gain_i(norm_reuse_q),
+      .s_axis_tdata(from[FromNorm]), .s_axis_tlast(from_last[FromNorm]), .s_axis_tvalid(from_valid[FromNorm]),
+      .s_axis_tready(from_ready[FromNorm]),
+      .s_axis_gain_tdata(constant[0]), .s_axis_gain_tlast(constant_last[0]), .s_axis_gain_tvalid(constant_valid[0]),
+      .s_axis_gain_tready(constant_ready[0]),
+      .m_axis_tdata(into[Normer]), .m_axis_tlast(norm_last), .m_axis_tvalid(into_valid[Normer]), .m_axis_tready(into_ready[Normer]),
       .error_o(norm_error)
   );
   rope #(.Lanes(Lanes), .MaxHeadDim(MaxHeadDim)) u_rope (
-      .clk_i(rope_clk), .rst_ni(core_rst_n), .s_cmd_head_dim(op[3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[4][15:0]),
+      .clk_i(rope_clk), .rst_ni(core_rst_n), .s_cmd_head_dim(op[Roper][3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[Roper][4][15:0]),
       .s_cmd_tvalid(rope_cmd), .s_cmd_tready(rope_cmd_ready),
-      .s_axis_row_tdata(constant), .s_axis_row_tlast(constant_last), .s_axis_row_tvalid(is_rope && constant_valid),
-      .s_axis_row_tready(rope_row_ready),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_rope && from_valid[0]), .s_axis_tready(rope_ready),
-      .m_axis_tdata(rotated), .m_axis_tlast(rope_last), .m_axis_tvalid(rope_valid), .m_axis_tready(is_rope && into_ready),
+      .s_axis_row_tdata(constant[1]), .s_axis_row_tlast(constant_last[1]), .s_axis_row_tvalid(constant_valid[1]),
+      .s_axis_row_tready(constant_ready[1]),
+      .s_axis_tdata(from[FromRope]), .s_axis_tlast(from_last[FromRope]), .s_axis_tvalid(from_valid[FromRope]),
+      .s_axis_tready(from_ready[FromRope]),
+      .m_axis_tdata(into[Roper]), .m_axis_tlast(rope_last), .m_axis_tvalid(into_valid[Roper]), .m_axis_tready(into_ready[Roper]),
       .error_o(rope_error)
   );
   swiglu #(.Lanes(Lanes)) u_swiglu (
       .clk_i(swiglu_clk), .rst_ni(core_rst_n),
-      .s_axis_gate_tdata(from[0]), .s_axis_gate_tlast(from_last[0]), .s_axis_gate_tvalid(is_swiglu && from_valid[0]),
-      .s_axis_gate_tready(gate_ready),
-      .s_axis_up_tdata(from[1]), .s_axis_up_tlast(from_last[1]), .s_axis_up_tvalid(is_swiglu && from_valid[1]),
-      .s_axis_up_tready(up_ready),
-      .m_axis_tdata(gated), .m_axis_tlast(swiglu_last), .m_axis_tvalid(swiglu_valid), .m_axis_tready(is_swiglu && into_ready),
+      .s_axis_gate_tdata(from[FromGate]), .s_axis_gate_tlast(from_last[FromGate]), .s_axis_gate_tvalid(from_valid[FromGate]),
+      .s_axis_gate_tready(from_ready[FromGate]),
+      .s_axis_up_tdata(from[FromUp]), .s_axis_up_tlast(from_last[FromUp]), .s_axis_up_tvalid(from_valid[FromUp]),
+      .s_axis_up_tready(from_ready[FromUp]),
+      .m_axis_tdata(into[Gater]), .m_axis_tlast(swiglu_last), .m_axis_tvalid(into_valid[Gater]), .m_axis_tready(into_ready[Gater]),
       .error_o(swiglu_error)
   );
 
   logic attention_error;
   attention_pkg::fault_e attention_fault;
   logic [3:0] attention_cause;
+  logic [2:0] attention_engine;
   logic [63:0] attention_addr;
-  attention #(.QHeads(QHeads), .MaxHeadDim(MaxHeadDim)) u_attention (
-      .clk_i(attention_clk), .rst_ni, .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
-      .s_cmd_cache_k(run_i.image + {26'b0, op[7], 6'b0}), .s_cmd_cache_v(run_i.image + {26'b0, op[8], 6'b0}),
-      .s_cmd_heads(op[5][7:0]), .s_cmd_kv_heads(op[5][23:16]), .s_cmd_head_dim(op[6][9:0]), .s_cmd_scale(op[9]),
+  // Where the memory of every port begins: a sum a cycle, long before the first run.
+  logic [Slices-1:0][63:0] port_base_q;
+  logic [Sides-1:0][63:0] key_base, value_base;
+  always_ff @(posedge clk_i) begin
+    port_base_q[0] <= run_i.port_base;
+    for (int unsigned p = 1; p < Slices; p++) port_base_q[p] <= {run_i.port_base[63:44], port_base_q[p-1][43:0] + run_i.port_stride[43:0]};
+  end
+  always_comb begin
+    for (int unsigned n = 0; n < Sides; n++) begin
+      key_base[n]   = port_base_q[2*n];
+      value_base[n] = port_base_q[2*n+1];
+    end
+  end
+  // keys and values on their way to accel_ports
+  logic [Sides-1:0][0:0] k_arid;
+  logic [Sides-1:0][63:0] k_araddr;
+  logic [Sides-1:0][7:0] k_arlen;
+  logic [Sides-1:0][2:0] k_arsize;
+  logic [Sides-1:0][1:0] k_arburst;
+  logic [Sides-1:0][3:0] k_arcache;
+  logic [Sides-1:0][2:0] k_arprot;
+  logic [Sides-1:0] k_arvalid;
+  logic [Sides-1:0] k_arready;
+  logic [Sides-1:0][0:0] k_rid;
+  logic [Sides-1:0][BeatW-1:0] k_rdata;
+  logic [Sides-1:0][1:0] k_rresp;
+  logic [Sides-1:0] k_rlast;
+  logic [Sides-1:0] k_rvalid;
+  logic [Sides-1:0] k_rready;
+  logic [Sides-1:0][0:0] k_awid;
+  logic [Sides-1:0][63:0] k_awaddr;
+  logic [Sides-1:0][7:0] k_awlen;
+  logic [Sides-1:0][2:0] k_awsize;
+  logic [Sides-1:0][1:0] k_awburst;
+  logic [Sides-1:0][3:0] k_awcache;
+  logic [Sides-1:0][2:0] k_awprot;
+  logic [Sides-1:0] k_awvalid;
+  logic [Sides-1:0] k_awready;
+  logic [Sides-1:0][BeatW-1:0] k_wdata;
+  logic [Sides-1:0][BeatW/8-1:0] k_wstrb;
+  logic [Sides-1:0] k_wlast;
+  logic [Sides-1:0] k_wvalid;
+  logic [Sides-1:0] k_wready;
+  logic [Sides-1:0][0:0] k_bid;
+  logic [Sides-1:0][1:0] k_bresp;
+  logic [Sides-1:0] k_bvalid;
+  logic [Sides-1:0] k_bready;
+  logic [Sides-1:0][0:0] v_arid;
+  logic [Sides-1:0][63:0] v_araddr;
+  logic [Sides-1:0][7:0] v_arlen;
+  logic [Sides-1:0][2:0] v_arsize;
+  logic [Sides-1:0][1:0] v_arburst;
+  logic [Sides-1:0][3:0] v_arcache;
+  logic [Sides-1:0][2:0] v_arprot;
+  logic [Sides-1:0] v_arvalid;
+  logic [Sides-1:0] v_arready;
+  logic [Sides-1:0][0:0] v_rid;
+  logic [Sides-1:0][BeatW-1:0] v_rdata;
+  logic [Sides-1:0][1:0] v_rresp;
+  logic [Sides-1:0] v_rlast;
+  logic [Sides-1:0] v_rvalid;
+  logic [Sides-1:0] v_rready;
+  logic [Sides-1:0][0:0] v_awid;
+  logic [Sides-1:0][63:0] v_awaddr;
+  logic [Sides-1:0][7:0] v_awlen;
+  logic [Sides-1:0][2:0] v_awsize;
+  logic [Sides-1:0][1:0] v_awburst;
+  logic [Sides-1:0][3:0] v_awcache;
+  logic [Sides-1:0][2:0] v_awprot;
+  logic [Sides-1:0] v_awvalid;
+  logic [Sides-1:0] v_awready;
+  logic [Sides-1:0][BeatW-1:0] v_wdata;
+  logic [Sides-1:0][BeatW/8-1:0] v_wstrb;
+  logic [Sides-1:0] v_wlast;
+  logic [Sides-1:0] v_wvalid;
+  logic [Sides-1:0] v_wready;
+  logic [Sides-1:0][0:0] v_bid;
+  logic [Sides-1:0][1:0] v_bresp;
+  logic [Sides-1:0] v_bvalid;
+  logic [Sides-1:0] v_bready;
+  logic [Slices-1:0][0:0] stream_arid;
+  logic [Slices-1:0][63:0] stream_araddr;
+  logic [Slices-1:0][7:0] stream_arlen;
+  logic [Slices-1:0][2:0] stream_arsize;
+  logic [Slices-1:0][1:0] stream_arburst;
+  logic [Slices-1:0][3:0] stream_arcache;
+  logic [Slices-1:0][2:0] stream_arprot;
+  logic [Slices-1:0] stream_arvalid;
+  logic [Slices-1:0] stream_arready;
+  logic [Slices-1:0][0:0] stream_rid;
+  logic [Slices-1:0][BeatW-1:0] stream_rdata;
+  logic [Slices-1:0][1:0] stream_rresp;
+  logic [Slices-1:0] stream_rlast;
+  logic [Slices-1:0] stream_rvalid;
+  logic [Slices-1:0] stream_rready;
+  wire [9:5][31:0] attend = op[Attender][9:5];
+  attention_array #(
+      .Engines(KvEngines), .Ways(Ways), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .KvBeats(KvBeats)
+  ) u_attention (
+      .clk_i(attention_clk), .rst_ni, .key_base_i(key_base), .value_base_i(value_base), .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
+      .s_cmd_cache_k({26'b0, attend[7], 6'b0}), .s_cmd_cache_v({26'b0, attend[8], 6'b0}),
+      .s_cmd_heads(attend[5][7:0]), .s_cmd_kv_heads(attend[5][23:16]), .s_cmd_head_dim(attend[6][9:0]), .s_cmd_scale(attend[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
-      .s_axis_q_tdata(from[0]), .s_axis_q_tvalid(is_attention && from_valid[0]), .s_axis_q_tready(query_ready),
-      .s_axis_k_tdata(from[1]), .s_axis_k_tvalid(is_attention && from_valid[1] && !second_q), .s_axis_k_tready(key_ready),
-      .s_axis_v_tdata(from[1]), .s_axis_v_tvalid(is_attention && from_valid[1] && second_q), .s_axis_v_tready(value_ready),
-      .m_axis_tdata(attended), .m_axis_tlast(attended_last), .m_axis_tvalid(attended_valid),
-      .m_axis_tready(is_attention && into_ready),
+      .s_axis_q_tdata(from[FromQuery]), .s_axis_q_tvalid(from_valid[FromQuery]), .s_axis_q_tready(from_ready[FromQuery]),
+      .s_axis_k_tdata(from[FromKeyValue]), .s_axis_k_tvalid(from_valid[FromKeyValue] && !values_q), .s_axis_k_tready(key_ready),
+      .s_axis_v_tdata(from[FromKeyValue]), .s_axis_v_tvalid(from_valid[FromKeyValue] && values_q), .s_axis_v_tready(value_ready),
+      .m_axis_tdata(into[Attender]), .m_axis_tlast(attended_last), .m_axis_tvalid(into_valid[Attender]),
+      .m_axis_tready(into_ready[Attender]),
 `define LUTLOOM_PORT(side, n) \
       .m_axi_``side``_arid(m_axi_arid[n]), .m_axi_``side``_araddr(m_axi_araddr[n]), .m_axi_``side``_arlen(m_axi_arlen[n]), \
       .m_axi_``side``_arsize(m_axi_arsize[n]), .m_axi_``side``_arburst(m_axi_arburst[n]), \
@@ -313,17 +416,23 @@ module accel_core
       .m_axi_``side``_arvalid(m_axi_arvalid[n]), .m_axi_``side``_arready(m_axi_arready[n]), \
       .m_axi_``side``_rid(m_axi_rid[n]), .m_axi_``side``_rdata(m_axi_rdata[n]), .m_axi_``side``_rresp(m_axi_rresp[n]), \
       .m_axi_``side``_rlast(m_axi_rlast[n]), .m_axi_``side``_rvalid(m_axi_rvalid[n]), .m_axi_``side``_rready(m_axi_rready[n])
-`define LUTLOOM_WRITE_PORT(side, n) \
-      .m_axi_``side``_awid(m_axi_awid[n]), .m_axi_``side``_awaddr(m_axi_awaddr[n]), .m_axi_``side``_awlen(m_axi_awlen[n]), \
-      .m_axi_``side``_awsize(m_axi_awsize[n]), .m_axi_``side``_awburst(m_axi_awburst[n]), \
-      .m_axi_``side``_awcache(m_axi_awcache[n]), .m_axi_``side``_awprot(m_axi_awprot[n]), \
-      .m_axi_``side``_awvalid(m_axi_awvalid[n]), .m_axi_``side``_awready(m_axi_awready[n]), \
-      .m_axi_``side``_wdata(m_axi_wdata[n]), .m_axi_``side``_wstrb(m_axi_wstrb[n]), .m_axi_``side``_wlast(m_axi_wlast[n]), \
-      .m_axi_``side``_wvalid(m_axi_wvalid[n]), .m_axi_``side``_wready(m_axi_wready[n]), .m_axi_``side``_bid(m_axi_bid[n]), \
-      .m_axi_``side``_bresp(m_axi_bresp[n]), .m_axi_``side``_bvalid(m_axi_bvalid[n]), .m_axi_``side``_bready(m_axi_bready[n])
-      `LUTLOOM_PORT(k, Keys), `LUTLOOM_WRITE_PORT(k, Keys), `LUTLOOM_PORT(v, Values), `LUTLOOM_WRITE_PORT(v, Values),
+      .m_axi_k_arid(k_arid), .m_axi_k_araddr(k_araddr), .m_axi_k_arlen(k_arlen), .m_axi_k_arsize(k_arsize), .m_axi_k_arburst(k_arburst),
+      .m_axi_k_arcache(k_arcache), .m_axi_k_arprot(k_arprot), .m_axi_k_arvalid(k_arvalid), .m_axi_k_arready(k_arready), .m_axi_k_rid(k_rid),
+      .m_axi_k_rdata(k_rdata), .m_axi_k_rresp(k_rresp), .m_axi_k_rlast(k_rlast), .m_axi_k_rvalid(k_rvalid), .m_axi_k_rready(k_rready),
+      .m_axi_k_awid(k_awid), .m_axi_k_awaddr(k_awaddr), .m_axi_k_awlen(k_awlen), .m_axi_k_awsize(k_awsize), .m_axi_k_awburst(k_awburst),
+      .m_axi_k_awcache(k_awcache), .m_axi_k_awprot(k_awprot), .m_axi_k_awvalid(k_awvalid), .m_axi_k_awready(k_awready), .m_axi_k_wdata(k_wdata),
+      .m_axi_k_wstrb(k_wstrb), .m_axi_k_wlast(k_wlast), .m_axi_k_wvalid(k_wvalid), .m_axi_k_wready(k_wready), .m_axi_k_bid(k_bid),
+      .m_axi_k_bresp(k_bresp), .m_axi_k_bvalid(k_bvalid), .m_axi_k_bready(k_bready),
+      .m_axi_v_arid(v_arid), .m_axi_v_araddr(v_araddr), .m_axi_v_arlen(v_arlen), .m_axi_v_arsize(v_arsize), .m_axi_v_arburst(v_arburst),
+      .m_axi_v_arcache(v_arcache), .m_axi_v_arprot(v_arprot), .m_axi_v_arvalid(v_arvalid), .m_axi_v_arready(v_arready), .m_axi_v_rid(v_rid),
+      .m_axi_v_rdata(v_rdata), .m_axi_v_rresp(v_rresp), .m_axi_v_rlast(v_rlast), .m_axi_v_rvalid(v_rvalid), .m_axi_v_rready(v_rready),
+      .m_axi_v_awid(v_awid), .m_axi_v_awaddr(v_awaddr), .m_axi_v_awlen(v_awlen), .m_axi_v_awsize(v_awsize), .m_axi_v_awburst(v_awburst),
+      .m_axi_v_awcache(v_awcache), .m_axi_v_awprot(v_awprot), .m_axi_v_awvalid(v_awvalid), .m_axi_v_awready(v_awready), .m_axi_v_wdata(v_wdata),
+      .m_axi_v_wstrb(v_wstrb), .m_axi_v_wlast(v_wlast), .m_axi_v_wvalid(v_wvalid), .m_axi_v_wready(v_wready), .m_axi_v_bid(v_bid),
+      .m_axi_v_bresp(v_bresp), .m_axi_v_bvalid(v_bvalid), .m_axi_v_bready(v_bready),
       .clear_i(clearing), .busy_o(attention_busy), .idle_o(attention_idle), .error_o(attention_error),
-      .error_fault_o(attention_fault), .error_cause_o(attention_cause), .error_addr_o(attention_addr)
+      .error_fault_o(attention_fault), .error_cause_o(attention_cause), .error_addr_o(attention_addr),
+      .error_engine_o(attention_engine)
   );
 
   // ---- linears ---------------------------------------------------------------------------------------------------------
@@ -343,18 +452,16 @@ module accel_core
       .s_cmd_positions(issued[10][15:0]), .s_cmd_group(issued[10][31:16]), .s_cmd_code(code_of(issued[11][7:0])),
       .s_cmd_act_bits(issued[11][11:8]), .s_cmd_subsets(log2_of(issued[11][22:16])), .s_cmd_stream(issued[8]), .s_cmd_beats(issued[9]),
       .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_synth && from_valid[0]), .s_axis_tready(synth_ready),
+      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_synth && from_valid[FromLinear]),
+      .s_axis_tready(synth_ready),
       .s_axis_pairs_tdata(beat), .s_axis_pairs_tlast(beat_last), .s_axis_pairs_tvalid(pairs_beat),
       .s_axis_pairs_tready(pairs_room),
       .m_axis_acc_tdata(synth_acc), .m_axis_acc_tlast(synth_acc_last), .m_axis_acc_tvalid(synth_acc_valid),
       .m_axis_acc_tready(is_synth && acc_ready),
       .m_axis_act_tdata(act_scale), .m_axis_act_tvalid(act_scale_valid), .m_axis_act_tready(act_scale_ready),
-      .m_axi_arid(m_axi_arid[Slices-1:0]), .m_axi_araddr(m_axi_araddr[Slices-1:0]), .m_axi_arlen(m_axi_arlen[Slices-1:0]),
-      .m_axi_arsize(m_axi_arsize[Slices-1:0]), .m_axi_arburst(m_axi_arburst[Slices-1:0]),
-      .m_axi_arcache(m_axi_arcache[Slices-1:0]), .m_axi_arprot(m_axi_arprot[Slices-1:0]),
-      .m_axi_arvalid(m_axi_arvalid[Slices-1:0]), .m_axi_arready(m_axi_arready[Slices-1:0]),
-      .m_axi_rid(m_axi_rid[Slices-1:0]), .m_axi_rdata(m_axi_rdata[Slices-1:0]), .m_axi_rresp(m_axi_rresp[Slices-1:0]),
-      .m_axi_rlast(m_axi_rlast[Slices-1:0]), .m_axi_rvalid(m_axi_rvalid[Slices-1:0]), .m_axi_rready(m_axi_rready[Slices-1:0]),
+      .m_axi_arid(stream_arid), .m_axi_araddr(stream_araddr), .m_axi_arlen(stream_arlen), .m_axi_arsize(stream_arsize), .m_axi_arburst(stream_arburst),
+      .m_axi_arcache(stream_arcache), .m_axi_arprot(stream_arprot), .m_axi_arvalid(stream_arvalid), .m_axi_arready(stream_arready), .m_axi_rid(stream_rid),
+      .m_axi_rdata(stream_rdata), .m_axi_rresp(stream_rresp), .m_axi_rlast(stream_rlast), .m_axi_rvalid(stream_rvalid), .m_axi_rready(stream_rready),
       .clear_i(clearing), .busy_o(synth_busy), .idle_o(synth_idle), .error_o(synth_error), .error_source_o(synth_source), .error_cause_o(synth_cause),
       .error_slice_o(synth_slice), .error_addr_o(synth_addr)
   );
@@ -372,9 +479,10 @@ module accel_core
   logic [32*DrainW-1:0] drain;
   linear_covq_pkg::error_source_e table_source;
   logic [3:0] table_cause;
-  accel_vector #(.MaxInputs(MaxInputs)) u_vector (
-      .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
-      .s_axis_tdata(from[0]), .s_axis_tlast(from_last[0]), .s_axis_tvalid(is_table && from_valid[0]), .s_axis_tready(vector_ready),
+  accel_vector #(.Lanes(Lanes), .MaxInputs(MaxInputs)) u_vector (
+      .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[Linear][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
+      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_table && from_valid[FromLinear]),
+      .s_axis_tready(vector_ready),
       .s_axis_pairs_tdata(vec_pairs), .s_axis_pairs_tvalid(vec_pairs_valid), .s_axis_pairs_tready(vec_pairs_ready),
       .s_axis_exp_tdata(vec_exp), .s_axis_exp_tvalid(vec_exp_valid), .s_axis_exp_tready(vec_exp_ready),
       .m_axis_tdata(vec), .m_axis_tvalid(vec_valid), .m_axis_tready(vec_ready)
@@ -398,42 +506,41 @@ module accel_core
       .clear_i(clearing), .idle_o(table_idle), .error_o(table_error), .error_source_o(table_source), .error_cause_o(table_cause)
   );
 `undef LUTLOOM_PORT
-`undef LUTLOOM_WRITE_PORT
-  accel_widen #(.Words(DrainW)) u_widen (
-      .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[13][15:0]})), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
+  accel_widen #(.Lanes(Lanes), .Words(DrainW)) u_widen (
+      .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[Linear][13][15:0]}, Lanes)), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
       .s_axis_tvalid(is_table && drain_valid), .s_axis_tready(drain_ready),
       .m_axis_tdata(table_acc), .m_axis_tlast(table_acc_last), .m_axis_tvalid(table_acc_valid), .m_axis_tready(is_table && acc_ready)
   );
 
   dequant #(.Lanes(Lanes)) u_dequant (
-      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op, FlagResidual)),
+      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)),
       .s_axis_tdata(is_synth ? synth_acc : table_acc), .s_axis_tlast(is_synth ? synth_acc_last : table_acc_last),
       .s_axis_tvalid(is_synth ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
-      .s_axis_scale_tdata(constant), .s_axis_scale_tvalid(is_linear && constant_valid), .s_axis_scale_tready(scale_ready),
+      .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
       .s_axis_act_tdata(act_scale), .s_axis_act_tvalid(is_synth && act_scale_valid), .s_axis_act_tready(act_scale_ready),
-      .s_axis_residual_tdata(from[1]), .s_axis_residual_tvalid(is_linear && from_valid[1]),
-      .s_axis_residual_tready(residual_ready),
-      .m_axis_tdata(linear), .m_axis_tlast(linear_last), .m_axis_tvalid(linear_valid), .m_axis_tready(linear_ready)
+      .s_axis_residual_tdata(from[FromResidual]), .s_axis_residual_tvalid(from_valid[FromResidual]),
+      .s_axis_residual_tready(from_ready[FromResidual]),
+      .m_axis_tdata(into[Linear]), .m_axis_tlast(linear_last), .m_axis_tvalid(linear_valid), .m_axis_tready(linear_ready)
   );
 
   // ---- sampler ---------------------------------------------------------------------------------------------------------
   logic sampled, token_ready_q, logits_ready, sampler_error, top_last, top_valid;
   logic [TokenW+31:0] top;
-  wire [3:0] tail = run_i.vocab[3:0];  // logits of the last line, 0 for all
+  wire [$clog2(Lanes)-1:0] tail = run_i.vocab[$clog2(Lanes)-1:0];  // logits of the last line, 0 for all
   wire logits_here = is_synth && logits && linear_valid;
-  assign linear_ready = logits ? logits_ready : is_linear && into_ready;
+  assign linear_ready = logits ? logits_ready : into_ready[Linear];
   assign logits_done = logits_here && logits_ready && linear_last;
-  assign token_ready_q = token_ready && unit == OpSample;
+  assign token_ready_q = token_ready && active[Chooser];
   sampler #(.Lanes(Lanes), .IdW(TokenW)) u_sampler (
       .clk_i(sampler_clk), .rst_ni(core_rst_n), .s_cmd_noise(run_i.noise), .s_cmd_inv_temp(run_i.inv_temp), .s_cmd_seed(run_i.seed),
       .s_cmd_step(produced), .s_cmd_tvalid(sampler_cmd), .s_cmd_tready(sampler_cmd_ready),
-      .s_axis_tdata(linear), .s_axis_tkeep((linear_last && tail != '0) ? Lanes'((32'd1 << tail) - 32'd1) : '1),
+      .s_axis_tdata(into[Linear]), .s_axis_tkeep((linear_last && tail != '0) ? ~({Lanes{1'b1}} << tail) : '1),
       .s_axis_tlast(linear_last), .s_axis_tvalid(logits_here), .s_axis_tready(logits_ready),
       .m_axis_token_tdata(token), .m_axis_token_tvalid(sampled), .m_axis_token_tready(token_ready_q),
       .m_axis_top_tdata(top), .m_axis_top_tlast(top_last), .m_axis_top_tvalid(top_valid), .m_axis_top_tready(1'b1),
       .error_o(sampler_error)
   );
-  assign token_valid = sampled && unit == OpSample;
+  assign token_valid = sampled && active[Chooser];
   assign token_done = token_valid && token_ready;
 
   // ---- the first error -------------------------------------------------------------------------------------------------
@@ -489,24 +596,47 @@ module accel_core
       place = embed_error ? UnitEmbed : norm_error ? UnitNorm : rope_error ? UnitRope : swiglu_error ? UnitSwiglu : UnitSampler;
     end
   end
-  logic [15:0] number_q;  // of the descriptor at work; -1 before the first
+  // The operation that began first of those under way counts as the one at work.
+  logic [15:0] number_q, at_work;  // number of the last descriptor that began, -1 before the first
+  logic [Stations-1:0][15:0] numbers_q;
+  logic [Stations-1:0] oldest;
+  op_e working;
+  logic working_waits;  // for constants
+  always_comb begin
+    at_work = number_q;
+    working = OpNone;
+    for (int unsigned u = 0; u < Stations; u++) begin
+      oldest[u] = active[u] && earlier[u] == '0;
+      if (oldest[u]) begin
+        at_work = numbers_q[u];
+        working = operation(op[u]);
+      end
+    end
+  end
   wire failed = cause != CauseNone && !error_q && !clear_q;
   always_ff @(posedge clk_i) begin
     if (!core_rst_n || run_i.clear) error_q <= 1'b0;
     else if (failed) error_q <= 1'b1;
     if (!core_rst_n || pass_start) number_q <= '1;
     else if (queued_valid && queued_ready) number_q <= number_q + 16'd1;
+    for (int unsigned u = 0; u < Stations; u++) if (op_start[u]) numbers_q[u] <= number_q;
   end
 
   // ---- status ----------------------------------------------------------------------------------------------------------
   logic [Ports-1:0] reads_q, writes_q;
+  logic [Slices-1:0] streams_q;
+  logic [Sides-1:0] keys_q, values_read_q;
   logic moved_q;
   always_ff @(posedge clk_i) begin
     reads_q  <= m_axi_rvalid & m_axi_rready;
+    streams_q <= stream_rvalid & stream_rready;
+    keys_q   <= k_rvalid & k_rready;
+    values_read_q <= v_rvalid & v_rready;
     writes_q <= m_axi_wvalid & m_axi_wready;
-    moved_q  <= (into_valid && into_ready) || (from_valid & from_ready) != '0 || logits_here && logits_ready;
+    moved_q  <= (into_valid & into_ready) != '0 || (from_valid & from_ready) != '0 || logits_here && logits_ready;
   end
-  wire want_constant = (constant_ready || (is_linear && (is_synth ? synth_acc_valid : table_acc_valid))) && !constant_valid;
+  assign working_waits = (oldest[Normer] && constant_ready[0] && !constant_valid[0]) || (oldest[Roper] && constant_ready[1] && !constant_valid[1])
+      || (oldest[Linear] && !constant_valid[2] && (is_synth ? synth_acc_valid : table_acc_valid));
   always_comb begin
     status_o                  = '0;
     status_o.idle             = idle;
@@ -516,40 +646,71 @@ module accel_core
     status_o.cause            = cause_e'(cause);
     status_o.place            = place;
     status_o.addr             = addr;
-    status_o.descriptor       = number_q;
+    status_o.descriptor       = execute_error ? number_q : at_work;
     status_o.position         = 32'(position);
     status_o.progress         = reads_q != '0 || writes_q != '0 || moved_q;
-    status_o.turn             = (unit == OpNone) ? 4'(UnitControl) : 4'(unit);
-    status_o.stall_memory     = unit != OpNone && want_constant;
-    status_o.stall_dependency = unit != OpNone && !want_constant && !moved_q;
-    status_o.beats[ClassStreams]   = 7'($countones(reads_q[Slices-1:0]));
+    status_o.turn             = (working == OpNone) ? 4'(UnitControl) : 4'(working);
+    status_o.stall_memory     = working_waits;
+    status_o.stall_dependency = working != OpNone && !working_waits && !moved_q;
+    status_o.beats[ClassStreams]   = 7'($countones(streams_q));
     status_o.beats[ClassAuxiliary] = 7'(reads_q[Aux]);
-    status_o.beats[ClassKvRead]    = 7'(reads_q[Keys]) + 7'(reads_q[Values]);
+    status_o.beats[ClassKvRead]    = 7'($countones({keys_q, values_read_q}));
     status_o.beats[ClassKvWrite]   = 7'($countones(writes_q));
     status_o.beats[ClassCodebooks] = 7'(reads_q[Book]);
     status_o.beats[ClassPackets]   = 7'(reads_q[Packet]);
     status_o.beats[ClassRows]      = 7'(reads_q[Row]);
   end
 
-  // ---- ports that only read ----------------------------------------------------------------------------------------------
-  for (genvar p = 0; p < Ports; p++) begin : gen_read_only
-    if (p != Keys && p != Values) begin : gen_idle
-      assign m_axi_awid[p]    = '0;
-      assign m_axi_awaddr[p]  = '0;
-      assign m_axi_awlen[p]   = '0;
-      assign m_axi_awsize[p]  = '0;
-      assign m_axi_awburst[p] = '0;
-      assign m_axi_awcache[p] = '0;
-      assign m_axi_awprot[p]  = '0;
-      assign m_axi_awvalid[p] = 1'b0;
-      assign m_axi_wdata[p]   = '0;
-      assign m_axi_wstrb[p]   = '0;
-      assign m_axi_wlast[p]   = 1'b0;
-      assign m_axi_wvalid[p]  = 1'b0;
-      assign m_axi_bready[p]  = 1'b1;
-    end
+  // ---- ports of memory -------------------------------------------------------------------------------------------------
+  accel_ports #(.Slices(Slices), .Sides(Sides)) u_ports (
+      .clk_i, .rst_ni,
+      .s_axi_stream_arid(stream_arid), .s_axi_stream_araddr(stream_araddr), .s_axi_stream_arlen(stream_arlen), .s_axi_stream_arsize(stream_arsize),
+      .s_axi_stream_arburst(stream_arburst), .s_axi_stream_arcache(stream_arcache), .s_axi_stream_arprot(stream_arprot), .s_axi_stream_arvalid(stream_arvalid),
+      .s_axi_stream_arready(stream_arready), .s_axi_stream_rid(stream_rid), .s_axi_stream_rdata(stream_rdata), .s_axi_stream_rresp(stream_rresp),
+      .s_axi_stream_rlast(stream_rlast), .s_axi_stream_rvalid(stream_rvalid), .s_axi_stream_rready(stream_rready), .s_axi_k_arid(k_arid),
+      .s_axi_k_araddr(k_araddr), .s_axi_k_arlen(k_arlen), .s_axi_k_arsize(k_arsize), .s_axi_k_arburst(k_arburst),
+      .s_axi_k_arcache(k_arcache), .s_axi_k_arprot(k_arprot), .s_axi_k_arvalid(k_arvalid), .s_axi_k_arready(k_arready),
+      .s_axi_k_rid(k_rid), .s_axi_k_rdata(k_rdata), .s_axi_k_rresp(k_rresp), .s_axi_k_rlast(k_rlast),
+      .s_axi_k_rvalid(k_rvalid), .s_axi_k_rready(k_rready), .s_axi_k_awid(k_awid), .s_axi_k_awaddr(k_awaddr),
+      .s_axi_k_awlen(k_awlen), .s_axi_k_awsize(k_awsize), .s_axi_k_awburst(k_awburst), .s_axi_k_awcache(k_awcache),
+      .s_axi_k_awprot(k_awprot), .s_axi_k_awvalid(k_awvalid), .s_axi_k_awready(k_awready), .s_axi_k_wdata(k_wdata),
+      .s_axi_k_wstrb(k_wstrb), .s_axi_k_wlast(k_wlast), .s_axi_k_wvalid(k_wvalid), .s_axi_k_wready(k_wready),
+      .s_axi_k_bid(k_bid), .s_axi_k_bresp(k_bresp), .s_axi_k_bvalid(k_bvalid), .s_axi_k_bready(k_bready),
+      .s_axi_v_arid(v_arid), .s_axi_v_araddr(v_araddr), .s_axi_v_arlen(v_arlen), .s_axi_v_arsize(v_arsize),
+      .s_axi_v_arburst(v_arburst), .s_axi_v_arcache(v_arcache), .s_axi_v_arprot(v_arprot), .s_axi_v_arvalid(v_arvalid),
+      .s_axi_v_arready(v_arready), .s_axi_v_rid(v_rid), .s_axi_v_rdata(v_rdata), .s_axi_v_rresp(v_rresp),
+      .s_axi_v_rlast(v_rlast), .s_axi_v_rvalid(v_rvalid), .s_axi_v_rready(v_rready), .s_axi_v_awid(v_awid),
+      .s_axi_v_awaddr(v_awaddr), .s_axi_v_awlen(v_awlen), .s_axi_v_awsize(v_awsize), .s_axi_v_awburst(v_awburst),
+      .s_axi_v_awcache(v_awcache), .s_axi_v_awprot(v_awprot), .s_axi_v_awvalid(v_awvalid), .s_axi_v_awready(v_awready),
+      .s_axi_v_wdata(v_wdata), .s_axi_v_wstrb(v_wstrb), .s_axi_v_wlast(v_wlast), .s_axi_v_wvalid(v_wvalid),
+      .s_axi_v_wready(v_wready), .s_axi_v_bid(v_bid), .s_axi_v_bresp(v_bresp), .s_axi_v_bvalid(v_bvalid),
+      .s_axi_v_bready(v_bready), .m_axi_arid(m_axi_arid[Slices-1:0]), .m_axi_araddr(m_axi_araddr[Slices-1:0]), .m_axi_arlen(m_axi_arlen[Slices-1:0]),
+      .m_axi_arsize(m_axi_arsize[Slices-1:0]), .m_axi_arburst(m_axi_arburst[Slices-1:0]), .m_axi_arcache(m_axi_arcache[Slices-1:0]), .m_axi_arprot(m_axi_arprot[Slices-1:0]),
+      .m_axi_arvalid(m_axi_arvalid[Slices-1:0]), .m_axi_arready(m_axi_arready[Slices-1:0]), .m_axi_rid(m_axi_rid[Slices-1:0]), .m_axi_rdata(m_axi_rdata[Slices-1:0]),
+      .m_axi_rresp(m_axi_rresp[Slices-1:0]), .m_axi_rlast(m_axi_rlast[Slices-1:0]), .m_axi_rvalid(m_axi_rvalid[Slices-1:0]), .m_axi_rready(m_axi_rready[Slices-1:0]),
+      .m_axi_awid(m_axi_awid[Slices-1:0]), .m_axi_awaddr(m_axi_awaddr[Slices-1:0]), .m_axi_awlen(m_axi_awlen[Slices-1:0]), .m_axi_awsize(m_axi_awsize[Slices-1:0]),
+      .m_axi_awburst(m_axi_awburst[Slices-1:0]), .m_axi_awcache(m_axi_awcache[Slices-1:0]), .m_axi_awprot(m_axi_awprot[Slices-1:0]), .m_axi_awvalid(m_axi_awvalid[Slices-1:0]),
+      .m_axi_awready(m_axi_awready[Slices-1:0]), .m_axi_wdata(m_axi_wdata[Slices-1:0]), .m_axi_wstrb(m_axi_wstrb[Slices-1:0]), .m_axi_wlast(m_axi_wlast[Slices-1:0]),
+      .m_axi_wvalid(m_axi_wvalid[Slices-1:0]), .m_axi_wready(m_axi_wready[Slices-1:0]), .m_axi_bid(m_axi_bid[Slices-1:0]), .m_axi_bresp(m_axi_bresp[Slices-1:0]),
+      .m_axi_bvalid(m_axi_bvalid[Slices-1:0]), .m_axi_bready(m_axi_bready[Slices-1:0])
+  );
+  for (genvar p = Slices; p < Ports; p++) begin : gen_read_only
+    assign m_axi_awid[p] = '0;
+    assign m_axi_awaddr[p] = '0;
+    assign m_axi_awlen[p] = '0;
+    assign m_axi_awsize[p] = '0;
+    assign m_axi_awburst[p] = '0;
+    assign m_axi_awcache[p] = '0;
+    assign m_axi_awprot[p] = '0;
+    assign m_axi_awvalid[p] = '0;
+    assign m_axi_wdata[p] = '0;
+    assign m_axi_wstrb[p] = '0;
+    assign m_axi_wlast[p] = '0;
+    assign m_axi_wvalid[p] = '0;
+    assign m_axi_bready[p] = '1;
   end
 
-  wire unused = ^{top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, norm_last, rope_last,
-                  swiglu_last, attended_last, attention_busy, m_axi_awready, m_axi_wready, m_axi_bid, m_axi_bresp, m_axi_bvalid};
+  wire unused = ^{m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
+                  m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, norm_last, rope_last,
+                  swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

@@ -1,79 +1,69 @@
-// accel_execute: the execution half of the sequencer: runs one operation of the program after the other over the frame.
+// accel_execute: the execution half of the sequencer: begins the operations of the program one after the other, each as soon as its
+// station is free. The frame keeps their lines in order, so an operation begins while those before it are still at work.
 //
-// For each: the reading streams and the writing one get their lines, the engine its command; the operation is over when its last
-// line is written (or its last logit taken, or the token chosen). unit_o steers the streams between frame and engines.
+// An operation is over when its last line is written (or its last logit taken, or the token chosen).
 //
-// Latency:       3 cycles from m_ready to the commands; the next operation is taken 2 cycles after the last line.
-// Back-pressure: one operation at a time.
+// Latency:       4 cycles from s_valid_i to start_o of a free station; 4 cycles from operation to operation.
+// Back-pressure: an operation waits for its station, and those behind it wait too. End waits for all.
 // Errors:        an operation whose lines lie outside the frame, or with none, raises error_o and is not begun; until the reset.
 //
 // Parameters:
+//   Lanes  values of a line
 //   Lines  of the frame
 module accel_execute
   import accel_pkg::*;
 #(
+    parameter int unsigned Lanes = 16,
     parameter int unsigned Lines = 1024
 ) (
-    input  logic                  clk_i,
-    input  logic                  rst_ni,
-    input  descriptor_t           s_op_i,
-    input  logic                  s_valid_i,
-    output logic                  s_ready_o,
-    output logic                  error_o,
-    output logic                  end_o,            // the pass is over
-    // the operation under way
-    output op_e                   unit_o,           // OpNone between operations
-    output descriptor_t           op_o,
-    output logic                  start_o,          // its first cycle
-    // frame
-    output logic [1:0][LineW-1:0] m_read_line_o,
-    output logic [1:0][LineW-1:0] m_read_lines_o,
-    output logic [1:0][LineW-1:0] m_read_vector_o,
-    output logic [1:0]            m_read_valid_o,
-    input  logic [1:0]            m_read_ready_i,
-    output logic      [LineW-1:0] m_write_line_o,
-    output logic      [LineW-1:0] m_write_lines_o,
-    output logic                  m_write_valid_o,
-    input  logic                  write_done_i,
-    // engines
-    output logic                  m_rope_valid_o,
-    input  logic                  m_rope_ready_i,
-    output logic                  m_attention_valid_o,
-    input  logic                  m_attention_ready_i,
-    output logic                  m_vector_valid_o,
-    input  logic                  m_vector_ready_i,
-    output logic                  m_sampler_valid_o,
-    input  logic                  m_sampler_ready_i,
-    input  logic                  logits_done_i,    // the last logit of a linear with LOGITS has been taken
-    input  logic                  token_done_i      // the sampler's token has been taken
+    input  logic                     clk_i,
+    input  logic                     rst_ni,
+    input  descriptor_t              s_op_i,
+    input  logic                     s_valid_i,
+    output logic                     s_ready_o,
+    output logic                     error_o,
+    output logic                     end_o,            // the pass is over
+    // the operations under way, by station
+    output logic        [ Stations-1:0] active_o,
+    output descriptor_t [ Stations-1:0] op_o,
+    output logic        [ Stations-1:0] start_o,          // first cycle of active_o
+    output logic        [ Stations-1:0][Stations-1:0] before_o,  // [u][v]: v began before u and is not over
+    input  logic        [ Stations-1:0] done_i,
+    // frame, with start_o
+    output span_t                    first_o,
+    output span_t                    second_o,
+    output span_t                    third_o,
+    output logic        [ LineW-1:0] vector_o,
+    output span_t                    write_o,
+    // commands of the engines, from start_o on until they are taken
+    output logic                     m_rope_valid_o,
+    input  logic                     m_rope_ready_i,
+    output logic                     m_attention_valid_o,
+    input  logic                     m_attention_ready_i,
+    output logic                     m_vector_valid_o,
+    input  logic                     m_vector_ready_i,
+    output logic                     m_sampler_valid_o,
+    input  logic                     m_sampler_ready_i
 );
-  typedef enum logic [2:0] {Take, Size, Check, Start, Run} state_e;
+  typedef enum logic [1:0] {Take, Size, Check, Start} state_e;
   state_e state_q;
   descriptor_t op_q;
-
-  // What an operation moves: in lines of the frame.
-  typedef struct packed {
-    logic [LineW-1:0] line;
-    logic [LineW-1:0] lines;
-    logic             on;
-  } span_t;
-  span_t a_q, b_q, c_q, w_q;  // first and second reading stream, the second's next, the writing one
+  logic [Stations-1:0] active_q;
+  logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys
+  logic rope_q, attention_q, vector_q, sampler_q;  // commands that are not taken
   span_t a, b, c, w;
-  logic [LineW-1:0] product_q;  // lines of `count` vectors
-  logic [1:0] read_left_q;
-  logic b_next_q, command_q;
 
   wire op_e now = operation(op_q);
+  wire station_e station = station_of(now);
   wire logits = flag(op_q, FlagLogits);  // of LinearSynth only: a head is wvq
   wire [LineW-1:0] heads = LineW'(op_q[5][15:0]);
   wire [LineW-1:0] kv_heads = LineW'(op_q[5][31:16]);
-  wire [LineW-1:0] head_lines = lines({16'b0, op_q[6][15:0]});
-  wire [LineW-1:0] table_in = lines({16'b0, op_q[12][15:0]});
-  wire [LineW-1:0] table_out = lines({16'b0, op_q[13][15:0]});
-  logic [LineW-1:0] kv_q;
+  wire [LineW-1:0] head_lines = lines({16'b0, op_q[6][15:0]}, Lanes);
+  wire [LineW-1:0] table_in = lines({16'b0, op_q[12][15:0]}, Lanes);
+  wire [LineW-1:0] table_out = lines({16'b0, op_q[13][15:0]}, Lanes);
 
   function automatic span_t span(input logic [31:0] word, input logic [LineW-1:0] count);
-    return '{line: lines(word), lines: count, on: 1'b1};
+    return '{line: lines(word, Lanes), lines: count, on: 1'b1};
   endfunction
 
   always_comb begin
@@ -82,15 +72,15 @@ module accel_execute
     c = '0;
     w = '0;
     case (now)
-      OpEmbed: w = span(op_q[1], lines(op_q[2]));
+      OpEmbed: w = span(op_q[1], lines(op_q[2], Lanes));
       OpRmsNorm, OpRope: begin
         a = span(op_q[1], product_q);
         w = span(op_q[2], product_q);
       end
       OpLinearSynth: begin
-        a = span(op_q[1], lines(op_q[4]));
-        if (flag(op_q, FlagResidual)) b = span(op_q[3], lines(op_q[5]));
-        if (!logits) w = span(op_q[2], lines(op_q[5]));
+        a = span(op_q[1], lines(op_q[4], Lanes));
+        if (flag(op_q, FlagResidual)) b = span(op_q[3], lines(op_q[5], Lanes));
+        if (!logits) w = span(op_q[2], lines(op_q[5], Lanes));
       end
       OpLinearTable: begin
         if (flag(op_q, FlagSearch)) a = span(op_q[1], table_in);
@@ -104,9 +94,9 @@ module accel_execute
         w = span(op_q[4], product_q);
       end
       OpSwiglu: begin
-        a = span(op_q[1], lines(op_q[4]));
-        b = span(op_q[2], lines(op_q[4]));
-        w = span(op_q[3], lines(op_q[4]));
+        a = span(op_q[1], lines(op_q[4], Lanes));
+        b = span(op_q[2], lines(op_q[4], Lanes));
+        w = span(op_q[3], lines(op_q[4], Lanes));
       end
       default: ;
     endcase
@@ -116,70 +106,71 @@ module accel_execute
     return s.on && (s.lines == '0 || (LineW + 1)'(s.line) + (LineW + 1)'(s.lines) > (LineW + 1)'(Lines));
   endfunction
 
-  wire finished = (now == OpSample) ? token_done_i : logits ? logits_done_i : write_done_i;
-  assign s_ready_o = state_q == Take && !error_o;
-  assign op_o = op_q;
-  assign unit_o = (state_q inside {Start, Run}) ? now : OpNone;
-  assign start_o = state_q == Start;
-  assign m_read_line_o = '{b_q.line, a_q.line};
-  assign m_read_lines_o = '{b_q.lines, a_q.lines};
-  assign m_read_vector_o = '{b_q.lines, (now == OpRmsNorm || now == OpRope) ? lines(op_q[3]) : a_q.lines};
-  assign m_read_valid_o = read_left_q;
-  assign m_write_line_o = w_q.line;
-  assign m_write_lines_o = w_q.lines;
-  assign m_write_valid_o = state_q == Start && w_q.on;
-  assign m_rope_valid_o = command_q && now == OpRope;
-  assign m_attention_valid_o = command_q && now == OpAttention;
-  assign m_vector_valid_o = command_q && now == OpLinearTable;
-  assign m_sampler_valid_o = command_q && now == OpLinearSynth;  // with logits
-  wire commanded = (m_rope_valid_o && m_rope_ready_i) || (m_attention_valid_o && m_attention_ready_i)
-      || (m_vector_valid_o && m_vector_ready_i) || (m_sampler_valid_o && m_sampler_ready_i);
+  assign s_ready_o = state_q == Take && !error_o && !(operation(s_op_i) == OpEnd && active_q != '0);
+  assign active_o = active_q;
+  assign m_rope_valid_o = rope_q;
+  assign m_attention_valid_o = attention_q;
+  assign m_vector_valid_o = vector_q;
+  assign m_sampler_valid_o = sampler_q;
+  wire begins = state_q == Start && !active_q[station];
 
   always_ff @(posedge clk_i) begin
     if (s_ready_o) op_q <= s_op_i;
-    product_q <= (now == OpAttention) ? LineW'(heads * head_lines) : LineW'(lines(op_q[3]) * LineW'(op_q[4]));
+    product_q <= (now == OpAttention) ? LineW'(heads * head_lines) : LineW'(lines(op_q[3], Lanes) * LineW'(op_q[4]));
     kv_q      <= LineW'(kv_heads * head_lines);
     if (state_q == Check) begin
-      a_q <= a;
-      b_q <= b;
-      c_q <= c;
-      w_q <= w;
-    end else if (b_next_q && m_read_valid_o[1] && m_read_ready_i[1]) b_q <= c_q;
+      first_o  <= a;
+      second_o <= b;
+      third_o  <= c;
+      write_o  <= w;
+      vector_o <= (now == OpRmsNorm || now == OpRope) ? lines(op_q[3], Lanes) : a.lines;
+    end
+    if (begins) op_o[station] <= op_q;
+    for (int unsigned u = 0; u < Stations; u++) begin
+      start_o[u] <= begins && 3'(u) == station;
+      if (begins && 3'(u) == station) before_o[u] <= active_q & ~done_i;
+      else before_o[u] <= before_o[u] & ~done_i;
+    end
     if (!rst_ni) begin
       state_q     <= Take;
       error_o     <= 1'b0;
       end_o       <= 1'b0;
-      read_left_q <= '0;
-      b_next_q    <= 1'b0;
-      command_q   <= 1'b0;
+      active_q    <= '0;
+      start_o     <= '0;
+      before_o    <= '0;
+      rope_q      <= 1'b0;
+      attention_q <= 1'b0;
+      vector_q    <= 1'b0;
+      sampler_q   <= 1'b0;
     end else begin
-      end_o <= 1'b0;
-      if (m_read_ready_i[0]) read_left_q[0] <= 1'b0;
-      if (m_read_ready_i[1]) begin
-        read_left_q[1] <= read_left_q[1] && b_next_q;
-        if (read_left_q[1]) b_next_q <= 1'b0;
+      end_o <= s_valid_i && s_ready_o && operation(s_op_i) == OpEnd;
+      for (int unsigned u = 0; u < Stations; u++) active_q[u] <= (active_q[u] && !done_i[u]) || (begins && 3'(u) == station);
+      if (m_rope_ready_i) rope_q <= 1'b0;
+      if (m_attention_ready_i) attention_q <= 1'b0;
+      if (m_vector_ready_i) vector_q <= 1'b0;
+      if (m_sampler_ready_i) sampler_q <= 1'b0;
+      if (begins) begin
+        if (now == OpRope) rope_q <= 1'b1;
+        if (now == OpAttention) attention_q <= 1'b1;
+        if (now == OpLinearTable && flag(op_q, FlagSearch)) vector_q <= 1'b1;
+        if (now == OpLinearSynth && logits) sampler_q <= 1'b1;
       end
-      if (commanded) command_q <= 1'b0;
       case (state_q)
-        Take:
-        if (s_valid_i && s_ready_o) begin
-          if (operation(s_op_i) == OpEnd) end_o <= 1'b1;
-          else state_q <= Size;
-        end
-        Size:  state_q <= Check;
+        Take: if (s_valid_i && s_ready_o && operation(s_op_i) != OpEnd) state_q <= Size;
+        Size: state_q <= Check;
         Check:
         if (outside(a) || outside(b) || outside(c) || outside(w)) begin
           error_o <= 1'b1;
           state_q <= Take;
         end else state_q <= Start;
-        Start: begin
-          state_q     <= Run;
-          read_left_q <= {b_q.on, a_q.on};
-          b_next_q    <= c_q.on;
-          command_q   <= now == OpRope || now == OpAttention || (now == OpLinearTable && flag(op_q, FlagSearch)) || (now == OpLinearSynth && logits);
-        end
-        default: if (finished) state_q <= Take;
+        default: if (begins) state_q <= Take;
       endcase
     end
   end
+
+  a_over :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) (done_i & ~active_q) == '0);
+  a_taken :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      begins |-> !(now == OpRope && rope_q) && !(now == OpAttention && attention_q) && !(now == OpLinearTable && vector_q));
 endmodule

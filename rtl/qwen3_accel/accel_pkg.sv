@@ -1,8 +1,6 @@
 // accel_pkg: what travels between the parts of qwen3_accel. A descriptor is 64 bytes, see docs/program.md.
 package accel_pkg;
-  localparam int unsigned Lanes = 16;  // binary32 values of a line of the frame and of every stream between engines
   localparam int unsigned BeatW = 256;  // of every memory port
-  localparam int unsigned LineBits = 32 * Lanes;
   localparam int unsigned LineW = 16;  // lines of the frame, at most
   localparam int unsigned PositionW = 20;
   localparam int unsigned TokenW = 20;
@@ -37,20 +35,67 @@ package accel_pkg;
     return d[0][8+n];
   endfunction
 
-  // Words of the frame as lines. The compiler places everything on whole lines.
-  function automatic logic [LineW-1:0] lines(input logic [31:0] words);
-    return words[LineW+3:4];
+  // Words of the frame as lines of `lanes` words, a power of two. The compiler places everything on whole lines.
+  function automatic logic [LineW-1:0] lines(input logic [31:0] words, input int unsigned lanes);
+    return LineW'(words >> $clog2(lanes));
   endfunction
 
-  // Who a beat of the auxiliary port is for.
+  // Stations: each works on one operation at a time, all of them at once. Those up to Gater write the frame.
   typedef enum logic [2:0] {
-    AuxProgram  = 3'd0,
-    AuxEmbed    = 3'd1,
-    AuxConstant = 3'd2,  // gains, rows of the RoPE table, scales: in the order in which they are used
-    AuxPairs    = 3'd3,  // to linear_synth
-    AuxVecPairs = 3'd4,  // to the input of linear_covq, and
-    AuxVecExp   = 3'd5,
-    AuxHeader   = 3'd6   // of the image
+    Embedder = 3'd0,
+    Normer   = 3'd1,
+    Roper    = 3'd2,
+    Linear   = 3'd3,
+    Attender = 3'd4,
+    Gater    = 3'd5,
+    Chooser  = 3'd6
+  } station_e;
+  localparam int unsigned Stations = 7;
+  localparam int unsigned Writers = 6;
+
+  function automatic station_e station_of(input op_e op);
+    case (op)
+      OpEmbed:                      return Embedder;
+      OpRmsNorm:                    return Normer;
+      OpRope:                       return Roper;
+      OpLinearSynth, OpLinearTable: return Linear;
+      OpAttention:                  return Attender;
+      OpSwiglu:                     return Gater;
+      default:                      return Chooser;
+    endcase
+  endfunction
+
+  // What an operation reads or writes: lines of the frame.
+  typedef struct packed {
+    logic [LineW-1:0] line;
+    logic [LineW-1:0] lines;
+    logic             on;
+  } span_t;
+
+  // Reading streams of the frame, and who they belong to.
+  localparam int unsigned Readers = 8;
+  localparam int unsigned FromNorm = 0, FromRope = 1, FromLinear = 2, FromResidual = 3, FromQuery = 4, FromKeyValue = 5,
+      FromGate = 6, FromUp = 7;
+  localparam station_e Reader[Readers] = '{Normer, Roper, Linear, Linear, Attender, Attender, Gater, Gater};
+
+  // The lines from `line` up to `stop`, without it, are still to be read, or to be written.
+  typedef struct packed {
+    logic [LineW-1:0] line;
+    logic [LineW-1:0] stop;
+    logic             on;
+  } rest_t;
+
+  // Who a beat of the auxiliary port is for.
+  typedef enum logic [3:0] {
+    AuxProgram  = 4'd0,
+    AuxEmbed    = 4'd1,
+    AuxGain     = 4'd2,  // to rms_norm
+    AuxRow      = 4'd3,  // of the RoPE table
+    AuxScale    = 4'd4,  // to dequant
+    AuxPairs    = 4'd5,  // to linear_synth
+    AuxVecPairs = 4'd6,  // to the input of linear_covq, and
+    AuxVecExp   = 4'd7,
+    AuxHeader   = 4'd8   // of the image
   } aux_e;
 
   typedef struct packed {

@@ -54,18 +54,18 @@ module accel_prefetch
   endfunction
 
   always_comb begin
-    m_read_o = '{addr: address(op_q[5]), bytes: {op_q[3][29:0], 2'b0}, tag: AuxConstant};  // RmsNorm: gains
+    m_read_o = '{addr: address(op_q[5]), bytes: {op_q[3][29:0], 2'b0}, tag: AuxGain};  // RmsNorm
     case (now)
-      OpRope: m_read_o = '{addr: address(op_q[5]) + 64'(row_q), bytes: {op_q[3][29:0], 2'b0}, tag: AuxConstant};
+      OpRope: m_read_o = '{addr: address(op_q[5]) + 64'(row_q), bytes: {op_q[3][29:0], 2'b0}, tag: AuxRow};
       OpLinearSynth:
       m_read_o = (state_q == Read0)
           ? '{addr: address(op_q[6]), bytes: whole({14'b0, op_q[10][15:0], 2'b0}), tag: AuxPairs}
-          : '{addr: address(op_q[7]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxConstant};
+          : '{addr: address(op_q[7]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxScale};
       OpLinearTable:
       m_read_o = (state_q == Read0)
           ? '{addr: address(op_q[4]), bytes: whole({14'b0, op_q[12][31:16], 2'b0}), tag: AuxVecPairs}
           : (state_q == Read1) ? '{addr: address(op_q[5]), bytes: whole({16'b0, op_q[12][31:16]}), tag: AuxVecExp}
-          : '{addr: address(op_q[11]), bytes: whole({14'b0, op_q[13][15:0], 2'b0}), tag: AuxConstant};
+          : '{addr: address(op_q[11]), bytes: whole({14'b0, op_q[13][15:0], 2'b0}), tag: AuxScale};
       default: ;
     endcase
   end

@@ -9,6 +9,7 @@
 // A pair beyond the vector's lines reads what lies there: the compiler gives none.
 //
 // Parameters:
+//   Lanes      values of a line
 //   MaxInputs  values of a vector, at most
 //   ActW       bits of an integer
 // Ports:
@@ -17,8 +18,10 @@
 module accel_vector
   import accel_pkg::*;
 #(
+    parameter int unsigned Lanes = 16,
     parameter int unsigned MaxInputs = 4096,
-    parameter int unsigned ActW = 8
+    parameter int unsigned ActW = 8,
+    localparam int unsigned LineBits = 32 * Lanes
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
@@ -39,6 +42,7 @@ module accel_vector
     output logic                m_axis_tvalid,
     input  logic                m_axis_tready
 );
+  localparam int unsigned LaneW = $clog2(Lanes);
   localparam int unsigned MaxLines = MaxInputs / Lanes;
   localparam int unsigned AddrW = $clog2(MaxLines);
   localparam int unsigned Cycles = 2 + fp32_pkg::MulLatency + fp32_pkg::ToIntLatency;  // from a read to its integer
@@ -67,7 +71,7 @@ module accel_vector
   assign s_axis_tready = state_q == Load;
 
   logic [LineBits-1:0] line1_q;
-  logic [3:0] lane1_q;
+  logic [LaneW-1:0] lane1_q;
   logic [31:0] x2_q, scale1_q, scale2_q, scaled;
   logic [ActW-1:0] whole, low_q;
   logic valid, odd_q, pair_ready, pair_valid;
@@ -76,8 +80,8 @@ module accel_vector
 
   always_ff @(posedge clk_i) begin
     if (s_axis_tvalid && s_axis_tready) mem[write_q] <= s_axis_tdata;
-    line1_q  <= mem[AddrW'(index >> 4)];
-    lane1_q  <= index[3:0];
+    line1_q  <= mem[AddrW'(index >> LaneW)];
+    lane1_q  <= index[LaneW-1:0];
     scale1_q <= {1'b0, 8'd127 - exponent, 23'b0};
     x2_q     <= line1_q[32*lane1_q+:32];
     scale2_q <= scale1_q;

@@ -4,13 +4,16 @@
 // Back-pressure: a beat is taken while the line in front has left or leaves.
 //
 // Parameters:
+//   Lanes  values of a line
 //   Words  32-bit values of a beat, a power of two up to Lanes
 // Ports:
 //   lines_i  of a job, stable from its first beat to its last; s_axis_tlast ends a job
 module accel_widen
   import accel_pkg::*;
 #(
-    parameter int unsigned Words = 2
+    parameter int unsigned Lanes = 16,
+    parameter int unsigned Words = 2,
+    localparam int unsigned LineBits = 32 * Lanes
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,

@@ -1,76 +1,145 @@
-// frame: the activations of the token under way, float32 lines; two reading streams and a writing one.
+// frame: the activations of the token under way, binary32 in lines, and the streams that read and write it for several
+// operations at once.
 //
-// Latency:       4 cycles from a read command to its first line; a line can be read 1 cycle after it was written.
-// Throughput:    one line a cycle in every stream.
-// Back-pressure: readies depend on registers only. The writing stream takes lines while a command has some left.
+// Operations begin in the order of the program. Each line is read and written in that order too, so the result is that of one
+// operation after the other; but as soon as a line is free the next operation has it: see frame_order.
+//
+// Latency:       8 cycles from start_i to the first line; a line can be asked for 3 cycles after it was written.
+// Throughput:    one line a cycle is written, and one read from each of the two copies of the memory: streams with even and with odd
+//                numbers. The operation that began first is written first.
+// Back-pressure: readies of the writing streams depend on registers and on each other's valids.
 //
 // Parameters:
-//   Lines  lines of Lanes values
+//   Lanes  values of a line
+//   Lines  of the frame
 // Ports:
-//   write_done_o  high for the cycle after the last line of a write command was written
+//   start_i  a pulse: this station begins; with it its spans: first_i of its first reading stream, second_i of its next one (or the
+//            same stream's, for keys and values, third_i following), write_i
+//   before_i [u][v]: v began before u and is not done yet
+//   done_o   a pulse: the station's last line was written
 module frame
   import accel_pkg::*;
 #(
-    parameter int unsigned Lines = 1024
+    parameter int unsigned Lanes = 16,
+    parameter int unsigned Lines = 1024,
+    localparam int unsigned LineBits = 32 * Lanes
 ) (
-    input  logic                     clk_i,
-    input  logic                     rst_ni,
-    // read commands
-    input  logic [1:0][   LineW-1:0] s_read_line_i,
-    input  logic [1:0][   LineW-1:0] s_read_lines_i,
-    input  logic [1:0][   LineW-1:0] s_read_vector_i,
-    input  logic [1:0]               s_read_valid_i,
-    output logic [1:0]               s_read_ready_o,
-    // write command: taken at any time that no line is left of the one before
-    input  logic      [   LineW-1:0] s_write_line_i,
-    input  logic      [   LineW-1:0] s_write_lines_i,
-    input  logic                     s_write_valid_i,
-    output logic                     write_done_o,
+    input  logic                              clk_i,
+    input  logic                              rst_ni,
+    input  logic  [  Stations-1:0]               start_i,
+    input  span_t                             first_i,
+    input  span_t                             second_i,
+    input  span_t                             third_i,
+    input  logic  [  LineW-1:0]               vector_i,  // lines of a vector of the first
+    input  span_t                             write_i,
+    input  logic  [  Stations-1:0][   Stations-1:0] before_i,
+    output logic  [Writers-1:0]               done_o,
     // streams
-    output logic [1:0][LineBits-1:0] m_axis_tdata,
-    output logic [1:0]               m_axis_tlast,
-    output logic [1:0]               m_axis_tvalid,
-    input  logic [1:0]               m_axis_tready,
-    input  logic      [LineBits-1:0] s_axis_tdata,
-    input  logic                     s_axis_tvalid,
-    output logic                     s_axis_tready
+    output logic  [Readers-1:0][LineBits-1:0] m_axis_tdata,
+    output logic  [Readers-1:0]               m_axis_tlast,
+    output logic  [Readers-1:0]               m_axis_tvalid,
+    input  logic  [Readers-1:0]               m_axis_tready,
+    input  logic  [Writers-1:0][LineBits-1:0] s_axis_tdata,
+    input  logic  [Writers-1:0]               s_axis_tvalid,
+    output logic  [Writers-1:0]               s_axis_tready
 );
   localparam int unsigned AddrW = $clog2(Lines);
-  if (Lines < 2 || Lines > 1 << LineW) $error("%m: Lines is %0d, allowed: 2..%0d", Lines, 1 << LineW);
+  localparam int unsigned Rests = 2 * Readers;
+  if (Lines < 2 || Lines >= 1 << LineW) $error("%m: Lines is %0d, allowed: 2..%0d", Lines, (1 << LineW) - 1);
 
-  logic [LineW-1:0] line_q, left_q;
-  logic some_q;
-  wire write = s_axis_tvalid && s_axis_tready;
-  assign s_axis_tready = some_q;
+  // ---- writing: one line a cycle --------------------------------------------------------------------------------------
+  rest_t [Writers-1:0] write_q;
+  rest_t [Rests-1:0] reads;
+  logic [Writers-1:0] ok, want, win;
+  logic we_q;
+  logic [AddrW-1:0] waddr_q;
+  logic [LineBits-1:0] wdata, wdata_q;
+  logic [LineW-1:0] wline;
+  always_comb begin
+    for (int unsigned u = 0; u < Writers; u++) want[u] = s_axis_tvalid[u] && write_q[u].on && ok[u];
+    wdata = '0;
+    wline = '0;
+    for (int unsigned u = 0; u < Writers; u++) begin
+      win[u] = want[u] && (want & before_i[u][Writers-1:0]) == '0;
+      if (win[u]) begin
+        wdata = wdata | s_axis_tdata[u];
+        wline = wline | write_q[u].line;
+      end
+    end
+  end
+  assign s_axis_tready = win;
 
   always_ff @(posedge clk_i) begin
-    if (s_write_valid_i) begin
-      line_q <= s_write_line_i;
-      left_q <= s_write_lines_i;
-    end else if (write) begin
-      line_q <= line_q + LineW'(1);
-      left_q <= left_q - LineW'(1);
+    wdata_q <= wdata;
+    waddr_q <= AddrW'(wline);
+    for (int unsigned u = 0; u < Writers; u++) begin
+      done_o[u] <= win[u] && write_q[u].line + LineW'(1) == write_q[u].stop;
+      if (start_i[u]) write_q[u] <= '{line: write_i.line, stop: write_i.line + write_i.lines, on: write_i.on};
+      else if (win[u]) begin
+        write_q[u].line <= write_q[u].line + LineW'(1);
+        write_q[u].on   <= write_q[u].line + LineW'(1) != write_q[u].stop;
+      end
     end
+    we_q <= win != '0;
     if (!rst_ni) begin
-      some_q       <= 1'b0;
-      write_done_o <= 1'b0;
-    end else begin
-      if (s_write_valid_i) some_q <= 1'b1;
-      else if (write) some_q <= left_q != LineW'(1);
-      write_done_o <= write && left_q == LineW'(1);
+      we_q    <= 1'b0;
+      done_o  <= '0;
+      write_q <= '0;
     end
   end
 
-  for (genvar p = 0; p < 2; p++) begin : gen_reader
-    frame_reader #(.Lines(Lines)) u_reader (
-        .clk_i, .rst_ni, .s_line_i(s_read_line_i[p]), .s_lines_i(s_read_lines_i[p]), .s_vector_i(s_read_vector_i[p]),
-        .s_valid_i(s_read_valid_i[p]), .s_ready_o(s_read_ready_o[p]),
-        .write_line_i(AddrW'(line_q)), .write_data_i(s_axis_tdata), .write_i(write),
-        .m_axis_tdata(m_axis_tdata[p]), .m_axis_tlast(m_axis_tlast[p]), .m_axis_tvalid(m_axis_tvalid[p]),
-        .m_axis_tready(m_axis_tready[p])
+  for (genvar u = 0; u < Writers; u++) begin : gen_writer
+    logic [Rests+Writers-1:0] waits;
+    always_comb begin
+      for (int unsigned r = 0; r < Rests; r++) waits[r] = before_i[u][Reader[r/2]];
+      waits[Rests+:Writers] = before_i[u][Writers-1:0];
+    end
+    frame_order #(.Count(Rests + Writers)) u_order (
+        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(write_q[u].line), .step_i(win[u]), .rest_i({write_q, reads}),
+        .wait_i(waits), .ok_o(ok[u])
     );
   end
 
-  a_one_command :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) s_write_valid_i |-> !some_q && s_write_lines_i != '0);
+  // ---- reading: two copies --------------------------------------------------------------------------------------------
+  logic [Readers-1:0] request, grant, valid1_q, valid2_q;
+  logic [Readers-1:0][LineW-1:0] line;
+  logic [1:0][LineBits-1:0] data;
+  for (genvar r = 0; r < Readers; r++) begin : gen_reader
+    localparam bit Second = r inside {FromResidual, FromUp, FromKeyValue};
+    frame_reader #(.Lanes(Lanes), .Count(Writers)) u_reader (
+        .clk_i, .rst_ni, .start_i(start_i[Reader[r]]), .first_i(Second ? second_i : first_i),
+        .second_i((r == FromKeyValue) ? third_i : span_t'(0)), .vector_i(Second ? second_i.lines : vector_i),
+        .m_first_o(reads[2*r]), .m_second_o(reads[2*r+1]), .rest_i(write_q), .wait_i(before_i[Reader[r]][Writers-1:0]),
+        .m_line_o(line[r]), .m_request_o(request[r]), .m_grant_i(grant[r]), .s_data_i(data[r%2]), .s_valid_i(valid2_q[r]),
+        .m_axis_tdata(m_axis_tdata[r]), .m_axis_tlast(m_axis_tlast[r]), .m_axis_tvalid(m_axis_tvalid[r]),
+        .m_axis_tready(m_axis_tready[r])
+    );
+  end
+  always_ff @(posedge clk_i) begin
+    valid1_q <= request & grant;
+    valid2_q <= valid1_q;
+    if (!rst_ni) begin
+      valid1_q <= '0;
+      valid2_q <= '0;
+    end
+  end
+  logic [1:0][LineW-1:0] at;
+  always_comb begin
+    at = '0;
+    for (int unsigned r = 0; r < Readers; r++) begin
+      grant[r] = 1'b1;
+      for (int unsigned o = r % 2; o < r; o += 2) if (request[o]) grant[r] = 1'b0;
+      if (request[r] && grant[r]) at[r%2] = at[r%2] | line[r];
+    end
+  end
+  for (genvar c = 0; c < 2; c++) begin : gen_copy
+    frame_memory #(.Width(LineBits), .Lines(Lines)) u_memory (
+        .clk_i, .we_i(we_q), .waddr_i(waddr_q), .wdata_i(wdata_q), .raddr_i(AddrW'(at[c])), .rdata_o(data[c])
+    );
+  end
+
+  a_one :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(start_i) && $onehot0(win));
+  a_some :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) start_i != '0 && write_i.on |-> write_i.lines != '0);
 endmodule

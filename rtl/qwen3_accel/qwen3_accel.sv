@@ -1,9 +1,10 @@
 // qwen3_accel: a whole Qwen3 or Llama-shaped model on chip and in memory: prompt tokens in, text tokens out, no host between tokens.
 //
 // Control:  AXI4-Lite registers (docs/registers.md), prompt and output rings, an interrupt.
-// Memory:   Ports = Slices + 6 AXI4 ports of 256 bits, each reading its own part of the image: 0 .. Slices-1 weight streams of the slices,
-//           then auxiliary (program, embedding, norms, RoPE, scales, pairs), keys, values, and codebooks, packets and rows of
-//           co-quantised linears. Keys and values are written too; the write channels of the others are idle.
+// Memory:   Ports = Slices + 4 AXI4 ports of 256 bits, each reading its own part of the image: 0 .. Slices-1 weight streams of the slices,
+//           the first Lanes / 8 * KvEngines of them also keys (even ports) and values (odd ones), read and written; then auxiliary
+//           (program, embedding, norms, RoPE, scales, pairs), and codebooks, packets and rows of co-quantised linears. The write
+//           channels of all others are idle.
 // Program:  docs/program.md. Every result equals golden/machine.py in every bit.
 //
 // Latency:       a token's cycles are measured, see docs/cores/qwen3_accel.md.
@@ -13,12 +14,14 @@
 //
 // Parameters:
 //   Configuration   0 tiny, 1 small, 2 v80: the defaults of all down to TablePositions, see qwen3_accel_pkg
+//   Lanes           binary32 values of a line of the frame and of every stream between engines, a power of two from 16 on
 //   Slices          lookup slices, a power of two
-//   FrameLines      lines of 16 activations on chip: the image's frame_words / 16 at least
+//   FrameLines      lines of activations on chip: the image's frame_words / Lanes at least
 //   MaxInputs       longest input of a linear
 //   MaxPositions    most positions of a linear in one slice
 //   MaxHidden       longest vector that is normed, a power of two
 //   MaxHeadDim      longest head, a power of two
+//   KvEngines       attention engines, a power of two up to 8: a key/value head each at a time; Lanes / 8 * KvEngines ports share the cache
 //   QHeads          most query heads of a key/value head
 //   StreamBeats     beats that each weight stream runs ahead
 //   TablePositions  positions of a co-quantised linear's table that fit on chip
@@ -31,12 +34,14 @@ module qwen3_accel
   import qwen3_accel_pkg::*;
 #(
     parameter int unsigned Configuration = 0,
+    parameter int unsigned Lanes = Config[known(Configuration)].frame_lanes,
     parameter int unsigned Slices = Config[known(Configuration)].slices,
     parameter int unsigned FrameLines = Config[known(Configuration)].frame_lines,
     parameter int unsigned MaxInputs = Config[known(Configuration)].max_inputs,
     parameter int unsigned MaxPositions = Config[known(Configuration)].max_positions,
     parameter int unsigned MaxHidden = Config[known(Configuration)].max_hidden,
     parameter int unsigned MaxHeadDim = Config[known(Configuration)].max_head_dim,
+    parameter int unsigned KvEngines = Config[known(Configuration)].kv_engines,
     parameter int unsigned QHeads = Config[known(Configuration)].q_heads,
     parameter int unsigned StreamBeats = Config[known(Configuration)].stream_beats,
     parameter int unsigned TablePositions = Config[known(Configuration)].table_positions,
@@ -44,7 +49,7 @@ module qwen3_accel
     parameter int unsigned RingDepth = 4096,
     parameter bit HbmClock = 1'b0,
     parameter logic [63:0] HardwareHash = 64'd0,
-    localparam int unsigned Ports = Slices + 6
+    localparam int unsigned Ports = Slices + 4
 ) (
     input  logic                          clk_i,
     input  logic                          rst_ni,
@@ -135,8 +140,8 @@ module qwen3_accel
       .s_axis_output_tdata(31'(token)), .s_axis_output_tvalid(token_valid), .s_axis_output_tready(token_ready)
   );
   accel_core #(
-      .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
-      .MaxHeadDim(MaxHeadDim), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions), .ClockGates(ClockGates)
+      .Lanes(Lanes), .Slices(Slices), .FrameLines(FrameLines), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .MaxHidden(MaxHidden),
+      .MaxHeadDim(MaxHeadDim), .KvEngines(KvEngines), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions), .ClockGates(ClockGates)
   ) u_core (
       .clk_i, .rst_ni, .hash_i(HardwareHash), .run_i(run), .status_o(status),
       .s_prompt_tdata(prompt), .s_prompt_tvalid(prompt_valid), .s_prompt_tready(prompt_ready),

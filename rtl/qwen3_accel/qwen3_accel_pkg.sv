@@ -1,12 +1,14 @@
 // qwen3_accel_pkg: the named configurations. golden/qwen3_accel.py says which images fit them; a test compares the two.
 package qwen3_accel_pkg;
   typedef struct packed {
+    int unsigned frame_lanes;
     int unsigned slices;
     int unsigned frame_lines;
     int unsigned max_inputs;
     int unsigned max_positions;
     int unsigned max_hidden;
     int unsigned max_head_dim;
+    int unsigned kv_engines;
     int unsigned q_heads;
     int unsigned table_positions;
     int unsigned stream_beats;
@@ -15,9 +17,9 @@ package qwen3_accel_pkg;
   localparam int unsigned Configurations = 3;
   // verilog_format: off
   localparam config_t Config[Configurations] = '{
-      '{slices: 2, frame_lines: 256, max_inputs: 1024, max_positions: 1024, max_hidden: 256, max_head_dim: 64, q_heads: 2, table_positions: 512, stream_beats: 512},  // tiny
-      '{slices: 8, frame_lines: 512, max_inputs: 2048, max_positions: 4096, max_hidden: 1024, max_head_dim: 64, q_heads: 4, table_positions: 1024, stream_beats: 512},  // small
-      '{slices: 64, frame_lines: 4096, max_inputs: 8192, max_positions: 8192, max_hidden: 4096, max_head_dim: 128, q_heads: 4, table_positions: 4096, stream_beats: 512}  // v80
+      '{frame_lanes: 16, slices: 2, frame_lines: 256, max_inputs: 1024, max_positions: 1024, max_hidden: 256, max_head_dim: 64, kv_engines: 1, q_heads: 2, table_positions: 512, stream_beats: 512},  // tiny
+      '{frame_lanes: 16, slices: 8, frame_lines: 512, max_inputs: 2048, max_positions: 4096, max_hidden: 1024, max_head_dim: 64, kv_engines: 1, q_heads: 4, table_positions: 1024, stream_beats: 512},  // small
+      '{frame_lanes: 16, slices: 64, frame_lines: 4096, max_inputs: 8192, max_positions: 8192, max_hidden: 4096, max_head_dim: 128, kv_engines: 1, q_heads: 4, table_positions: 4096, stream_beats: 512}  // v80
   };
   // verilog_format: on
 

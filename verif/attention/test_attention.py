@@ -6,10 +6,12 @@ from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.runner import ElaborationRefused
 
 TB = "verif.attention.tb"
-TESTS = 11
+TESTS = 13
 SETS = {
     "default": {},
     "group of 3": dict(QHeads=3, MaxHeadDim=64, ReadBeats=192, KvBeats=20, IdW=3, AddrW=40),
+    "2 ways": dict(Ways=2, QHeads=1, MaxHeadDim=64, KvBeats=16, ReadBeats=256),
+    "4 ways": dict(Ways=4, KvBeats=16),
     "alone": dict(QHeads=1, MaxHeadDim=16, WindowBytes=2048, ReadBeats=128, KvBeats=6),
     "int8": dict(KvBits=8),
     "int8 alone": dict(KvBits=8, QHeads=1, MaxHeadDim=32, WindowBytes=2048, ReadBeats=128, KvBeats=6, AddrW=40),

@@ -42,6 +42,17 @@ def test_adder_tree():
     )
 
 
+def test_axi_read_mux():
+    for seed in (base_seed(), base_seed() + 1):
+        simulate("common", "verif.common.tb_axi_read_mux", name="read-mux", toplevel="axi_read_mux", seed=seed)
+
+
+def test_broken_read_mux_is_caught():
+    swap = Mutation("rtl/common/axi_read_mux.sv", "m_axi_rvalid && m_axi_rid[0]", "m_axi_rvalid && !m_axi_rlast")
+    with pytest.raises(SimulationFailed, match="wanted master"):
+        simulate("common", "verif.common.tb_axi_read_mux", name="broken-mux", toplevel="axi_read_mux", mutation=swap)
+
+
 def test_adder_tree_golden_refuses_wide_values():
     with pytest.raises(ValueError, match="allowed for 8 bits"):
         adder_tree(np.array([128, 0]), 8)

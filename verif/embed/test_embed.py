@@ -9,7 +9,7 @@ from verif.lib.runner import ElaborationRefused
 
 TB = "verif.embed.tb"
 TESTS = 7
-SETS = [{}, {"Lanes": 4, "Ahead": 7}, {"Lanes": 1, "BeatW": 64, "Tag": 9, "IdW": 17}]
+SETS = [{}, {"Lanes": 4, "Ahead": 7}, {"Lanes": 1, "BeatW": 64, "Tag": 9, "IdW": 17}, {"Lanes": 64}]
 
 
 @pytest.mark.parametrize("parameters", SETS, ids=lambda p: "-".join(f"{k}{v}" for k, v in p.items()) or "default")
@@ -39,7 +39,7 @@ def test_lost_carry_is_caught():
 @pytest.mark.parametrize(
     "parameters,message",
     [
-        ({"Lanes": 32}, "Lanes is 32, allowed: powers of two up to 16"),
+        ({"Lanes": 128}, "Lanes is 128, allowed: powers of two up to 64"),
         ({"BeatW": 96}, "BeatW is 96, allowed: powers of two 32..512"),
         ({"IdW": 14}, "IdW is 14, allowed: ..31, with StrideW above 26"),
     ],

@@ -38,7 +38,7 @@ def test_unit(unit, bits):
     assert outcome.tests == TESTS
 
 
-def write_cases(path, unit, bits, count, lanes):
+def write_cases(path, unit, bits, count, lanes, versal=False):
     """Random cases and all corners; returns how many (a multiple of lanes)."""
     rng = np.random.default_rng((base_seed(), UNITS.index(unit)))
     written = 0
@@ -49,7 +49,7 @@ def write_cases(path, unit, bits, count, lanes):
             if not written:
                 directed = corners(rng, unit, bits)
                 cases = np.concatenate([cases, directed, cases[: -(size + len(directed)) % lanes]])
-            results, order = golden(unit, bits, cases)
+            results, order = golden(unit, bits, cases, versal)
             third = order if unit == "Compare" else cases[:, 2]
             np.stack([cases[:, 0], cases[:, 1], third, results], axis=1).astype(">u4").tofile(out)
             written += len(cases)
@@ -73,6 +73,59 @@ def test_bulk(unit, bits, tmp_path):
         waves_on_failure=False,
     )
     vectors.unlink()
+
+
+VERSAL = ("Add", "Mul", "MulAdd", "Exp", "Reciprocal", "Rsqrt", "Log", "Sigmoid")  # all that have a product or a sum
+
+
+def versal_bulk(unit, vectors, count, **options):
+    """tb_bulk with the units in DSPFP32 blocks, the block as its model does it."""
+    return simulate(
+        "fp32",
+        "verif.fp32.tb_bulk",
+        flags=("versal",),
+        toplevel="tb_bulk",
+        parameters=values(unit, 32) | {"Lanes": 4},
+        extra_sources=("verif/fp32/tb_bulk.sv", "verif/fp32/DSPFP32.sv"),
+        env={"CASES": count},
+        plusargs=(f"+vectors={vectors}",),
+        waves_on_failure=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("unit", VERSAL)
+def test_versal(unit, tmp_path):
+    """The same latency and the same bits, but for products just below 2^-126."""
+    vectors = tmp_path / "vectors.bin"
+    count = write_cases(vectors, unit, 32, min(CASES.get(unit, MILLION // 8), MILLION), 4, versal=True)
+    versal_bulk(unit, vectors, count, name=f"versal-{unit}")
+    vectors.unlink()
+
+
+def test_versal_differs_where_the_page_says(tmp_path):
+    """Against the golden results of the contract the one difference shows."""
+    vectors = tmp_path / "vectors.bin"
+    count = write_cases(vectors, "Mul", 32, 1 << 16, 4)
+    with pytest.raises(SimulationFailed, match="Mismatch: .* results are wrong"):
+        versal_bulk("Mul", vectors, count, name="versal-contract")
+
+
+BROKEN_VERSAL = {
+    "Mul": Mutation("rtl/fp32/versal/fp32_mul.sv", "product[31] && !nan", "product[31]"),  # a NaN keeps its sign
+    "Add": Mutation("rtl/fp32/versal/fp32_dsp.sv", "subtract_i && Sum, Sum", "1'b0, Sum"),  # never subtracts
+    "MulAdd": Mutation(
+        "rtl/fp32/versal/fp32_mul_add.sv", ".Cycles(Stages - 5)", ".Cycles(Stages - 6)"
+    ),  # a cycle early
+}
+
+
+@pytest.mark.parametrize("unit", BROKEN_VERSAL)
+def test_broken_versal_unit_is_caught(unit, tmp_path):
+    vectors = tmp_path / "vectors.bin"
+    count = write_cases(vectors, unit, 32, 4096, 4, versal=True)
+    with pytest.raises(SimulationFailed, match="Mismatch"):
+        versal_bulk(unit, vectors, count, name=f"broken-versal-{unit}", mutation=BROKEN_VERSAL[unit])
 
 
 BROKEN = {

@@ -23,7 +23,7 @@ from rich.progress import track
 import lutloom
 from lutloom.errors import UserError
 from lutloom.qwen3_accel import PORT_NAMES, configuration
-from lutloom.v80.map import STREAM_BYTES, stream_address
+from lutloom.v80.map import stream_windows
 from lutloom.v80.project import HBM_CLOCK
 from lutloom.v80.wrapper import VLNV, Interface, flat_ports, interfaces, wrapper
 from verif.accel_regs.generate import compile_rdl
@@ -105,7 +105,8 @@ def memory_masters(buses: list[Interface]) -> dict[str, tuple[str, str]]:
     """
     names = [bus.name for bus in buses if bus.kind == "aximm" and bus.mode == "master"]
     streams = len(names) - len(PORT_NAMES)
-    about = [(f"weights of slice {s}", f"HBM{s}") for s in range(streams)] + [(port, "MEM") for port in PORT_NAMES]
+    about = [(f"weights of slice {s}, KV cache", f"HBM{s}") for s in range(streams)]
+    about += [(port, "MEM") for port in PORT_NAMES]
     return dict(zip(names, about, strict=True))
 
 
@@ -180,8 +181,8 @@ def generate(core: str, folder: Path, parameters: dict[str, str] | None = None, 
     for source in sources:
         (folder / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / source, folder / source)
-    streams = range(len(masters) - len(PORT_NAMES) if core == SYSTEM else 0)
-    windows = {f"m_axi_{s}_araddr": (stream_address(s), STREAM_BYTES) for s in streams}
+    streams = len(masters) - len(PORT_NAMES) if core == SYSTEM else 0
+    windows = stream_windows(streams)
     (folder / f"{top}.v").write_text(
         wrapper(files.toplevel, inner, given, name=top, names=names, tied=tied, windows=windows)
     )

@@ -70,10 +70,12 @@ def test_wrapper_fits_the_accelerator(components):
     done = lint(folder, files, "qwen3_accel_wrapper", *options)
     assert done.returncode == 0, done.stderr
     text = (folder / files[-1]).read_text()
-    assert "        .m_axi_arvalid({" + ", ".join(f"m_axi_{n}_arvalid" for n in reversed(range(8))) + "}),\n" in text
+    assert "        .m_axi_arvalid({" + ", ".join(f"m_axi_{n}_arvalid" for n in reversed(range(6))) + "}),\n" in text
     windows = re.findall(r"assign (\w+) = 64'h(\w+) \| \(window_\1 & 64'h(\w+)\);", text)
-    assert [name for name, *_ in windows] == ["m_axi_0_araddr", "m_axi_1_araddr"]
-    assert [int(base, 16) for _, base, _ in windows] == [stream_address(0), stream_address(1)]
+    assert [name for name, *_ in windows] == [
+        f"m_axi_{n}_{channel}" for n in (0, 1) for channel in ("araddr", "awaddr")
+    ]
+    assert [int(base, 16) for _, base, _ in windows] == [stream_address(n) for n in (0, 0, 1, 1)]
     assert {int(mask, 16) for *_, mask in windows} == {STREAM_BYTES - 1}
     (folder / "broken.v").write_text(text.replace("[63:0] m_axi_3_araddr", "[62:0] m_axi_3_araddr"))
     done = lint(folder, [*files[:-1], "broken.v"], "qwen3_accel_wrapper", *options)
@@ -83,9 +85,9 @@ def test_wrapper_fits_the_accelerator(components):
 def test_slash_finds_what_it_needs(components):
     folder, component = components["qwen3_accel"]
     names = texts(component, f"{BUS}/spirit:name")
-    assert {"s_axi_control", "interrupt", "clk_i", "rst_ni", *(f"m_axi_{n}" for n in range(8))} == set(names)
+    assert {"s_axi_control", "interrupt", "clk_i", "rst_ni", *(f"m_axi_{n}" for n in range(6))} == set(names)
     binds = re.findall(r"^sp=qwen3_accel_1\.(\w+):(\w+)$", (folder / "config.cfg").read_text(), re.M)
-    memories = ["HBM0", "HBM1", *["MEM"] * 6]
+    memories = ["HBM0", "HBM1", *["MEM"] * 4]
     assert binds == [(f"m_axi_{n}", memory) for n, memory in enumerate(memories)]
 
 

@@ -51,20 +51,22 @@ def _fingerprint(core: str, target: str) -> str:
 
 
 @functools.cache
-def core_files(core: str, target: str = "lint") -> CoreFiles:
-    """Resolve `core` with FuseSoC.
+def core_files(core: str, target: str = "lint", flags: tuple[str, ...] = ()) -> CoreFiles:
+    """Resolve `core` with FuseSoC and its flags (`versal`: fp32 units in DSPFP32 blocks).
 
     Raises:
         UnknownCore: no such core.
         RuntimeError: FuseSoC could not resolve it; its output is in the message.
     """
     require_core(core)
-    work = BUILD / "edam" / f"{core}-{target}-{_fingerprint(core, target)}"
+    name = "-".join([target, *flags])
+    work = BUILD / "edam" / f"{core}-{name}-{_fingerprint(core, name)}"
     work.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{work}.lock"):
         if not list(work.glob("*.eda.yml")):
             fusesoc = str(Path(sys.executable).parent / "fusesoc")
             options = ["--no-export", "--setup", f"--target={target}", "--work-root", str(work)]
+            options += [f"--flag={flag}" for flag in flags]
             run = subprocess.run(
                 [fusesoc, "--cores-root", str(FUSESOC), "run", *options, f"lutloom:ip:{core}"],
                 cwd=ROOT,

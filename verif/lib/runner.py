@@ -79,6 +79,7 @@ def build(
     core: str,
     *,
     target: str = "lint",
+    flags: tuple[str, ...] = (),
     toplevel: str | None = None,
     parameters: dict | None = None,
     extra_sources: tuple[str, ...] = (),
@@ -95,7 +96,7 @@ def build(
     Raises:
         SimulationFailed: Verilator or the C++ compiler failed (the log's end is in the message).
     """
-    files = core_files(core, target)
+    files = core_files(core, target, flags)
     toplevel = toplevel or files.toplevel
     parameters = parameters or {}
     sources = [*files.sources, *((ROOT / extra).resolve() for extra in extra_sources)]
@@ -195,6 +196,7 @@ def simulate(
     *,
     name: str,
     target: str = "lint",
+    flags: tuple[str, ...] = (),
     toplevel: str | None = None,
     parameters: dict | None = None,
     seed: int | None = None,
@@ -211,6 +213,7 @@ def simulate(
 
     Args:
         target: of the .core, for the files and the toplevel; "sim" has the testbench's own SystemVerilog too.
+        flags: FuseSoC's, for the files.
         name: names the run in reports; the run lies in build/sim/<core>/runs/<name>-<seed>.
         parameters: of the toplevel module.
         seed: of cocotb's `random`, of Verilator's initial values; default: `base_seed()`.
@@ -223,11 +226,12 @@ def simulate(
         SimulationFailed: with the test's message, seed, log and wave file.
     """
     seed = base_seed() if seed is None else seed
-    files = core_files(core, target)
+    files = core_files(core, target, flags)
     toplevel = toplevel or files.toplevel
     plusargs = (*files.run_options, *plusargs)
     options = dict(
         target=target,
+        flags=flags,
         toplevel=toplevel,
         parameters=parameters,
         extra_sources=extra_sources,

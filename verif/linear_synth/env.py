@@ -58,7 +58,9 @@ class Placed:
 
 
 class LinearTest(CoreTest):
-    """Base: an image of some linears, commands on them, what must come out."""
+    """Base: an image of some linears, commands on them, what must come out. `width` values are in a beat."""
+
+    width = 16
 
     stalls = (False, False)
 
@@ -104,7 +106,7 @@ class LinearTest(CoreTest):
 
     def expect(self, placed: Placed, x: np.ndarray) -> None:
         acc, scale = linear_synth(x[None], placed.linear)
-        beats = np.ascontiguousarray(acc[0], "<i4").reshape(-1, 16)
+        beats = np.pad(acc[0].astype("<i4"), (0, -acc.shape[1] % self.width)).reshape(-1, self.width)
         last = len(beats) - 1
         self.env.sums.expect([(int.from_bytes(b.tobytes(), "little"), int(i == last)) for i, b in enumerate(beats)])
         self.env.scales.expect([int(scale.astype("<f4").view("<u4")[0])])
@@ -129,7 +131,7 @@ class LinearTest(CoreTest):
             for agent, words in (
                 (env.commands, [astuple(placed.command) for placed, _ in work]),
                 (env.pairs, [word for placed, _ in work for word in pair_words(placed.linear.pairs, rng)]),
-                (env.vectors, [word for _, x in work for word in vector_words(x, rng)]),
+                (env.vectors, [word for _, x in work for word in vector_words(x, rng, self.width)]),
             )
         ]
 
@@ -145,10 +147,10 @@ class LinearTest(CoreTest):
         return [value >> 32 * s & 0xFFFFFFFF for s in range(len(self.placed[0].streams))]
 
 
-def vector_words(x: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int]]:
+def vector_words(x: np.ndarray, rng: np.random.Generator, width: int) -> list[tuple[int, int]]:
     """float32 [K] -> (tdata, tlast) beats; what stands behind the last value must not matter."""
-    bits = np.concatenate((x.astype("<f4").view("<u4"), rng.integers(0, 1 << 32, -len(x) % 16).astype("<u4")))
-    beats = bits.reshape(-1, 16)
+    bits = np.concatenate((x.astype("<f4").view("<u4"), rng.integers(0, 1 << 32, -len(x) % width).astype("<u4")))
+    beats = bits.reshape(-1, width)
     return [(int.from_bytes(b.tobytes(), "little"), int(i == len(beats) - 1)) for i, b in enumerate(beats)]
 
 

@@ -13,20 +13,21 @@ from verif.lib.tb import Coverage, measure, parameters
 from verif.linear_synth.env import LinearTest, Placed, pair_words, vector_words
 from verif.linear_synth.linears import largest_linear, random_linear
 
-PARAMETERS = {"Slices": 2, "Lanes": 2, "Units": 32, "Slots": 32, "Centroids": 64, "DrainW": 2} | parameters()
-SLICES, LANES, UNITS, SLOTS, CENTROIDS, DRAIN = (
-    int(PARAMETERS[name]) for name in ("Slices", "Lanes", "Units", "Slots", "Centroids", "DrainW")
-)
+NAMES = ("Slices", "Width", "Lanes", "Units", "Slots", "Centroids", "DrainW")
+PARAMETERS = dict(zip(NAMES, (2, 16, 2, 32, 32, 64, 2), strict=True)) | parameters()
+SLICES, WIDTH, LANES, UNITS, SLOTS, CENTROIDS, DRAIN = (int(PARAMETERS[name]) for name in NAMES)
 HARDWARE = Hardware(slices=SLICES, lanes=LANES, units=UNITS, slots=SLOTS, centroids=CENTROIDS)
 IMAGE = Path("image.bin")  # what +axi_read_mem of the sim target names
 IMAGE.touch()  # the memories open it at time 0
 COMMAND, VECTOR, PAIRS, PORT, PACKET = 1, 2, 3, 4, 5  # sources of an error
 STEPS = UNITS // DRAIN
+GRAIN = max(UNITS, WIDTH)  # a group is a multiple of it
 
 coverage = Coverage(
     "linear_synth",
     {
         "slices": [1, 2, 4],
+        "width": [16, 32, 64],
         "lanes": [1, 2],
         "centroids": [16, 32, 64],
         "fewer centroids than the core has": ["yes"],
@@ -38,6 +39,7 @@ coverage = Coverage(
         "group": ["one slot", "more slots", "all slots"],
         "positions": ["whole beats", "part of a beat", "residual"],
         "inputs": ["whole beats", "part of a beat"],
+        "outputs": ["whole beats", "part of a beat"],
         "vector": ["zeros", "NaN", "infinity", "largest sums"],
         "commands": ["ahead of their vectors", "each after the results of the one before"],
         "stall": ["none", "input", "output", "both", "memory"],
@@ -55,6 +57,7 @@ def cover(placed: Placed) -> None:
     outputs, group = linear.shape[0], linear.group
     jobs = -(-outputs // group) * subsets
     coverage.hit("slices", SLICES)
+    coverage.hit("width", WIDTH)
     coverage.hit("lanes", LANES)
     coverage.hit("centroids", linear.centroids)
     if linear.centroids < CENTROIDS:
@@ -70,23 +73,29 @@ def cover(placed: Placed) -> None:
     slots = group // UNITS
     coverage.hit("group", "one slot" if slots == 1 else "all slots" if slots == SLOTS else "more slots")
     coverage.hit("positions", "part of a beat" if len(linear.pairs) % 8 else "whole beats")
-    coverage.hit("inputs", "part of a beat" if linear.inputs % 16 else "whole beats")
+    coverage.hit("inputs", "part of a beat" if linear.inputs % WIDTH else "whole beats")
+    coverage.hit("outputs", "part of a beat" if outputs % WIDTH else "whole beats")
 
 
 class RandomLinears(LinearTest):
     """Small linears of every kind; subclasses choose stalls and faults."""
 
+    width = WIDTH
+
     def linears(self):
         rng, blocks = self.np_rng, dict(lanes=LANES)
         wide, some = min(CENTROIDS, 64), max(SLICES // 2, 1)
-        yield random_linear(rng, 6 * UNITS + 16, 40, centroids=16, act_bits=9, group=2 * UNITS, **blocks), SLICES
-        yield random_linear(rng, 16, 64, centroids=wide, act_bits=12, group=UNITS, **blocks), 1
+        yield (
+            random_linear(rng, 6 * GRAIN + 16, 2 * WIDTH + 8, centroids=16, act_bits=9, group=2 * GRAIN, **blocks),
+            SLICES,
+        )
+        yield random_linear(rng, 16, 64, centroids=wide, act_bits=12, group=GRAIN, **blocks), 1
         residual = random_linear(
-            rng, (2 * SLICES + 1) * UNITS, 24, centroids=min(wide, 32), act_bits=8, group=UNITS, residual=True, **blocks
+            rng, (2 * SLICES + 1) * GRAIN, 24, centroids=min(wide, 32), act_bits=8, group=GRAIN, residual=True, **blocks
         )
         coverage.hit("positions", "residual")
         yield residual, 1
-        yield random_linear(rng, 5 * UNITS, 32, centroids=wide, act_bits=10, group=4 * UNITS, **blocks), some
+        yield random_linear(rng, 5 * GRAIN, 32, centroids=wide, act_bits=10, group=4 * GRAIN, **blocks), some
         yield random_linear(rng, SLOTS * UNITS, 17, centroids=wide, act_bits=11, group=SLOTS * UNITS, **blocks), SLICES
 
     def build_phase(self):
@@ -147,7 +156,7 @@ class Vectors(RandomLinears):
 
     def linears(self):
         yield from super().linears()
-        yield largest_linear(3 * UNITS, 64, 2 * UNITS), 1
+        yield largest_linear(3 * GRAIN, 64, 2 * GRAIN), 1
 
     async def stimulus(self):
         await self.load()
@@ -186,7 +195,7 @@ class Decode(RandomLinears):
         coverage.hit("commands", "ahead of their vectors")
         for placed, x in work:
             self.expect(placed, x)
-            await env.vectors.send(vector_words(x, self.np_rng))
+            await env.vectors.send(vector_words(x, self.np_rng, WIDTH))
             await env.sums.drain(self.dut.clk_i, 20_000)
         coverage.hit("commands", "each after the results of the one before")
         for task in tasks:
@@ -200,7 +209,7 @@ class Latency(RandomLinears):
 
     def linears(self):
         for inputs, slots, centroids in (
-            (32 * SLICES, 3, 16),
+            (32 * SLICES, max(3, GRAIN // UNITS * 2), 16),
             (24 * LANES * SLICES, 4, min(CENTROIDS, 32)),
         ):  # fewer blocks than there are before the first take
             outputs = slots * UNITS
@@ -217,15 +226,15 @@ class Latency(RandomLinears):
             await self.env.commands.send([astuple(placed.command)])
             await self.env.pairs.send(pair_words(linear.pairs, self.np_rng))
             await self.cycles(600)
-            await self.env.vectors.send(vector_words(x, self.np_rng))
+            await self.env.vectors.send(vector_words(x, self.np_rng, WIDTH))
             await self.env.sums.drain(self.dut.clk_i, 20_000)
             slots, bits = linear.group // UNITS, linear.centroids.bit_length() - 1
             block = max(linear.centroids, slots, -(-slots * bits // 4))
             blocks = len(linear.pairs) // LANES // SLICES
-            result = self.env.acc.monitor.cycles[-(linear.shape[0] // 16)]
+            result = self.env.acc.monitor.cycles[linear.shape[0] // -WIDTH]
             cycles = result - self.env.vectors.monitor.cycles[-1]
             parts = (
-                -(-linear.inputs // 16)  # broadcast
+                -(-linear.inputs // WIDTH)  # broadcast
                 + linear.centroids  # the first row
                 + (blocks - 1) * block
                 + slots  # the last block
@@ -233,7 +242,7 @@ class Latency(RandomLinears):
                 + 3 * LANES
                 + max(SLICES.bit_length() - 1, 1)  # gather and rows, adders
             )
-            measure("latency last vector beat to first sums", cycles, parts + 99)
+            measure("latency last vector beat to first sums", cycles, parts + 95 + WIDTH.bit_length() - 1)
 
 
 @pyuvm.test(timeout_time=2, timeout_unit="ms", skip=SLICES != 2 or LANES != 2 or CENTROIDS < 64)
@@ -251,7 +260,8 @@ class Rate(RandomLinears):
         for placed, (centroids, promised) in zip(self.placed, self.kinds, strict=True):
             assert placed.subsets == choose_subsets(placed.linear, HARDWARE)
             await self.play([(placed, self.vector(placed)) for _ in range(3)])
-            last = self.env.acc.monitor.cycles[127::128][-3:]
+            beats = 2048 // WIDTH
+            last = self.env.acc.monitor.cycles[beats - 1 :: beats][-3:]
             rate = 2 * placed.command.beats / (last[2] - last[0])
             what = f"throughput 512 x 2048, {centroids} centroids"
             measure(what, rate, promised, "beats/cycle of every port", at_least=True)
@@ -267,7 +277,7 @@ class Faults(RandomLinears):
         streams = {
             "commands": [astuple(p.command) for p in placed],
             "pairs": [w for p in placed for w in pair_words(p.linear.pairs, self.np_rng)],
-            "vectors": [w for _, x in work for w in vector_words(x, self.np_rng)],
+            "vectors": [w for _, x in work for w in vector_words(x, self.np_rng, WIDTH)],
         } | words
         env.sums.muted = env.scales.muted = True  # good results in front of the error may still come
         tasks = [cocotb.start_soon(getattr(env, name).send(stream)) for name, stream in streams.items()]
@@ -307,7 +317,7 @@ class WrongCommands(Faults):
             ("inputs", 3, [{"inputs": 0}, {"inputs": 65535}]),
             ("outputs", 4, [{"outputs": 0}, {"outputs": 24}, {"outputs": (1 << 18) + 16}]),
             ("positions", 5, [{"positions": 0}, {"positions": 65528}]),
-            ("group", 6, [{"group": 0}, {"group": UNITS + 16 if UNITS > 16 else 8}, {"group": UNITS * (SLOTS + 1)}]),
+            ("group", 6, [{"group": 0}, {"group": GRAIN + GRAIN // 2}, {"group": UNITS * (SLOTS + 1)}]),
             (
                 "subsets",
                 7,
@@ -329,7 +339,7 @@ class WrongLengths(Faults):
         await self.load()
         placed = self.placed[0]
         work = [(placed, self.vector(placed))]
-        vector, pairs = vector_words(work[0][1], self.np_rng), pair_words(placed.linear.pairs, self.np_rng)
+        vector, pairs = vector_words(work[0][1], self.np_rng, WIDTH), pair_words(placed.linear.pairs, self.np_rng)
 
         def early(words):
             return [*words[:-2], (words[-2][0], 1)]
@@ -379,7 +389,7 @@ class WrongPackets(Faults):
     def linears(self):
         yield from super().linears()
         # the jobs of all slices have the same length
-        yield random_linear(self.np_rng, 2 * SLICES * UNITS, 32, centroids=16, group=UNITS, runs=1, lanes=LANES), 1
+        yield random_linear(self.np_rng, 2 * SLICES * GRAIN, 32, centroids=16, group=GRAIN, runs=1, lanes=LANES), 1
 
     async def stimulus(self):
         placed, rounds = self.placed[0], self.placed[-1]

@@ -3,6 +3,7 @@ module tb_linear_synth
   import linear_synth_pkg::*;
 #(
     parameter int unsigned Slices = 2,
+    parameter int unsigned Width = 16,
     parameter int unsigned Lanes = 2,
     parameter int unsigned Units = 32,
     parameter int unsigned Slots = 32,
@@ -29,7 +30,7 @@ module tb_linear_synth
     output logic                    s_cmd_tready,
     input  logic [            63:0] port_base_i,
     input  logic [            63:0] port_stride_i,
-    input  logic [           511:0] s_axis_tdata,
+    input  logic [    Width*32-1:0] s_axis_tdata,
     input  logic                    s_axis_tlast,
     input  logic                    s_axis_tvalid,
     output logic                    s_axis_tready,
@@ -37,7 +38,7 @@ module tb_linear_synth
     input  logic                    s_axis_pairs_tlast,
     input  logic                    s_axis_pairs_tvalid,
     output logic                    s_axis_pairs_tready,
-    output logic [           511:0] m_axis_acc_tdata,
+    output logic [    Width*32-1:0] m_axis_acc_tdata,
     output logic                    m_axis_acc_tlast,
     output logic                    m_axis_acc_tvalid,
     input  logic                    m_axis_acc_tready,
@@ -77,7 +78,7 @@ module tb_linear_synth
   assign error_slice_o  = 6'(error_slice);
 
   linear_synth #(
-      .Slices(Slices), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs),
+      .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs),
       .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats), .DrainW(DrainW)
   ) i_dut (
       .clk_i, .rst_ni, .s_cmd_act_bits, .s_cmd_code, .s_cmd_inputs, .s_cmd_outputs, .s_cmd_positions, .s_cmd_group,

@@ -14,6 +14,8 @@ SETS = [
     {},
     {"Slices": 4, "Slots": 8, "Centroids": 32, "DrainW": 4, "BufferBeats": 128, "IndexBeats": 24, **SMALL},
     {"Slices": 1, "Lanes": 1, "Units": 64, "Slots": 4, **SMALL},
+    {"Slices": 2, "Width": 32, "Lanes": 1, "Units": 64, "Slots": 4, "Centroids": 16, "DrainW": 8, **SMALL},
+    {"Slices": 4, "Width": 64, "Slots": 8, "Centroids": 16, "DrainW": 8, **SMALL},
 ]
 
 
@@ -42,6 +44,8 @@ def test_broken_core_is_caught():
         ({"MaxPositions": 100}, "allowed: powers of two from 16"),
         ({"DrainW": 16}, "allowed: Units/DrainW a power"),
         ({"IndexBeats": 64}, "allowed: >= 96"),
+        ({"Width": 8}, "allowed: 16, 32, 64"),
+        ({"Width": 64, "Slots": 1}, "Units\\*Slots is 32, allowed: >= Width"),
     ],
     ids=lambda v: "-".join(f"{k}{n}" for k, n in v.items()) if isinstance(v, dict) else "",
 )

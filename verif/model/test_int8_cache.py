@@ -98,9 +98,9 @@ def test_caches_in_memory(images):
     for bits, path in images.items():
         machine = Machine.open(path)
         size = -(-kv_head_bytes(ROOM, DIM, bits) // UNIT)
-        end = machine.image.bytes // UNIT
-        found = [at for d in machine.program if isinstance(d, Attention) for at in (d.cache_k, d.cache_v)]
-        assert found == [end + n * size for n in range(4)]
+        end = machine.image.table["port0"].padded // UNIT
+        found = [(d.cache_k, d.cache_v) for d in machine.program if isinstance(d, Attention)]
+        assert found == [(end + n * size, end + n * size) for n in range(2)]
         moved = traffic(machine.program, machine.image.config, 17)
         rows = {8: (3 * 32 + 17 * DIM, 32 + DIM), 16: (17 * DIM * 2, DIM * 2)}[bits]
         assert (moved["kv_read"], moved["kv_write"]) == (4 * rows[0], 4 * rows[1])

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import cocotb
-import numpy as np
 from cocotb.clock import Clock
 from cocotb.handle import Immediate
 from cocotb.triggers import ClockCycles
@@ -24,15 +23,6 @@ from verif.lib.axi_memory import AxiMemory
 from verif.lib.base_test import CLOCK_NS
 from verif.lib.card import CHANNELS, CardTransport, bridge
 from verif.lib.hbm2e import Hbm
-
-
-class MappedTransport(CardTransport):
-    """The image's file is mapped into the memory; what is written as it lies there already takes no room of its own."""
-
-    def load_memory(self, address: int, data: np.ndarray) -> None:
-        data = np.asarray(data)
-        if not np.array_equal(self.memory.read(address, data.size), data):
-            self.memory.write(address, data)
 
 
 async def power_up(dut, hbm: dict | None = None) -> CardTransport:
@@ -48,7 +38,7 @@ async def power_up(dut, hbm: dict | None = None) -> CardTransport:
     if "LUTLOOM_HBM_NS" in os.environ:
         Clock(dut.hbm_clk_i, float(os.environ["LUTLOOM_HBM_NS"]), unit="ns", impl="gpi").start()
     await reset(dut)
-    return MappedTransport(dut, AxiMemory())
+    return CardTransport(dut, AxiMemory())
 
 
 async def reset(dut) -> None:
@@ -71,7 +61,6 @@ async def job(dut):
                 result.write(json.dumps(record) + "\n")
 
             try:
-                transport.memory.load(job["image"], 0)
                 generate(Accelerator(transport), job, write)
             except UserError as error:
                 write({"error": str(error)})

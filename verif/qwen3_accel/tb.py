@@ -36,6 +36,7 @@ from verif.qwen3_accel.toys import toy_images
 
 SLICES = CONFIGURATIONS["tiny"].slices
 PORTS = {"stream": 0} | {name: SLICES + n for n, name in enumerate(PORT_NAMES)}
+SIDES = {"keys": 0, "values": 1}  # behind these ports
 RANDOM_FAULTS = int(os.environ.get("LUTLOOM_RANDOM_FAULTS", "12"))  # of each kind of run; 100 make 200
 
 coverage = Coverage(
@@ -47,8 +48,8 @@ coverage = Coverage(
         "sampling": ["greedy", "temperature"],
         "ended": ["count", "end_token", "cache_full", "abort"],
         "continued": ["yes", "saved and restored"],
-        "read error": list(PORTS),
-        "write error": ["keys", "values"],
+        "read error": [*PORTS, *SIDES],
+        "write error": list(SIDES),
         "cause": ["slave_error", "decode_error", "watchdog", "image_hash", "image_version", "unknown_operation",
                   "bad_descriptor", "linear_packet", "prompt_empty", "prompt_token", "context_full"],
         "reset": ["in mid-token"],
@@ -103,6 +104,12 @@ class Bench:
             coverage.hit("cause", cause.name.lower())
         else:
             raise AssertionError(f"no error, wanted {cause.name}")
+
+    def cache(self, kind: str, port: int) -> range:
+        """What this port's part of the KV cache takes of the memory."""
+        stride = self.transport.read32(regs.PORT_STRIDE_LO.address)
+        first = self.transport.read32(regs.PORT_BASE_LO.address) + port * stride
+        return range(first + self.images[kind].table["port0"].padded, first + stride)
 
     def healed(self, card: Accelerator, kind: str, prompt: list[int]) -> None:
         """After a fault: without it, the same card writes the right text."""
@@ -225,12 +232,12 @@ class MemoryTest(AccelTest):
 
     async def body(self):
         for name, settings in (("stalls", {"stall": 90}), ("slow", {"latency": 300, "rate": 64})):
-            for port in range(SLICES + 6):
+            for port in range(SLICES + len(PORT_NAMES)):
                 self.bench.memory.settings(port, **settings)
             await reset(self.dut)
             await bridge(self.text)()
             coverage.hit("memory", name)
-        for port in range(SLICES + 6):
+        for port in range(SLICES + len(PORT_NAMES)):
             self.bench.memory.settings(port, latency=75, rate=256, stall=0)
         await reset(self.dut)
 
@@ -253,13 +260,15 @@ class FaultsTest(AccelTest):
                 list(card.generate(prompt, 2, stop=False))
             coverage.hit("read error", name)
             b.healed(card, kind, prompt)
-        for name in ("keys", "values"):
-            card, prompt, port = b.card("short"), b.prompt("short", 3), PORTS[name]
-            b.memory.fail_nth(port, Direction.WRITE, b.random.randrange(4), 3)
-            with b.failing(Cause.DECODE_ERROR, Unit.ATTENTION, "attention"):
-                list(card.generate(prompt, 2, stop=False))
-            coverage.hit("write error", name)
-            b.healed(card, "short", prompt)
+        for name, port in SIDES.items():
+            for direction, kind in ((Direction.READ, "read error"), (Direction.WRITE, "write error")):
+                card, prompt = b.card("short"), b.prompt("short", 3)
+                cache = b.cache("short", port)
+                b.memory.fail(direction, cache.start, cache.stop - 1, AxiMemory.DECERR)
+                with b.failing(Cause.DECODE_ERROR, Unit.ATTENTION, "attention"):
+                    list(card.generate(prompt, 2, stop=False))
+                coverage.hit(kind, name)
+                b.healed(card, "short", prompt)
 
 
 @pyuvm.test()
@@ -335,7 +344,7 @@ class StopTest(AccelTest):
     def text(self):
         b, card = self.bench, self.bench.card("short", watchdog=4_000)
         prompt = b.prompt("short", 3)
-        for name in ("stream", "auxiliary", "keys"):
+        for name in ("stream", "auxiliary"):
             port = PORTS[name]
             b.memory.silence(port, Direction.READ, 2)
             with b.failing(Cause.WATCHDOG):
@@ -347,8 +356,8 @@ class StopTest(AccelTest):
         b.healed(card, "short", prompt)
         kinds = ("fail", "silence")
         for n in range(2 * RANDOM_FAULTS):
-            port, direction = b.random.randrange(SLICES + 3), Direction.READ
-            if port > SLICES and b.random.random() < 0.4:
+            port, direction = b.random.randrange(SLICES + 1), Direction.READ
+            if port in SIDES.values() and b.random.random() < 0.4:
                 direction = Direction.WRITE
             at = b.random.randrange(60)
             if kinds[n % 2] == "fail":

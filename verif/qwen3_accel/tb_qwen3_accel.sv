@@ -38,7 +38,8 @@ module tb_qwen3_accel
     input  logic        s_axil_rready,
     output logic        irq_o
 );
-  localparam int unsigned Ports = Config[known(Configuration)].slices + 6;
+  localparam int unsigned Ports = Config[known(Configuration)].slices + 4;
+  localparam int unsigned Lanes = Config[known(Configuration)].frame_lanes;
 
   // ---- accelerator and memory ----------------------------------------------------------------------------------------------
   logic [Ports-1:0][0:0] arid, rid, awid, bid;
@@ -93,19 +94,13 @@ module tb_qwen3_accel
 `undef LUTLOOM_MEMORY_PORT
 
   // ---- what the bench looks at inside, all of it ------------------------------------------------------------------------------
-  // An operation begins when its engine has its turn and ends with its last line (logit, token). Several may be under way.
-  op_e unit_q;
-  logic [15:0] number_q, stage_q;  // of the operation under way
+  // An operation begins when its station takes it and ends with its last line (logit, token); several are under way at once.
   wire pass_begins = u_dut.u_core.pass_start, pass_ends = u_dut.u_core.pass_end;
-  wire begins = u_dut.u_core.op_start;
-  wire ends = unit_q != OpNone && u_dut.u_core.unit == OpNone;
-  wire [15:0] begin_number = u_dut.u_core.number_q, begin_stage = u_dut.u_core.op[0][31:16];
-  wire [3:0] begin_unit = u_dut.u_core.op[0][3:0];
-  wire [15:0] end_number = number_q;
-  wire frame_line = u_dut.u_core.into_valid && u_dut.u_core.into_ready;
+  wire [Stations-1:0] active = u_dut.u_core.active, begins = u_dut.u_core.op_start;
+  wire descriptor_t [Stations-1:0] op = u_dut.u_core.op;
+  wire [Writers-1:0] frame_line = u_dut.u_core.into_valid & u_dut.u_core.into_ready;
   wire logit_line = u_dut.u_core.logits_here && u_dut.u_core.logits_ready;
-  wire [LineBits-1:0] line = frame_line ? u_dut.u_core.into : u_dut.u_core.linear;
-  wire [15:0] line_number = begins ? begin_number : number_q, line_stage = begins ? begin_stage : stage_q;
+  wire [Writers-1:0][32*Lanes-1:0] line = u_dut.u_core.into;
   wire moving = u_dut.u_core.moved_q, constants = u_dut.u_core.status_o.stall_memory;
   // memory ports in the accelerator's clock, also with HbmClock
   wire [Ports-1:0] ask_valid = u_dut.core_arvalid, ask_ready = u_dut.core_arready, read_valid = u_dut.core_rvalid;
@@ -114,13 +109,8 @@ module tb_qwen3_accel
   localparam int unsigned Streams = Config[known(Configuration)].slices;  // the first ports: weight streams
   wire command = u_dut.u_core.synth_cmd && u_dut.u_core.synth_cmd_ready;
   wire [31:0] command_beats = u_dut.u_core.issued[9];  // of every stream
-  always_ff @(posedge clk_i) begin
-    unit_q <= rst_ni ? u_dut.u_core.unit : OpNone;
-    if (begins) begin
-      number_q <= begin_number;
-      stage_q  <= begin_stage;
-    end
-  end
+  wire [Streams-1:0] stream_asks = u_dut.u_core.stream_arvalid & u_dut.u_core.stream_arready;
+  wire [Streams-1:0][7:0] stream_length = u_dut.u_core.stream_arlen;
 
   // ---- trace ---------------------------------------------------------------------------------------------------------------
   import "DPI-C" function int accel_trace_open(input string path, input int ports, input int words);
@@ -135,12 +125,13 @@ module tb_qwen3_accel
     traced   = 1'b0;
     profiled = 1'b0;
     if ($value$plusargs("accel_trace=%s", path)) begin
-      if (accel_trace_open(path, Ports, LineBits / 32) != 0) $fatal(1, "+accel_trace=%s: cannot be written", path);
+      if (accel_trace_open(path, Ports, Lanes) != 0) $fatal(1, "+accel_trace=%s: cannot be written", path);
       profiled = 1'b1;
       traced   = !$test$plusargs("accel_no_lines");
     end
   end
-  int cycle_q;
+  int cycle_q, begun_q, number_q[Stations];  // begun: operations of the pass, which are its first descriptors
+  logic [Stations-1:0] active_q;
   logic [15:0] flying_q[Ports];  // beats asked for, not here yet
   logic [31:0] wanted_q[Streams];  // beats that commands want, not asked for yet: a quiet port's buffer is full
   logic [127:0] flying, wanted;
@@ -153,7 +144,8 @@ module tb_qwen3_accel
   always @(posedge clk_i) begin
     cycle_q <= cycle_q + 1;
     if (!rst_ni) begin
-      cycle_q <= 0;
+      cycle_q  <= 0;
+      active_q <= '0;
       for (int unsigned p = 0; p < Ports; p++) flying_q[p] <= '0;
       for (int unsigned p = 0; p < Streams; p++) wanted_q[p] <= '0;
     end else if (profiled) begin
@@ -162,15 +154,27 @@ module tb_qwen3_accel
             - 16'(read_valid[p] && read_ready[p]);
       for (int unsigned p = 0; p < Streams; p++)
         wanted_q[p] <= wanted_q[p] + (command ? command_beats : 32'd0)
-            - ((ask_valid[p] && ask_ready[p]) ? 32'(ask_length[p]) + 32'd1 : 32'd0);
+            - (stream_asks[p] ? 32'(stream_length[p]) + 32'd1 : 32'd0);
       if (pass_begins) accel_trace_event(0, 0, 0, 0, cycle_q);
-      if (ends) accel_trace_event(2, {16'b0, end_number}, 0, 0, cycle_q);
-      if (begins) accel_trace_event(1, {16'b0, begin_number}, {16'b0, begin_stage}, {28'b0, begin_unit}, cycle_q);
+      for (int unsigned u = 0; u < Stations; u++)
+        if (active_q[u] && (!active[u] || begins[u])) accel_trace_event(2, number_q[u], 0, 0, cycle_q);
+      for (int unsigned u = 0; u < Stations; u++) begin
+        if (begins[u]) begin
+          accel_trace_event(1, begun_q, {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
+          number_q[u] <= begun_q;
+        end
+      end
+      active_q <= active;
+      begun_q  <= pass_begins ? 0 : begun_q + $countones(begins);
       if (pass_ends) accel_trace_event(3, 0, 0, 0, cycle_q);
       accel_trace_cycle(128'(read_valid & read_ready), 128'(write_valid & write_ready), 128'(read_valid & ~read_ready),
                         (flying | 128'(ask_valid)) & ~128'(read_valid), wanted & ~flying & ~128'(read_valid | ask_valid),
                         {30'b0, constants, moving});
-      if (traced && (frame_line || logit_line)) accel_trace_line({16'b0, line_number}, {16'b0, line_stage}, 2048'(line));
+      if (traced) begin
+        for (int unsigned u = 0; u < Writers; u++)
+          if (frame_line[u]) accel_trace_line(number_q[u], {16'b0, op[u][0][31:16]}, 2048'(line[u]));
+        if (logit_line) accel_trace_line(number_q[Linear], {16'b0, op[Linear][0][31:16]}, 2048'(line[Linear]));
+      end
     end
   end
 endmodule
