@@ -82,15 +82,16 @@ class Configuration:
                 raise UserError(
                     f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {self.frame_lanes}"
                 )
-        if isinstance(d, LinearSynth) and d.group % self.hardware.units:
-            stage, allowed = image.config["stages"][d.stage], f"multiples of {self.hardware.units}"
+        whole = max(self.hardware.units, self.frame_lanes)
+        if isinstance(d, LinearSynth) and d.group % whole:
+            stage, allowed = image.config["stages"][d.stage], f"multiples of {whole}"
             raise UserError(f"{image.path}: {stage}: group: found {d.group}, allowed {allowed}")
 
 
 CONFIGURATIONS = {
     "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512),
     "small": Configuration(HARDWARE["small"], 512, 2048, 4096, 1024, 64, 4, 1024),
-    "v80": Configuration(HARDWARE["v80"], 4096, 8192, 8192, 4096, 128, 4, 4096),
+    "v80": Configuration(HARDWARE["v80"], 1024, 8192, 8192, 4096, 128, 4, 4096, 2048),
 }
 
 

@@ -16,8 +16,9 @@
 //                [max_context][head_dim / Ways]; with KvBits = 8 [kv_heads][ceil(max_context / 8)] blocks of a beat, fp32 [8]
 //                scales, and int8 [8][head_dim] codes. Caches of different layers do not overlap.
 // Latency:       for position 0, from the first head's last line of k, if it comes last, to the first line of y:
-//                102 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) cycles (202 + ...), 2 less with KvBeats <= 32. At a later position the same
-//                follows the last key, and as many cycles as the softmax's last block has positions. KvBits = 8: 78 + D/16 cycles more.
+//                102 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) cycles (202 + ...), 2 less with KvBeats <= 32, and with b = D/(16 Ways) > 2
+//                12 b - 27 more for the columns. At a later position add the positions of its last block less one, and 6 unless
+//                it is the first block. KvBits = 8: 78 + D/16 cycles more.
 // Throughput:    with b = D/(16 Ways), n positions and g q heads of a group, a kv head takes the longest of n * b cycles of reading,
 //                max(16 b, m + 4) for every block of m positions (16, the last one fewer) and g * D / (4 Ways) + QHeads - g
 //                cycles; kv heads and tokens follow each other without a pause as long as the memory answers as hbm_streamer's
@@ -298,7 +299,7 @@ module attention
 
   logic [Ways-1:0][4:0] block_beats;
   logic [Ways-1:0] block_valid;
-  logic block_take, block_release, end_valid, whole, free, result_bank;
+  logic block_take, block_release, end_valid, due, free, result_bank;
   logic [BeatW-1:0] read_beat;
   logic [3:0] read_lane;
   logic [Lanes-1:0] seen;
@@ -313,12 +314,12 @@ module attention
       .s_valid_i(word_valid), .s_ready_o(word_ready), .v_beats_i(block_beats[0]), .v_valid_i(&block_valid),
       .v_take_o(block_take), .v_release_o(block_release), .v_beat_o(read_beat), .v_lane_o(read_lane), .seen_o(seen),
       .p_o(p), .alpha_o(alpha), .read_o(column_read), .end_o(column_end), .end_valid_o(end_valid),
-      .whole_o(whole), .free_i(free)
+      .due_o(due), .free_i(free)
   );
   attention_finish #(.Ways(Ways), .QHeads(QHeads), .MaxBeats(MaxBeats)) u_finish (
       .clk_i, .rst_ni(core_rst_n), .s_group_i(made), .s_group_valid_i(made_valid), .s_group_room_o(made_room),
       .s_factor_i(factor), .s_factor_valid_i(factor_valid), .s_factor_ready_o(factor_ready),
-      .whole_i(whole), .free_o(free), .result_bank_o(result_bank), .result_row_o(result_row), .result_i(result),
+      .due_i(due), .free_o(free), .result_bank_o(result_bank), .result_row_o(result_row), .result_i(result),
       .m_axis_tdata, .m_axis_tlast, .m_axis_tvalid, .m_axis_tready
   );
 

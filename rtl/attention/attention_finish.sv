@@ -7,7 +7,8 @@
 // Parameters:
 //   Ways, QHeads, MaxBeats  as in attention_query
 // Ports:
-//   s_group_i   groups in the order of their results; whole_i: one more group's results are there
+//   s_group_i   groups in the order of their results; due_i: one more group's results are there, or will be: those of
+//               its last columns when the first head's others are read, one column a cycle
 //   s_factor_i  of attention_total
 //   result_*    of attention_sum, of all ways; free_o: the group is read
 //   m_axis_*    lines of a head, head by head; tlast on the token's last
@@ -28,7 +29,7 @@ module attention_finish
     input  logic [        31:0]                        s_factor_i,
     input  logic                                       s_factor_valid_i,
     output logic                                       s_factor_ready_o,
-    input  logic                                       whole_i,
+    input  logic                                       due_i,
     output logic                                       free_o,
     output logic                                       result_bank_o,
     output logic [    RowW-1:0]                        result_row_o,
@@ -46,7 +47,7 @@ module attention_finish
   group_t group;
   logic group_valid, bank_q, room_q;
   logic [2:0] groups;
-  logic [1:0] whole_q;  // groups whose results wait
+  logic [1:0] due_q;  // groups whose results wait
   logic [3:0] member_q;
   logic [RowW-1:0] row_q;
   logic [CountW-1:0] count_q;  // lines begun and not delivered
@@ -61,7 +62,7 @@ module attention_finish
   wire line_last = row_q[1:0] == 2'd3;
   wire head_last = row_q == RowW'({group.beats, 2'b0} - 7'd1);
   wire absent = member_q >= group.group;
-  wire ready = whole_q != '0 && s_factor_valid_i;
+  wire ready = due_q != '0 && s_factor_valid_i;
   wire issue = ready && !absent && (room_q || !line_first);
   wire member_end = ready && (absent || (issue && head_last));
   wire taken = m_axis_tvalid && m_axis_tready;
@@ -72,14 +73,14 @@ module attention_finish
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      whole_q  <= '0;
+      due_q  <= '0;
       bank_q   <= 1'b0;
       member_q <= '0;
       row_q    <= '0;
       count_q  <= '0;
       room_q   <= 1'b1;
     end else begin
-      whole_q <= whole_q + 2'(whole_i) - 2'(free_o);
+      due_q <= due_q + 2'(due_i) - 2'(free_o);
       if (free_o) bank_q <= !bank_q;
       if (issue) row_q <= head_last ? '0 : row_q + RowW'(1);
       if (member_end) member_q <= free_o ? '0 : member_q + 4'd1;
@@ -126,5 +127,5 @@ module attention_finish
   a_room :
   assert property (@(posedge clk_i) disable iff (!rst_ni) push_q |-> queue_room);
   a_group :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) whole_q != '0 |-> group_valid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) due_q != '0 |-> group_valid);
 endmodule

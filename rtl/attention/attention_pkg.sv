@@ -51,7 +51,7 @@ package attention_pkg;
   // A column, a dimension of a block, on its way through the values.
   typedef struct packed {
     logic [7:0] col;
-    logic       end_col;
+    logic       due;      // the finish may begin when this one is there
     logic       first;    // block of its head
     logic       last;
     logic       bank;     // of the results

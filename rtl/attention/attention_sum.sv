@@ -60,5 +60,5 @@ module attention_sum
     end
     assign result_o[n] = read_q;
   end
-  wire unused = ^{end_i.end_col, read_i, end_i.col};
+  wire unused = ^{end_i.due, read_i, end_i.col};
 endmodule

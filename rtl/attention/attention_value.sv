@@ -14,7 +14,8 @@
 //   v_*        attention_transpose of all ways: the next block; v_take_o: it begins here; v_release_o: its last column is being read
 //   v_beat_o, v_lane_o  column that is read; seen_o: its positions, beside the data
 //   p_o, alpha_o, read_o, end_o, end_valid_o  to attention_sum
-//   whole_o    a group's results are all in the memory of results; free_i: the oldest are read
+//   due_o      three quarters of a group's results are in their memory: the rest is there when attention_finish comes to it;
+//              free_i: the oldest are read
 module attention_value
   import attention_pkg::*;
   import fp32_pkg::*;
@@ -43,7 +44,7 @@ module attention_value
     output logic [       7:0]               read_o,
     output column_t                         end_o,
     output logic                            end_valid_o,
-    output logic                            whole_o,
+    output logic                            due_o,
     input  logic                            free_i
 );
   localparam int unsigned AtV = 2;  // cycles after a column's start; a name stands for what is there
@@ -95,7 +96,7 @@ module attention_value
   // ---- columns -----------------------------------------------------------------------------------------------------------
   logic run_q, bank_q;
   column_t now_q, column, column_read;
-  logic [7:0] top_q;  // last column
+  logic [7:0] top_q, due_q;  // last column; the one that makes three quarters
   logic [Lanes-1:0] seen_q, seen1_q, seen2_q;
   logic [1:0] used_q;  // groups with a place in the results
   logic read_valid;
@@ -110,8 +111,9 @@ module attention_value
 
   always_ff @(posedge clk_i) begin
     if (start) begin
-      now_q <= '{col: '0, end_col: 1'b0, first: fill_block_q.first, last: fill_block_q.last, bank: bank_q};
+      now_q <= '{col: '0, due: 1'b0, first: fill_block_q.first, last: fill_block_q.last, bank: bank_q};
       top_q <= {v_beats_i[3:0], 4'b0} - 8'd1;  // 16 beats: 255
+      due_q <= {1'b0, v_beats_i, 2'b0} + {v_beats_i, 3'b0} - 8'd1;
       for (int unsigned i = 0; i < Lanes; i++) seen_q[i] <= 4'(i) <= fill_block_q.top;
     end else begin
       now_q.col <= now_q.col + 8'd1;
@@ -131,7 +133,7 @@ module attention_value
   end
 
   // ---- what travels along ----------------------------------------------------------------------------------------------
-  assign column = '{col: now_q.col, end_col: end_col, first: now_q.first, last: now_q.last, bank: now_q.bank};
+  assign column = '{col: now_q.col, due: now_q.col == due_q, first: now_q.first, last: now_q.last, bank: now_q.bank};
   fp32_delay #(.Width($bits(column_t)), .Cycles(AtSum - 1)) u_read (
       .clk_i, .enable_i(1'b1), .d_i(column), .q_o(column_read)
   );
@@ -143,7 +145,7 @@ module attention_value
       .clk_i, .rst_ni, .enable_i(1'b1), .valid_i(read_valid), .valid_o(end_valid_o)
   );
   assign read_o = column_read.col;
-  always_ff @(posedge clk_i) whole_o <= rst_ni && end_valid_o && end_o.last && end_o.end_col;
+  always_ff @(posedge clk_i) due_o <= rst_ni && end_valid_o && end_o.last && end_o.due;
 
   // ---- alpha follows its block: three registers, because more than one block is between start and rescaling ------------------
   logic [QHeads-1:0][31:0] alpha0_q, alpha1_q, alpha2_q;
@@ -156,5 +158,5 @@ module attention_value
   end
   assign alpha_o = alpha2_q;
 
-  wire unused = ^{now_q.end_col, v_beats_i[4]};
+  wire unused = now_q.due;
 endmodule

@@ -32,12 +32,24 @@ BROKEN = {  # parameter set, mutation
     # the sums of earlier blocks are not rescaled when the maximum grows
     "forgets alpha": (
         "alone",
-        Mutation("rtl/attention/attention_value.sv", ".b_i(alpha2_q[h])", ".b_i(fp32_pkg::One)"),
+        Mutation("rtl/attention/attention_sum.sv", ".b_i(alpha_i)", ".b_i(fp32_pkg::One)"),
     ),
     # reads do not wait for the rows of the token before
     "reads too early": (
         "alone",
         Mutation("rtl/attention/attention_cache.sv", "rows_more = rows_done_q - rows_before_q;", "rows_more = '0;"),
+    ),
+    # every token's cache is taken for one that no token before it writes to
+    "all fresh": (
+        "alone",
+        Mutation(
+            "rtl/attention/attention_judge.sv", "job_q.fresh <= !some_q || (above_k && above_v);", "job_q.fresh <= 1;"
+        ),
+    ),
+    # all ways multiply their keys by the first one's part of q
+    "one way's q": (
+        "2 ways",
+        Mutation("rtl/attention/attention.sv", ".q_i(q[w])", ".q_i(q[0])"),
     ),
     # every scale is written to the first place of its beat
     "loses the place": (
@@ -61,7 +73,17 @@ def test_broken_core_is_caught(name):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"QHeads": 16}, {"MaxHeadDim": 48}, {"AddrW": 32}, {"KvBeats": 2}, {"KvBits": 4}, {"MaxHeadDim": 16, "KvBits": 8}],
+    [
+        {"QHeads": 16},
+        {"MaxHeadDim": 48},
+        {"AddrW": 32},
+        {"KvBeats": 2},
+        {"KvBits": 4},
+        {"MaxHeadDim": 16, "KvBits": 8},
+        {"Ways": 3},
+        {"MaxHeadDim": 32, "Ways": 4},
+        {"KvBits": 8, "Ways": 2, "MaxHeadDim": 64},
+    ],
     ids=str,
 )
 def test_illegal_parameters_are_refused(parameters):
