@@ -7,7 +7,7 @@ from lutloom.v80 import project
 
 CONFIGURATION = "v80"
 
-# Modules at which the hierarchy is cut, in the order of the table. What is in none of them is part of what is around it.
+# Modules at which the hierarchy is cut, in the order of the table. What is in none of them belongs to what is around it.
 PARTS = (
     "linear_synth_slice",
     "linear_synth_join",
