@@ -19,9 +19,10 @@ package fp32_pkg;
   localparam int unsigned Units = 13;
 
   // Cycles from inputs to outputs of each unit, every one at one result a cycle. Composed units derive all their delays
-  // from the first eight, so another implementation of fp32_add or fp32_mul only changes its number here.
+  // from the first nine, so another implementation of fp32_add or fp32_mul only changes its number here.
   localparam int unsigned AddLatency = 5;
   localparam int unsigned MulLatency = 4;
+  localparam int unsigned OneMinusLatency = 3;
   localparam int unsigned CompareLatency = 2;
   localparam int unsigned FromIntLatency = 4;
   localparam int unsigned ToIntLatency = 4;
@@ -29,8 +30,8 @@ package fp32_pkg;
   localparam int unsigned FromBf16Latency = 1;
   localparam int unsigned TableLatency = 1;  // a table's output register, and the step on exponents at a function's end
   localparam int unsigned MulAddLatency = MulLatency + AddLatency;
-  localparam int unsigned ReciprocalStepLatency = 2 * MulLatency + 2 * AddLatency;
-  localparam int unsigned RsqrtStepLatency = 3 * MulLatency + 2 * AddLatency;
+  localparam int unsigned ReciprocalStepLatency = 2 * MulLatency + OneMinusLatency + AddLatency;
+  localparam int unsigned RsqrtStepLatency = 3 * MulLatency + OneMinusLatency + AddLatency;
   localparam int unsigned ExpLatency =
       4 * MulLatency + 4 * AddLatency + ToIntLatency + FromIntLatency + 2 * TableLatency;
   localparam int unsigned ReciprocalLatency = 2 * ReciprocalStepLatency + 2 * TableLatency;
