@@ -33,7 +33,7 @@ def port_bytes(kv_heads: int, room: int, head_dim: int, engines: int, ways: int,
 
     ValueError for head dimensions that cannot be dealt out; an int8 cache has one way.
     """
-    if head_dim % (LANES * ways) or (kv_bits == 8 and ways != 1):
+    if ways > 1 and (head_dim % (LANES * ways) or kv_bits == 8):
         found = f"{head_dim}, {ways}, {kv_bits}"
         raise ValueError(f"head_dim, ways, kv_bits: found {found}, allowed multiples of 16 ways; 8 with one way")
     head = kv_head_bytes(room, head_dim, kv_bits) // ways

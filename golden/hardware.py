@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from lutloom.attention import KV_BITS, kv_head_bytes
+from lutloom.attention import KV_BITS
+from lutloom.attention_array import port_bytes
 from lutloom.errors import UserError
-from lutloom.program import UNIT
 
 MIN_BEAT_BYTES = 16  # a job header is one beat and has 12 bytes
 
@@ -55,15 +55,18 @@ class Hardware:
 
     def kv_port_bytes(self, kv_heads: int, room: int, head_dim: int) -> int:
         """Bytes of a layer's keys, or values, behind one port: whole units of 64."""
-        heads = -(-kv_heads // self.kv_engines)
-        return -(-heads * kv_head_bytes(room, head_dim // self.kv_ways, self.kv_bits) // UNIT) * UNIT
+        return port_bytes(kv_heads, room, head_dim, self.kv_engines, self.kv_ways, self.kv_bits)
 
     def dict(self) -> dict[str, int]:
         """The parameters by name, as the image stores and hashes them."""
         return asdict(self)
 
 
-CONFIGURATIONS = {"tiny": Hardware(slices=2), "small": Hardware(slices=8), "v80": Hardware(slices=64, kv_engines=8, kv_ways=4)}
+CONFIGURATIONS = {
+    "tiny": Hardware(slices=2),
+    "small": Hardware(slices=8),
+    "v80": Hardware(slices=64, kv_engines=8, kv_ways=4),
+}
 
 
 def configuration(name: str) -> Hardware:

@@ -6,7 +6,7 @@
 // so there is no way around the units.
 //
 // Numbers:       acc int32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded. Lanes are independent.
-// Latency:       FromInt + 2 Mul + Add + 1 = 21 from a beat to its result.
+// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result.
 // Throughput:    one beat a cycle, vectors of any length back to back.
 // Back-pressure: a beat is taken when all its parts are there, so readies wait for the valids; otherwise they depend only on
 //                registers: a beat is only taken when its result has room in the queue at the end.

@@ -21,8 +21,8 @@ package fp32_pkg;
 
   // Cycles from inputs to outputs of each unit, every one at one result a cycle. Composed units derive all their delays
   // from the first eight, so another implementation of fp32_add or fp32_mul only changes its number here.
-  localparam int unsigned AddLatency = 6;
-  localparam int unsigned MulLatency = 5;
+  localparam int unsigned AddLatency = 5;
+  localparam int unsigned MulLatency = 4;
   localparam int unsigned CompareLatency = 2;
   localparam int unsigned FromIntLatency = 4;
   localparam int unsigned ToIntLatency = 4;

@@ -1,6 +1,6 @@
 // fp32_reciprocal_step: a Newton step towards 1/m: y + y * (1 - m*y).
 //
-// Latency:       fp32_pkg::ReciprocalStepLatency = 2 Mul + 2 Add = 22. Throughput: one result a cycle.
+// Latency:       fp32_pkg::ReciprocalStepLatency = 2 Mul + 2 Add = 18. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 module fp32_reciprocal_step
   import fp32_pkg::*;

@@ -108,7 +108,7 @@ module accel_core
   wire is_table = active[Linear] && operation(op[Linear]) == OpLinearTable;
   wire is_synth = active[Linear] && operation(op[Linear]) == OpLinearSynth;
   wire logits = flag(op[Linear], FlagLogits);
-  accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || active[Normer]), .clk_o(norm_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || active[Normer] || active[Normer2]), .clk_o(norm_clk));
   accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || active[Roper]), .clk_o(rope_clk));
   accel_clock_gate #(.Use(ClockGates)) u_swiglu_clk (.clk_i, .enable_i(wake || active[Gater]), .clk_o(swiglu_clk));
   accel_clock_gate #(.Use(ClockGates)) u_attention_clk (
@@ -144,7 +144,7 @@ module accel_core
   accel_tokens u_tokens (
       .clk_i, .rst_ni(core_rst_n), .max_context_i(run_i.max_context[PositionW:0]), .vocab_i(run_i.vocab),
       .new_tokens_i(run_i.new_tokens), .stop_at_end_i(run_i.stop), .end_token_i(run_i.end_tokens),
-      .start_i(tokens_start), .abort_i(run_i.abort_run), .run_o(tokens_run), .done_o(done), .ended_by_o(ended_by), .refused_o(refused),
+      .seek_i(run_i.seek), .seek_position_i(run_i.position), .start_i(tokens_start), .abort_i(run_i.abort_run), .run_o(tokens_run), .done_o(done), .ended_by_o(ended_by), .refused_o(refused),
       .position_o(position), .produced_o(produced), .prompt_level_i(run_i.prompt_tokens), .s_prompt_tdata, .s_prompt_tvalid, .s_prompt_tready,
       .pass_start_o(pass_start), .pass_o(pass), .pass_end_i(pass_end),
       .s_token_tdata(token), .s_token_tvalid(token_valid), .s_token_tready(token_ready),
@@ -234,15 +234,12 @@ module accel_core
       .s_axis_tready(into_ready)
   );
   logic values_q;  // attention: keys are through, values follow
-  logic norm_reuse_q;
   always_ff @(posedge clk_i) begin
     if (op_start[Attender]) values_q <= 1'b0;
     else if (from_valid[FromKeyValue] && from_ready[FromKeyValue] && from_last[FromKeyValue]) values_q <= 1'b1;
-    if (op_start[Normer]) norm_reuse_q <= 1'b0;
-    else if (from_valid[FromNorm] && from_ready[FromNorm] && from_last[FromNorm]) norm_reuse_q <= 1'b1;
   end
 
-  logic norm_last, norm_error, rope_last, rope_error, swiglu_last, swiglu_error, attended_last;
+  logic norm_error, rope_last, rope_error, swiglu_last, swiglu_error, attended_last;
   logic synth_ready, vector_ready, key_ready, value_ready;
   logic embed_last, embed_busy, embed_error;
   logic linear_valid, linear_last, linear_ready;
@@ -268,14 +265,15 @@ module accel_core
   assign read[2] = embed_read_cmd;
   assign embed_read = read_valid[2] && read_ready[2];
 
-  rms_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
-      .clk_i(norm_clk), .rst_ni(core_rst_n), .inv_n_i(op[Normer][7]), .eps_i(op[Normer][6]), .reuse_gain_i(norm_reuse_q),
-      .s_axis_tdata(from[FromNorm]), .s_axis_tlast(from_last[FromNorm]), .s_axis_tvalid(from_valid[FromNorm]),
-      .s_axis_tready(from_ready[FromNorm]),
+  accel_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
+      .clk_i(norm_clk), .rst_ni(core_rst_n), .count_i({op[Normer2][4], op[Normer][4]}), .inv_n_i({op[Normer2][7], op[Normer][7]}),
+      .eps_i({op[Normer2][6], op[Normer][6]}), .done_i({written[Normer2], written[Normer]}),
+      .s_axis_tdata({from[FromNorm2], from[FromNorm]}), .s_axis_tlast({from_last[FromNorm2], from_last[FromNorm]}),
+      .s_axis_tvalid({from_valid[FromNorm2], from_valid[FromNorm]}), .s_axis_tready({from_ready[FromNorm2], from_ready[FromNorm]}),
       .s_axis_gain_tdata(constant[0]), .s_axis_gain_tlast(constant_last[0]), .s_axis_gain_tvalid(constant_valid[0]),
       .s_axis_gain_tready(constant_ready[0]),
-      .m_axis_tdata(into[Normer]), .m_axis_tlast(norm_last), .m_axis_tvalid(into_valid[Normer]), .m_axis_tready(into_ready[Normer]),
-      .error_o(norm_error)
+      .m_axis_tdata({into[Normer2], into[Normer]}), .m_axis_tvalid({into_valid[Normer2], into_valid[Normer]}),
+      .m_axis_tready({into_ready[Normer2], into_ready[Normer]}), .error_o(norm_error)
   );
   rope #(.Lanes(Lanes), .MaxHeadDim(MaxHeadDim)) u_rope (
       .clk_i(rope_clk), .rst_ni(core_rst_n), .s_cmd_head_dim(op[Roper][3][$clog2(MaxHeadDim + 1)-1:0]), .s_cmd_heads(op[Roper][4][15:0]),
@@ -636,7 +634,7 @@ module accel_core
     writes_q <= m_axi_wvalid & m_axi_wready;
     moved_q  <= (into_valid & into_ready) != '0 || (from_valid & from_ready) != '0 || logits_here && logits_ready;
   end
-  assign working_waits = (oldest[Normer] && constant_ready[0] && !constant_valid[0]) || (oldest[Roper] && constant_ready[1] && !constant_valid[1])
+  assign working_waits = ((oldest[Normer] || oldest[Normer2]) && constant_ready[0] && !constant_valid[0]) || (oldest[Roper] && constant_ready[1] && !constant_valid[1])
       || (oldest[Linear] && !constant_valid[2] && (is_synth ? synth_acc_valid : table_acc_valid));
   always_comb begin
     status_o                  = '0;
@@ -647,7 +645,7 @@ module accel_core
     status_o.cause            = cause_e'(cause);
     status_o.place            = place;
     status_o.addr             = addr;
-    status_o.descriptor       = execute_error ? number_q : at_work;
+    status_o.descriptor       = execute_error ? number_q : attention_error ? numbers_q[Attender] : at_work;  // attention reads ahead
     status_o.position         = 32'(position);
     status_o.progress         = reads_q != '0 || writes_q != '0 || moved_q;
     status_o.turn             = (working == OpNone) ? 4'(UnitControl) : 4'(working);
@@ -712,6 +710,6 @@ module accel_core
   end
 
   wire unused = ^{m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
-                  m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, norm_last, rope_last,
+                  m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, rope_last,
                   swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

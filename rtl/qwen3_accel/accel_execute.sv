@@ -49,12 +49,13 @@ module accel_execute
   state_e state_q;
   descriptor_t op_q;
   logic [Stations-1:0] active_q;
+  logic second_q;  // the next norm's station
   logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys
   logic rope_q, attention_q, vector_q, sampler_q;  // commands that are not taken
   span_t a, b, c, w;
 
   wire op_e now = operation(op_q);
-  wire station_e station = station_of(now);
+  wire station_e station = station_of(now, second_q);
   wire logits = flag(op_q, FlagLogits);  // of LinearSynth only: a head is wvq
   wire [LineW-1:0] heads = LineW'(op_q[5][15:0]);
   wire [LineW-1:0] kv_heads = LineW'(op_q[5][31:16]);
@@ -142,6 +143,7 @@ module accel_execute
       attention_q <= 1'b0;
       vector_q    <= 1'b0;
       sampler_q   <= 1'b0;
+      second_q    <= 1'b0;
     end else begin
       end_o <= s_valid_i && s_ready_o && operation(s_op_i) == OpEnd;
       for (int unsigned u = 0; u < Stations; u++) active_q[u] <= (active_q[u] && !done_i[u]) || (begins && 3'(u) == station);
@@ -150,6 +152,7 @@ module accel_execute
       if (m_vector_ready_i) vector_q <= 1'b0;
       if (m_sampler_ready_i) sampler_q <= 1'b0;
       if (begins) begin
+        if (now == OpRmsNorm) second_q <= !second_q;
         if (now == OpRope) rope_q <= 1'b1;
         if (now == OpAttention) attention_q <= 1'b1;
         if (now == OpLinearTable && flag(op_q, FlagSearch)) vector_q <= 1'b1;

@@ -40,7 +40,8 @@ package accel_pkg;
     return LineW'(words >> $clog2(lanes));
   endfunction
 
-  // Stations: each works on one operation at a time, all of them at once. Those up to Gater write the frame.
+  // Stations: each works on one operation at a time, all of them at once. Those up to Normer2 write the frame. Norms take turns at
+  // their two stations, which share an engine: accel_norm.
   typedef enum logic [2:0] {
     Embedder = 3'd0,
     Normer   = 3'd1,
@@ -48,15 +49,16 @@ package accel_pkg;
     Linear   = 3'd3,
     Attender = 3'd4,
     Gater    = 3'd5,
-    Chooser  = 3'd6
+    Normer2  = 3'd6,
+    Chooser  = 3'd7
   } station_e;
-  localparam int unsigned Stations = 7;
-  localparam int unsigned Writers = 6;
+  localparam int unsigned Stations = 8;
+  localparam int unsigned Writers = 7;
 
-  function automatic station_e station_of(input op_e op);
+  function automatic station_e station_of(input op_e op, input logic second);
     case (op)
       OpEmbed:                      return Embedder;
-      OpRmsNorm:                    return Normer;
+      OpRmsNorm:                    return second ? Normer2 : Normer;
       OpRope:                       return Roper;
       OpLinearSynth, OpLinearTable: return Linear;
       OpAttention:                  return Attender;
@@ -73,10 +75,10 @@ package accel_pkg;
   } span_t;
 
   // Reading streams of the frame, and who they belong to.
-  localparam int unsigned Readers = 8;
+  localparam int unsigned Readers = 9;
   localparam int unsigned FromNorm = 0, FromRope = 1, FromLinear = 2, FromResidual = 3, FromQuery = 4, FromKeyValue = 5,
-      FromGate = 6, FromUp = 7;
-  localparam station_e Reader[Readers] = '{Normer, Roper, Linear, Linear, Attender, Attender, Gater, Gater};
+      FromGate = 6, FromUp = 7, FromNorm2 = 8;
+  localparam station_e Reader[Readers] = '{Normer, Roper, Linear, Linear, Attender, Attender, Gater, Gater, Normer2};
 
   // The lines from `line` up to `stop`, without it, are still to be read, or to be written.
   typedef struct packed {

@@ -8,9 +8,9 @@ import numpy as np
 from lutloom import fp32
 
 LATENCY = {
-    "Add": 6, "Mul": 5, "MulAdd": 11, "Compare": 2, "FromInt": 4, "ToInt": 4, "ToBf16": 2, "FromBf16": 1,
-    "Exp": 54, "Reciprocal": 46, "Rsqrt": 56, "Log": 47, "Sigmoid": 112,
-    "Dot2": 11,
+    "Add": 5, "Mul": 4, "MulAdd": 9, "Compare": 2, "FromInt": 4, "ToInt": 4, "ToBf16": 2, "FromBf16": 1,
+    "Exp": 46, "Reciprocal": 38, "Rsqrt": 46, "Log": 39, "Sigmoid": 94,
+    "Dot2": 9,
 }  # fmt: skip
 UNITS = list(LATENCY)  # in the order of fp32_pkg::unit_e
 OPERANDS = dict(Add=2, Mul=2, MulAdd=3, Compare=2, Dot2=3)  # all others 1

@@ -3,7 +3,7 @@
 //
 // Numbers:  those of fp32_mul (of this folder), then those of fp32_add.
 //
-// Latency:       fp32_pkg::Dot2Latency = 11. Throughput: one result a cycle.
+// Latency:       fp32_pkg::Dot2Latency = 9. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 //
 // Ports:
@@ -18,8 +18,8 @@ module fp32_dot2 (
     input  logic        subtract_i,
     output logic [31:0] y_o
 );
-  localparam int unsigned Stages = 11;
-  if (Stages != fp32_pkg::Dot2Latency) $error("%m: Dot2Latency is %0d, allowed: 11", fp32_pkg::Dot2Latency);
+  localparam int unsigned Stages = 9;
+  if (Stages != fp32_pkg::Dot2Latency) $error("%m: Dot2Latency is %0d, allowed: %0d", fp32_pkg::Dot2Latency, Stages);
 
   logic [31:0] b, d, first, sum, unused_product[2], unused_sum, unused_cascade;
   logic subtract;

@@ -3,7 +3,7 @@
 //
 // Numbers:  those of fp32_mul (of this folder), then those of fp32_add.
 //
-// Latency:       fp32_pkg::MulAddLatency = 11. Throughput: one result a cycle.
+// Latency:       fp32_pkg::MulAddLatency = 9. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 //
 // Parameters:
@@ -18,8 +18,8 @@ module fp32_mul_add #(
     input  logic [31:0] c_i,
     output logic [31:0] y_o
 );
-  localparam int unsigned Stages = 11;
-  if (Stages != fp32_pkg::MulAddLatency) $error("%m: MulAddLatency is %0d, allowed: 11", fp32_pkg::MulAddLatency);
+  localparam int unsigned Stages = 9;
+  if (Stages != fp32_pkg::MulAddLatency) $error("%m: MulAddLatency is %0d, allowed: %0d", fp32_pkg::MulAddLatency, Stages);
 
   logic [31:0] b, c, sum, unused_product, unused_cascade;
   fp32_delay #(.Cycles(1)) i_b (.clk_i, .enable_i, .d_i(b_i), .q_o(b));
