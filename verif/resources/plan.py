@@ -40,7 +40,7 @@ DEVICE = {"luts": 2_574_208, "ffs": 5_148_416, "dsps": 10_848, "brams": 3_741, "
 TARGETS = {"luts": 1_300_000, **{name: DEVICE[name] * 60 // 100 for name in ("dsps", "brams", "urams")}}
 SLRS = 3
 
-# --- energy: assumptions, each with its source --------------------------------------------------------------------------
+# --- energy: assumptions, each with its source ---------------------------------------------------------------------
 MHZ = 250  # the clock of the build, not a measurement
 CYCLES = 300_000  # of a decode token: the aim for Qwen3-1.7B at context 256
 MEGABYTES = 530  # that such a token reads
