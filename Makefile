@@ -10,6 +10,10 @@ CORE ?=
 PARAMS ?=
 CONFIG ?= v80
 SEED ?= 1
+MODEL ?=
+CONTEXT ?= 256
+BITS ?= 2
+CLOCK ?= 250
 SMOLLM2 ?= build/models/smollm2-wvq-4.5
 export LUTLOOM_SEED := $(SEED)
 
@@ -44,7 +48,7 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
-.PHONY: demo demo-smollm2 sim synth v80 lint ip-xact test readme clean help
+.PHONY: demo demo-smollm2 perf perf-check sim synth v80 lint ip-xact test readme clean help
 
 demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
@@ -54,6 +58,12 @@ demo-smollm2: $(STAMP)-sim ## SmolLM2-135M, all 30 layers, in RTL: four tokens [
 	  --out $(SMOLLM2) --budget 4.5 --contexts 32 --steps 0 --no-evaluate; }
 	@$(PY) -m verif.demo --quantized $(SMOLLM2) --hardware small --tokens 4 --name demo-smollm2 \
 	  --prompt "$(if $(PROMPT),$(PROMPT),The capital of France is)"
+
+perf: $(STAMP)-sim ## cycles of a token in RTL on HBM2e: MODEL=qwen3-1.7b [CONTEXT=256] [BITS=2] [CONFIG=v80] [CLOCK=250]
+	@$(VENV)/bin/lutloom perf --model "$(MODEL)" --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK)
+
+perf-check: $(STAMP)-sim ## measure again what docs/performance.json has; fails above 2 % more cycles [MODEL=...]
+	@$(VENV)/bin/lutloom perf-check $(if $(MODEL),--model $(MODEL))
 
 sim: $(STAMP)-sim ## run one core's testbench: CORE=<core> [PARAMS="Name=value ..."] [SEED=n]
 	@$(PY) -m verif.lib.sim "$(CORE)" $(PARAMS)

@@ -47,6 +47,7 @@ class AccelRegs:
         position: of the sequencer.
         aborting: CONTROL.abort was written in this run.
         cleared: CONTROL.clear was written; the sequencer takes it back.
+        sought: SEEK was written and taken: the position; the sequencer takes it back. Otherwise None.
     """
 
     def __init__(self, *, ring_depth: int = 4096, slices: int = 2, ports: int = 8, hardware_hash: int = 0):
@@ -64,6 +65,7 @@ class AccelRegs:
         self._hi = 0
         self.counters = dict.fromkeys((address for address in self._at if self._is_counter(address)), 0)
         self.idle, self.position, self.cleared = True, 0, False
+        self.sought: int | None = None
         self.clear()
         self.cleared = False
 
@@ -117,6 +119,8 @@ class AccelRegs:
             self._held[at] = self._held[at] & ~bits | value & bits
             if register is regs.PROMPT and strobe:
                 self._push_prompt(self._held[at])
+            elif register is regs.SEEK and strobe and self._would_start():
+                self.sought = self._held[at]
         return True
 
     def _is_counter(self, address: int) -> bool:

@@ -23,6 +23,7 @@ COMMAND_MODULES = (
     "lutloom.image",
     "lutloom.doctor",
     "lutloom.perf",
+    "lutloom.perf_check",
 )
 
 

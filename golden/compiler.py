@@ -52,6 +52,7 @@ from lutloom.wvq import WvqLinear
 
 HEAD = "lm_head"
 MAX_POSITIONS = 65535  # of a linear: 16 bits in its descriptor
+ROWS = 8192  # of the embedding, worked on at a time
 MAX_INPUTS = 65535  # of a linear: 16 bits, as in the pairs
 
 
@@ -74,7 +75,7 @@ class Plan:
     fills: list[tuple[str, int, Callable[[], bytes]]] = field(default_factory=list)  # what the second pass writes
     frame: int = 0  # words of a token's frame
 
-    def reserve(self, section: str, size: int, fill: Callable[[], bytes] | None = None) -> Place:
+    def reserve(self, section: str, size: int, fill: Callable[[], bytes | np.ndarray] | None = None) -> Place:
         """Room for `size` bytes, a whole number of address units, in a section; `fill` makes them in pass two."""
         offset = self.sizes.get(section, 0)
         self.sizes[section] = offset + -(-size // UNIT) * UNIT
@@ -115,14 +116,26 @@ def compile_model(
         UserError: the model lacks a linear, does not fit the hardware, or a file cannot be read or written.
     """
     model = QuantizedModel.open(quantized, source)
-    origin = models.resolve(model.source)
+    write_image(model, models.resolve(model.source), path, hardware, max_context, progress, Path(quantized))
+
+
+def write_image(
+    model: QuantizedModel,
+    origin,
+    path: str | Path,
+    hardware: Hardware,
+    max_context: int | None,
+    progress: Callable[[Iterable, str], Iterable],
+    folder: Path,
+) -> None:
+    """`compile_model` of a model at hand. origin: as `models.resolve` gives it; folder: for messages."""
     cfg = origin.cfg
     context = min(cfg.max_position_embeddings, 2048) if max_context is None else max_context
     if not 1 <= context <= cfg.max_position_embeddings:
         raise UserError(f"--max-context: found {context}, allowed 1..{cfg.max_position_embeddings}")
     tensors = origin.open()
     plan = Plan(hardware)
-    _plan_model(plan, cfg, model, tensors, context, Path(quantized))
+    _plan_model(plan, cfg, model, tensors, context, folder)
     tokenizer = origin.tokenizer().to_str().encode()
     config = config_payload(hardware.dict(), _config(plan, cfg, model, origin, context))
     sizes = {"config": len(config), "tokenizer": len(tokenizer), "program": len(plan.program) * BYTES, **plan.sizes}
@@ -232,10 +245,13 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
         raise UserError(f"{folder}: found norm {foreign[0]}, allowed those of the source model")
 
 
-def _embedding(tensors, row: int) -> bytes:
+def _embedding(tensors, row: int) -> np.ndarray:
     """bf16 rows of `row` bytes."""
-    bits = bf16_bits(tensors.tensor("model.embed_tokens.weight"))
-    return np.pad(bits, ((0, 0), (0, row // 2 - bits.shape[1]))).astype("<u2").tobytes()
+    table = tensors.tensor("model.embed_tokens.weight")
+    rows = np.zeros((len(table), row // 2), "<u2")
+    for first in range(0, len(table), ROWS):
+        rows[first : first + ROWS, : table.shape[1]] = bf16_bits(table[first : first + ROWS])
+    return rows.reshape(-1).view(np.uint8)
 
 
 class LinearPlanner:
@@ -294,7 +310,13 @@ class LinearPlanner:
         stream = plan.sizes.get("port0", 0)
         for s in range(hardware.slices):
             plan.reserve(f"port{s}", beats * hardware.beat_bytes)
-        plan.fills.append(("ports", stream, lambda: list(map(bytes, pack_streams(self._get(name), subsets, hardware)))))
+        plan.fills.append(
+            (
+                "ports",
+                stream,
+                lambda: list(pack_streams(self._get(name), subsets, hardware).reshape(hardware.slices, -1)),
+            )
+        )
         scales = plan.reserve("scales", 4 * outputs, lambda: self._get(name).out_scale.astype("<f4").tobytes())
         plan.emit(
             LinearSynth, name, src, dst, residual, inputs, outputs, self._pairs(name, linear), scales,

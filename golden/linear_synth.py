@@ -85,34 +85,48 @@ def choose_subsets(linear: WvqLinear, hardware: Hardware) -> int:
     return min(allowed, key=cost)
 
 
+def pack_group(linear: WvqLinear, g: int, columns: slice, hardware: Hardware) -> np.ndarray:
+    """Codebook and index beats of every block of group `g`: uint8 [blocks, beats of a block, beat_bytes]."""
+    lanes, units, width = hardware.lanes, hardware.units, hardware.beat_bytes
+    idx = linear.idx[:, columns]
+    if idx.shape[1] % units:
+        idx = np.pad(idx, ((0, 0), (0, -idx.shape[1] % units)))
+    words = index_words(idx, lanes, units, INDEX_BITS[linear.centroids], width)
+    codebooks = np.ascontiguousarray(linear.w_cent[:, g]).view(np.uint8).reshape(len(words), -1, width)
+    return np.concatenate((codebooks, words), axis=1)
+
+
+def job_header(linear: WvqLinear, columns: slice, blocks: int, hardware: Hardware) -> np.ndarray:
+    """The first beat of a job's packet: uint8 [1, beat_bytes]."""
+    header = np.zeros((1, hardware.beat_bytes), np.uint8)
+    slots = -(-(columns.stop - columns.start) // hardware.units)
+    header[0, :4] = np.array([blocks, slots], "<u2").view(np.uint8)
+    header[0, 4] = linear.centroids.bit_length() - 1
+    header[0, 8:12] = np.array([columns.start], "<u4").view(np.uint8)
+    return header
+
+
 def pack_job(linear: WvqLinear, g: int, first: int, last: int, hardware: Hardware) -> np.ndarray:
     """The packet of group `g` and blocks first..last-1: uint8 [beats, beat_bytes]."""
-    lanes, units, width = hardware.lanes, hardware.units, hardware.beat_bytes
-    columns = group_slices(linear.shape[0], linear.group)[g]
-    outputs, centroids = columns.stop - columns.start, linear.centroids
-    positions, slots = slice(first * lanes, last * lanes), -(-outputs // units)
-    idx = np.pad(linear.idx[positions, columns], ((0, 0), (0, slots * units - outputs)))
-    words = index_words(idx, lanes, units, INDEX_BITS[centroids], width)
-    codebooks = linear.w_cent[positions, g].view(np.uint8).reshape(last - first, -1, width)
-    header = np.zeros((1, width), np.uint8)
-    header[0, :4] = np.array([last - first, slots], "<u2").view(np.uint8)
-    header[0, 4] = centroids.bit_length() - 1
-    header[0, 8:12] = np.array([columns.start], "<u4").view(np.uint8)
-    body = np.concatenate((codebooks, words), axis=1)
-    return np.concatenate((header, insert_run_headers(body, linear.exp[positions, g][::lanes])))
+    columns, lanes = group_slices(linear.shape[0], linear.group)[g], hardware.lanes
+    body = insert_run_headers(pack_group(linear, g, columns, hardware)[first:last], linear.exp[::lanes, g][first:last])
+    return np.concatenate((job_header(linear, columns, last - first, hardware), body))
 
 
 def pack_streams(linear: WvqLinear, subsets: int, hardware: Hardware) -> np.ndarray:
     """The linear's part of every slice's stream: uint8 [slices, beats, beat_bytes]."""
-    parts: list[list[np.ndarray]] = [[] for _ in range(hardware.slices)]
     ranges = subset_blocks(linear.idx.shape[0] // hardware.lanes, subsets)
-    for g in range(linear.exp.shape[1]):
+    streams = np.zeros((hardware.slices, stream_beats(linear, subsets, hardware), hardware.beat_bytes), np.uint8)
+    filled = [0] * hardware.slices
+    for g, columns in enumerate(group_slices(linear.shape[0], linear.group)):
+        body, exponents = pack_group(linear, g, columns, hardware), linear.exp[:: hardware.lanes, g]
         for u, (first, last) in enumerate(ranges):
-            parts[(g * subsets + u) % hardware.slices].append(pack_job(linear, g, first, last, hardware))
-    empty = np.zeros((0, hardware.beat_bytes), np.uint8)
-    streams = [np.concatenate([empty, *part]) for part in parts]
-    longest = _even(max(map(len, streams)))
-    return np.stack([np.pad(stream, ((0, longest - len(stream)), (0, 0))) for stream in streams])
+            s = (g * subsets + u) % hardware.slices
+            header = job_header(linear, columns, last - first, hardware)
+            for part in (header, insert_run_headers(body[first:last], exponents[first:last])):
+                streams[s, filled[s] : filled[s] + len(part)] = part
+                filled[s] += len(part)
+    return streams
 
 
 def stream_beats(linear: WvqLinear, subsets: int, hardware: Hardware) -> int:

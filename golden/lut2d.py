@@ -92,6 +92,11 @@ def index_words(idx: np.ndarray, lanes: int, units: int, bits: int, beat_bytes: 
     positions, outputs = idx.shape
     # [block, slot, lane, unit, bit] flattened from the slot on
     words = idx.reshape(positions // lanes, lanes, outputs // units, units).transpose(0, 2, 1, 3)
+    if bits == 4 and outputs * lanes % 2 == 0:  # two in a byte
+        stream = np.ascontiguousarray(words).reshape(positions // lanes, -1, 2)
+        packed = stream[:, :, 0] | stream[:, :, 1] << 4
+        packed = np.pad(packed, ((0, 0), (0, -packed.shape[1] % beat_bytes)))
+        return packed.reshape(len(packed), -1, beat_bytes)
     stream = (words[..., None] >> np.arange(bits, dtype=np.uint8) & 1).reshape(positions // lanes, -1)
     stream = np.pad(stream, ((0, 0), (0, -stream.shape[1] % (8 * beat_bytes))))
     return np.packbits(stream, axis=1, bitorder="little").reshape(len(stream), -1, beat_bytes)

@@ -14,14 +14,16 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from lutloom.act_quant import act_quant
-from lutloom.attention import attention, kv_stored
+from lutloom.attention import attention, kv_dequantize, kv_quantize
 from lutloom.centroid_search import centroid_search
 from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, lookup_accumulate, quantize_activation
 from lutloom.dequant import dequant
 from lutloom.embed import embed
 from lutloom.errors import UserError
+from lutloom.fp32 import to_bf16
 from lutloom.hardware import Hardware
 from lutloom.image import Image
+from lutloom.kv_state import KvState, cache_layers
 from lutloom.linear_synth import unpack_streams
 from lutloom.lut2d import unpack_index_stream
 from lutloom.program import (
@@ -84,9 +86,13 @@ class TableWeights:
 
 
 class WeightCache:
-    """Unpacked weights by the number of their descriptor; the machines of one image may share it between threads."""
+    """Unpacked weights by the number of their descriptor; the machines of one image may share it between threads.
 
-    def __init__(self):
+    keep: bytes of them to keep.
+    """
+
+    def __init__(self, keep: int = KEPT_BYTES):
+        self.keep = keep
         self._weights: dict[int, SynthWeights | TableWeights] = {}
         self._kept, self._lock = 0, Lock()
 
@@ -96,7 +102,7 @@ class WeightCache:
             if number in self._weights:
                 return self._weights[number]
             weights = load()
-            if self._kept + weights.nbytes <= KEPT_BYTES:
+            if self._kept + weights.nbytes <= self.keep:
                 self._weights[number] = weights
                 self._kept += weights.nbytes
             return weights
@@ -145,6 +151,32 @@ class Machine:
         self.position = 0
         # layer -> k, v as attention sees them: bf16 bits uint16 [KV, room, D]
         self.cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        # of an int8 cache also what lies in memory: layer -> of k and v codes int8 [KV, room, D], scales [KV, room]
+        self.codes: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+
+    def save(self) -> KvState:
+        """The sequence so far, for `restore` here or on a card."""
+        places = cache_layers(self.image)
+
+        def part(layer: int, side: int) -> np.ndarray:
+            if not self.position:
+                return np.zeros((len(places[layer].spans(side, 0)), 0), np.uint8)
+            if self.hardware.kv_bits == 16:
+                return places[layer].bytes_of(self.cache[layer][side][:, : self.position])
+            codes, scale = self.codes[layer][side]
+            return places[layer].bytes_of((codes[:, : self.position], scale[:, : self.position]))
+
+        return KvState.collect(self.image, self.position, part)
+
+    def restore(self, state: KvState) -> None:
+        """Go on with a sequence that was put aside. UserError if it is of another image."""
+        state.require(self.image)
+        self.reset()
+        for layer, place in enumerate(state.layers):
+            self._room(layer, (place.kv_heads, self.max_context, place.head_dim))
+            for side, stored in enumerate(state.stored(layer)):
+                self._keep(layer, side, slice(0, state.positions), stored)
+        self.position = state.positions
 
     def run(self, tokens: np.ndarray, every: bool = False) -> np.ndarray:
         """Execute the program for tokens int [T] that continue the sequence.
@@ -227,17 +259,32 @@ class Machine:
 
     def _attention(self, number: int, d: Attention, frame: np.ndarray, rows: slice) -> np.ndarray:
         shape = (d.kv_heads, self.max_context, d.head_dim)
-        if d.layer not in self.cache:
-            self.cache[d.layer] = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
+        self._room(d.layer, shape)
         k, v = self.cache[d.layer]
         seen = self.position + len(frame)
-        for cache, at in ((k, d.k), (v, d.v)):
-            new = frame[:, at : at + d.kv_heads * d.head_dim].reshape(len(frame), d.kv_heads, d.head_dim)
-            cache[:, self.position : seen] = kv_stored(new, self.hardware.kv_bits).swapaxes(0, 1)
+        for side, at in enumerate((d.k, d.v)):
+            new = frame[:, at : at + d.kv_heads * d.head_dim].reshape(len(frame), d.kv_heads, d.head_dim).swapaxes(0, 1)
+            stored = kv_quantize(new) if self.hardware.kv_bits == 8 else to_bf16(new)
+            self._keep(d.layer, side, slice(self.position, seen), stored)
         q = frame[:, d.q : d.q + d.heads * d.head_dim].reshape(len(frame), d.heads, d.head_dim).swapaxes(0, 1)
         y = attention(np.ascontiguousarray(q), k[:, :seen], v[:, :seen], self.position, np.float32(d.scale))
         frame[:, d.dst : d.dst + d.heads * d.head_dim] = y = y.swapaxes(0, 1).reshape(len(frame), -1)
         return y
+
+    def _room(self, layer: int, shape: tuple[int, int, int]) -> None:
+        """A cache for the layer, if it has none yet."""
+        if layer not in self.cache:
+            self.cache[layer] = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
+            if self.hardware.kv_bits == 8:
+                self.codes[layer] = [(np.zeros(shape, np.int8), np.zeros(shape[:2], np.float32)) for _ in range(2)]
+
+    def _keep(self, layer: int, side: int, positions: slice, stored) -> None:
+        """Put keys (0) or values (1) into the cache: bf16 bits [KV, n, D], or codes and scales."""
+        if self.hardware.kv_bits == 8:
+            for whole, part in zip(self.codes[layer][side], stored, strict=True):
+                whole[:, positions] = part
+            stored = kv_dequantize(*stored)
+        self.cache[layer][side][:, positions] = stored
 
     def _swiglu(self, number: int, d: Swiglu, frame: np.ndarray, rows: slice) -> np.ndarray:
         y = swiglu(frame[:, d.gate : d.gate + d.n], frame[:, d.up : d.up + d.n])

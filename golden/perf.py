@@ -1,29 +1,36 @@
 """The command `perf`: where every cycle of a generated token went, measured on the RTL in the simulator."""
 
 import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
 
-from lutloom import models
+from lutloom import models, perf_report
 from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
-from lutloom.generate import cached_image, find_quantized
+from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
 from lutloom.rtl import simulation
+from lutloom.synthetic import BITS, SHAPES, Synthetic, synthetic_image
 from lutloom.traffic import traffic
 
-CONTROL = "control"  # the cycles between two operations
-COLOURS = {
-    "embedding": "#cccccc", "norm": "#f4a261", "rope": "#e9c46a", "attention": "#e76f51", "linear": "#2a6f97",
-    "swiglu": "#8ab17d", "head": "#264653", "sample": "#b5838d", CONTROL: "#999999",
-}  # fmt: skip
+CLOCKS = (250, 300, 400)  # MHz that times are told for
+MEMORIES = ("hbm", "fixed")
+ROOM = 4096  # positions of the KV cache of a synthetic model, unless more are measured
+RESULTS = Path("build/results")
+
+
+def _listed(values) -> str:
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
 
 
 def register(app: typer.Typer) -> None:
@@ -32,103 +39,172 @@ def register(app: typer.Typer) -> None:
 
 
 def perf_command(
-    model: Annotated[str, typer.Option(help=f"Float model: {' or '.join(models.SHORT_NAMES)}, a folder or a .gguf.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help=f"{', '.join(SHAPES)}: random weights; {' or '.join(models.SHORT_NAMES)}, a folder, a .gguf."
+        ),
+    ],
     quantized: Annotated[Path | None, typer.Option(help="Quantised model; default by name of the model.")] = None,
-    hardware: Annotated[str, typer.Option(help=f"Configuration: {', '.join(CONFIGURATIONS)}.")] = "tiny",
-    context: Annotated[int, typer.Option(min=1, help="Positions that the measured token attends to.")] = 8,
+    hardware: Annotated[str, typer.Option(help=f"Configuration: {', '.join(CONFIGURATIONS)}.")] = "v80",
+    context: Annotated[int, typer.Option(min=1, help="Positions that the measured token attends to.")] = 256,
+    bits: Annotated[float, typer.Option(help=f"Random weights, index bits a weight: {_listed(BITS)}.")] = 2,
+    head_bits: Annotated[float | None, typer.Option(help="The same of the head; default as --bits.")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Random weights: fewer layers than the shape has.")] = None,
+    clock: Annotated[
+        int, typer.Option(min=100, max=500, help="MHz of the accelerator; the HBM has its own time.")
+    ] = 250,
+    memory: Annotated[str, typer.Option(help="hbm: timing of HBM2e; fixed: 75 cycles for every read.")] = "hbm",
+    check: Annotated[bool, typer.Option(help="Compare every value with the golden machine's.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of random weights, cache and token.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Results; default build/results/perf-<model>.json")] = None,
 ) -> None:
-    """Measure one generated token on the RTL: cycles by unit and by operation, bytes by port class, a timeline."""
-    source = models.resolve(model)
-    image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
-    out = out or Path("build/results") / f"perf-{source.name}.json"
-    report = measure(image, context)
+    """Measure one generated token on the RTL: cycles by operation, bytes, what the ports did; report and pictures.
+
+    The KV cache is filled with random keys and values up to the token's position; nothing of a prompt is run.
+    """
+    if memory not in MEMORIES:
+        raise UserError(f"--memory: found {memory}, allowed {_listed(MEMORIES)}")
+    synthetic, name = None, model
+    if model in SHAPES:
+        synthetic = Synthetic(model, bits, bits if head_bits is None else head_bits, seed, layers=layers)
+        image = Image.open(_synthetic_image(synthetic, hardware, context))
+    else:
+        source = models.resolve(model)
+        name = source.name
+        image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
+    out = out or RESULTS / f"perf-{name}.json"
+    report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
+    found, compare = measure(image, context, clock, memory, seed)
+    report |= found
+    paths = save(report, out)
+    if check:  # takes long; what was measured is safe by now
+        report["check"] = compare()
+        paths = save(report, out)
+    perf_report.show(report, Console(highlight=False))
+    for path in paths:
+        typer.echo(f"wrote {path}")
+    if check and (report["check"]["bits_different"] or not report["check"]["tokens_equal"]):
+        raise UserError(f"{name}: the RTL differs from the golden machine, first in {report['check']['first']}")
+
+
+def save(report: dict, out: Path) -> list[Path]:
+    """Results, page, pictures: their paths."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_file(out, (json.dumps({"model": source.name, **report}, indent=1) + "\n").encode())
-    show(report, Console(highlight=False))
-    draw(report, f"{source.name}, {hardware}", out.with_suffix(".png"))
-    typer.echo(f"wrote {out} and {out.with_suffix('.png')}")
+    write_file(out, (json.dumps(report, indent=1) + "\n").encode())
+    return [out, *perf_report.write(report, out.with_suffix(".md"))]
 
 
-def measure(image: Image, context: int) -> dict:
-    """The token at position `context` - 1, after random ones: operation by operation from the run's timeline.
+def _synthetic_image(synthetic: Synthetic, hardware: str, context: int) -> Path:
+    console = Console(stderr=True)
+    room = max(min(ROOM, synthetic.cfg.max_position_embeddings), context)
+    return synthetic_image(
+        synthetic, configuration(hardware), room, IMAGES,
+        lambda steps, name: track(steps, f"{name} {synthetic.name}", console=console, transient=True),
+    )  # fmt: skip
 
-    Every cycle from the start of the token's pass to its end belongs to one operation, or to the control between two.
-    moving: cycles in which a line of activations moved; memory: in which it waited for constants from memory; what is
-    left are pipelines, weights and their queues. UserError for more context than the image has.
+
+def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> tuple[dict, Callable[[], dict]]:
+    """Run the token at position `context` - 1 after random keys and values.
+
+    Returns what the timeline tells, and what compares every value with the golden machine's.
     """
     if context > image.config["max_context"]:
         raise UserError(f"--context: found {context}, allowed 1..{image.config['max_context']}")
-    machine, module = Machine(image), simulation(image)
-    prompt = np.random.default_rng(0).integers(0, machine.vocab, context).tolist()
-    run = module.Run(image, prompt, 1, stop=False, trace=True, name="perf")
-    with Console(stderr=True).status("running the RTL"):
-        list(run.tokens())
-    operations = run.operations()
+    machine = Machine(image)
+    slices = machine.hardware.slices
+    hbm = {"map": 1, "streams": slices, "clock": clock} if memory == "hbm" else {}
+    module = simulation(image, hbm=bool(hbm), fast=True)
+    token = int(np.random.default_rng(seed).integers(0, machine.vocab))
+    text = {"positions": context - 1, "seed": seed} if context > 1 else {}
+    run = module.Run(
+        image, [token], 1, stop=False, trace=True, hbm=hbm, random_text=text, fast=True, name=f"perf-{image.path.stem}"
+    )
+    with Progress(
+        TextColumn("running the RTL"), BarColumn(), TextColumn("operation {task.completed} of {task.total}, cycle "
+        "{task.fields[cycle]:,}"), TimeElapsedColumn(), console=Console(stderr=True), transient=True,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("", total=len(machine.program) - 1, cycle=0)
+        run.report = lambda done, cycle: progress.update(task, completed=done, cycle=cycle)
+        tokens = list(run.tokens())
+    result = {
+        "clock": clock,
+        "memory": memory,
+        "image_bytes": image.bytes,
+        "slices": slices,
+        "beat_bytes": machine.hardware.beat_bytes,
+        "decode": decode(run.timeline(), module, machine, context, run.counters),
+        "hbm": run.memory,
+        "counters": run.counters,
+    }
+
+    def compare() -> dict:
+        with Console(stderr=True).status("comparing with the golden machine"):
+            compared = module.compare(run)
+        return {
+            "values": compared.values,
+            "bits_different": compared.bits_different,
+            "first": compared.first,
+            "tokens_equal": tokens == compared.tokens,
+        }
+
+    return result, compare
+
+
+def decode(timeline, module, machine: Machine, context: int, counters: dict) -> dict:
+    """Of a measured token: cycles, bytes, and what ports and operations did, interval by interval.
+
+    Where several operations are under way, the cycles of an interval count for the oldest, for which the others wait.
+    """
+    slices, beat = machine.hardware.slices, machine.hardware.beat_bytes
+    stages = {operation.number: operation.stage for operation in timeline.operations}
+    groups: dict[str, dict] = defaultdict(lambda: dict.fromkeys(("cycles", "moving", "constants"), 0) | {"ports": 0})
+    total = sum(interval.ports for interval in timeline.intervals)
+    for interval in timeline.intervals:
+        name = operation_of(stages[interval.active[0]]) if interval.active else module.CONTROL
+        group = groups[name]
+        group["cycles"] += interval.last - interval.first
+        group["moving"] += interval.moving
+        group["constants"] += interval.constants
+        group["ports"] = group["ports"] + interval.ports[:slices].sum(0)
+    for group in groups.values():
+        group["ports"] = port_shares(group["ports"], module.PORT_COUNTS, group["cycles"] * slices)
+    moved = sum(counters["bytes"].values())
     return {
         "context": context,
-        "slices": machine.hardware.slices,
-        "beat_bytes": machine.hardware.beat_bytes,
-        "cycles": sum(operation["cycles"] for operation in operations),
-        "bytes": traffic(machine.program, image.config, context),
-        "operations": operations,
-        "run": run.counters,
+        "cycles": timeline.cycles,
+        "ms": {str(clock): timeline.cycles / clock / 1000 for clock in CLOCKS},
+        "port_utilisation": moved / (slices * beat * timeline.cycles),
+        "bytes": counters["bytes"],
+        "bytes_total": moved,
+        "bound_cycles": -(-moved // (slices * beat)),
+        "expected_bytes": traffic(machine.program, machine.image.config, context),
+        "operations": [asdict(operation) | {"kind": kind_of(operation.stage)} for operation in timeline.operations],
+        "groups": dict(sorted(groups.items(), key=lambda item: -item[1]["cycles"])),
+        "streams": port_shares(total[:slices].sum(0), module.PORT_COUNTS, timeline.cycles * slices),
+        "ports": [port_shares(counts, module.PORT_COUNTS, timeline.cycles) for counts in total],
     }
+
+
+def port_shares(counts: np.ndarray, names: tuple[str, ...], cycles: int) -> dict[str, int]:
+    """Port cycles by what went on; idle: no beat, none asked for, no command that wants one."""
+    found = {name: int(count) for name, count in zip(names, counts, strict=True)}
+    return found | {"idle": cycles - sum(count for name, count in found.items() if name != "written")}
+
+
+def operation_of(stage: str) -> str:
+    """A stage without its layer: "self_attn.o_proj" for that of every layer."""
+    parts = stage.split(".")
+    return ".".join(parts[3:]) if parts[:2] == ["model", "layers"] else stage
 
 
 def kind_of(stage: str) -> str:
     """The group of a stage in tables and colours."""
     last = stage.rpartition(".")[2]
-    if stage in ("lm_head", "sample", CONTROL):
+    if stage in ("lm_head", "sample", perf_report.CONTROL):
         return {"lm_head": "head"}.get(stage, stage)
     if "norm" in last:
         return "norm"
     return {"embed_tokens": "embedding", "rope": "rope", "attention": "attention", "swiglu": "swiglu"}.get(
         last, "linear"
     )
-
-
-def show(report: dict, console: Console) -> None:
-    """Cycles by kind of operation, and the bound of the weight ports."""
-    table = Table(title=f"one token at context {report['context']}, {report['slices']} slices", title_justify="left")
-    for column in ("operations", "cycles", "share", "lines moving", "waiting for constants"):
-        table.add_column(column, justify="left" if column == "operations" else "right")
-    keys, kinds = ("cycles", "moving", "memory"), {kind: [0, 0, 0] for kind in COLOURS}
-    for operation in report["operations"]:
-        sums = kinds[kind_of(operation["stage"])]
-        sums[:] = [total + operation[key] for total, key in zip(sums, keys, strict=True)]
-    for kind, (cycles, moving, memory) in sorted(kinds.items(), key=lambda item: -item[1][0]):
-        table.add_row(kind, f"{cycles:,}", f"{100 * cycles / report['cycles']:.1f} %", f"{moving:,}", f"{memory:,}")
-    table.add_row(
-        "all", f"{report['cycles']:,}", "100.0 %", *(f"{sum(k[i] for k in kinds.values()):,}" for i in (1, 2))
-    )
-    console.print(table)
-    streams, ports = report["bytes"]["streams"], report["slices"]
-    if streams:
-        bound = streams // (report["beat_bytes"] * ports)
-        console.print(
-            f"{streams:,} bytes of weights through {ports} ports: {bound:,} cycles at least; "
-            f"port use {100 * bound / report['cycles']:.0f} %"
-        )
-
-
-def draw(report: dict, title: str, path: Path) -> None:
-    """A timeline of the token, a row for every kind of operation."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(11, 3.4), layout="constrained")
-    kinds = list(COLOURS)
-    for operation in report["operations"]:
-        kind = kind_of(operation["stage"])
-        span = [(operation["first"], operation["cycles"])]
-        axis.broken_barh(span, (kinds.index(kind) - 0.4, 0.8), facecolors=COLOURS[kind])
-    axis.set_yticks(range(len(kinds)), kinds)
-    axis.invert_yaxis()
-    axis.set_xlabel("cycles")
-    axis.set_title(f"one token of {title}: {report['cycles']:,} cycles at context {report['context']}")
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)

@@ -10,8 +10,8 @@ from lutloom.errors import UserError
 from lutloom.image import Image
 
 
-def simulation(image: Image):
-    """The module `verif.qwen3_accel.simulation`, the accelerator for `image` built.
+def simulation(image: Image, **options):
+    """The module `verif.qwen3_accel.simulation`, the accelerator for `image` built; options: of its `build_options`.
 
     UserError if this is no clone of the repository, if no configuration fits the image, or if the build fails.
     """
@@ -24,7 +24,7 @@ def simulation(image: Image):
 
     with Console(stderr=True).status("building the accelerator with Verilator (once; minutes)"):
         try:
-            module.build_simulation(module.configuration_of(image))
+            module.build_simulation(module.configuration_of(image), **options)
         except SimulationFailed as failure:
             raise UserError(f"rtl: {failure}") from None
     return module

@@ -94,6 +94,8 @@ class WvqLinear:
         entry = int(np.abs(self.w_cent.astype(np.int32)).sum(-1).max()) * self.act_max
         if entry >= 1 << (ENTRY_BITS - 1):
             raise ValueError(f"w_cent: row entry reaches {entry}, allowed {ENTRY_BITS} signed bits")
+        if self.largest_sum() < 1 << (ACC_BITS - 1):
+            return  # whatever the indices
         worst = int(self.accumulator_bound().max())
         if worst >= 1 << (ACC_BITS - 1):
             raise ValueError(f"exp, w_cent: accumulator reaches {worst}, allowed {ACC_BITS} signed bits")
@@ -120,6 +122,11 @@ class WvqLinear:
         outputs = self.idx.shape[1]
         bits = positions * outputs * (centroids.bit_length() - 1) + positions * groups * (16 * centroids + 3)
         return (bits + 32 * outputs + 32 * positions) / (outputs * self.inputs)
+
+    def largest_sum(self) -> int:
+        """No accumulator's absolute value can be larger, with any indices: quicker than `accumulator_bound`."""
+        peak = np.abs(self.w_cent.astype(np.int64)).sum(-1).max(-1) << self.exp.astype(np.int64)  # [P, Gn]
+        return int(peak.sum(0).max()) * self.act_max
 
     def accumulator_bound(self) -> np.ndarray:
         """Largest |acc| that any activations and any order of summation can reach, per output: int64 [N]."""

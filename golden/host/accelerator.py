@@ -14,6 +14,7 @@ from lutloom.host.fields import Register
 from lutloom.host.registers import CAUSE_TEXT, UNIT_TEXT, Cause, Ended, PortClass, Unit
 from lutloom.host.transport import Transport, TransportError
 from lutloom.image import Image, hardware_hash
+from lutloom.kv_state import KvState
 from lutloom.program import UNIT, Attention, Descriptor, Sample, decode
 from lutloom.program_check import check_config, check_program
 from lutloom.sampler import MAX_TEMPERATURE, MIN_TEMPERATURE
@@ -112,6 +113,7 @@ class Accelerator:
         self.image: Image | None = None
         self.program: list[Descriptor] = []
         self.vocab = 0
+        self._ports_begin: list[int] = []
         self.identity = self.identify()
 
     # --- the card -----------------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ class Accelerator:
                 self.transport.load_memory(place.start + offset, image.data[first + offset : first + offset + count])
                 if progress is not None:
                     progress(first + offset + count, image.bytes)
-        self.image, self.program = image, program
+        self.image, self.program, self._ports_begin = image, program, [port.start for port in ports]
         self.vocab = next(d.n for d in program if isinstance(d, Sample))
         self._write_pair(regs.IMAGE_LO, regs.IMAGE_HI, address)
         self._write(regs.PROGRAM, image.table["program"].offset // UNIT)
@@ -176,6 +178,26 @@ class Accelerator:
         self._write(regs.VOCAB, self.vocab)
         self.recover()  # no text in the cache
         return image
+
+    # --- text so far --------------------------------------------------------------------------------------------------
+
+    def save(self) -> KvState:
+        """The keys and values of the text so far, to be taken up again by `restore`. AcceleratorError during a run."""
+        image = self._loaded()
+        self._require_idle()
+
+        def read(port: int, first: int, count: int) -> np.ndarray:
+            return self.transport.read_memory(self._ports_begin[port] + first, count)
+
+        return KvState.from_memory(image, self.position, read)
+
+    def restore(self, state: KvState) -> None:
+        """Put a text back; `generate(..., fresh=False)` continues it. Raises UserError if it is of another image."""
+        state.require(self._loaded())
+        self.recover()
+        for port, first, data in state.pieces():
+            self.transport.load_memory(self._ports_begin[port] + first, data)
+        self._write(regs.SEEK, state.positions)
 
     def counters(self) -> Counters:
         """Cycles and bytes of the last run."""

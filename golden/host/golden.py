@@ -20,6 +20,7 @@ from lutloom.host import registers as regs
 from lutloom.host.registers import Cause, Ended, PortClass, Unit
 from lutloom.host.transport import TransportError
 from lutloom.image import HEADER, MAGIC, VERSION, Image, hardware_hash
+from lutloom.kv_state import KvState
 from lutloom.machine import Machine
 from lutloom.program import BYTES, LAST, OPERATIONS, UNIT, End, LinearSynth, LinearTable
 from lutloom.sampler import gumbel
@@ -96,6 +97,7 @@ class GoldenTransport:
         self.fault: Injected | None = None
         self._machine: Machine | None = None
         self._machine_of: tuple[int, int] | None = None  # image and program it was made of
+        self._ports_begin: list[int] = []  # where the memory of every stream port begins, for it
         self._run: Iterator[None] | None = None
         self._hangs = False
 
@@ -124,14 +126,20 @@ class GoldenTransport:
                 self._machine.reset()
             self.regs.idle = not (self._hangs and self.fault and not self.fault.drains)
             self._hangs = False
+        elif self.regs.sought is not None:
+            self.regs.position, self.regs.sought = self.regs.sought, None
+            if self._machine:
+                self._machine.position = self.regs.position
         elif self.regs.run is not None and before is None:
             self._run = self._execute(self.regs.run)
 
     def load_memory(self, address: int, data: np.ndarray) -> None:
+        self._store()
         self.memory.write(address, np.asarray(data))
         self._machine = None
 
     def read_memory(self, address: int, count: int) -> np.ndarray:
+        self._store()
         return self.memory.read(address, count)
 
     def wait(self, seconds: float) -> bool:
@@ -262,12 +270,35 @@ class GoldenTransport:
                 if operation is End:
                     break
             try:
-                self._machine, self._machine_of = self._read_machine(data, run), (run.image, run.program)
+                self._ports_begin = [self._port_begin(run, number) for number in range(self.regs.slices)]
+                self._machine, self._machine_of = self._read_machine(data), (run.image, run.program)
             except UserError as error:
                 raise Failed(Cause.BAD_DESCRIPTOR, Unit.CONTROL, _descriptor_of(error)) from None
+            self._fetch()
         return self._machine
 
-    def _read_machine(self, data: np.ndarray, run: Run) -> Machine:
+    def _store(self) -> None:
+        """The machine's keys and values into the memory, where the host may look for them."""
+        if self._machine and self._machine.position:
+            for port, first, data in self._machine.save().pieces():
+                self.memory.write(self._ports_begin[port] + first, data)
+
+    def _fetch(self) -> None:
+        """The keys and values of the positions that the host has sought, from the memory."""
+        machine, positions = self._machine, self.regs.position
+        if 0 < positions <= machine.max_context:
+
+            def read(port: int, first: int, count: int) -> np.ndarray:
+                return self.memory.read(self._ports_begin[port] + first, count)
+
+            machine.restore(KvState.from_memory(machine.image, positions, read))
+        machine.position = positions
+
+    def _port_begin(self, run: Run, number: int) -> int:
+        """Where the memory of a stream port begins."""
+        return self.stream_window(number).start if self.stream_window else run.port_base + number * run.port_stride
+
+    def _read_machine(self, data: np.ndarray) -> Machine:
         """The machine of an image's bytes, its streams read where the ports read them."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "memory.img")
@@ -275,10 +306,7 @@ class GoldenTransport:
             table = Image.open(path, verify=False).table
             for number in range(self.regs.slices if "port0" in table else 0):
                 section = table[f"port{number}"]
-                first = run.port_base + number * run.port_stride
-                if self.stream_window:
-                    first = self.stream_window(number).start
-                data[section.offset :][: section.padded] = self.memory.read(first, section.padded)
+                data[section.offset :][: section.padded] = self.memory.read(self._ports_begin[number], section.padded)
             data.tofile(path)
             return Machine(Image.open(path, verify=False))
 

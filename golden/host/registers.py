@@ -108,7 +108,7 @@ PORTCLASS_TEXT = {
 }
 
 ID = Register("ID", 0x000, "r", {"value": (0, 32)}, reset=0x4C55544C)  # fmt: skip
-VERSION = Register("VERSION", 0x004, "r", {"minor": (0, 16), "major": (16, 16)}, reset=0x10000)  # fmt: skip
+VERSION = Register("VERSION", 0x004, "r", {"minor": (0, 16), "major": (16, 16)}, reset=0x10001)  # fmt: skip
 HARDWARE_HASH_LO = Register("HARDWARE_HASH_LO", 0x008, "r", {"value": (0, 32)})  # fmt: skip
 HARDWARE_HASH_HI = Register("HARDWARE_HASH_HI", 0x00C, "r", {"value": (0, 32)})  # fmt: skip
 CONFIG = Register("CONFIG", 0x010, "r", {"slices": (0, 8), "ports": (8, 8), "ring_depth": (16, 16)})  # fmt: skip
@@ -140,6 +140,7 @@ ERROR_ADDR_HI = Register("ERROR_ADDR_HI", 0x09C, "r", {"value": (0, 32)})  # fmt
 WATCHDOG = Register("WATCHDOG", 0x0A0, "rw", {"value": (0, 32)}, reset=0x0)  # fmt: skip
 IRQ_ENABLE = Register("IRQ_ENABLE", 0x0A4, "rw", {"done": (0, 1), "error": (1, 1), "output_available": (2, 1)}, reset=0x0)  # fmt: skip
 IRQ_STATUS = Register("IRQ_STATUS", 0x0A8, "rw", {"done": (0, 1), "error": (1, 1), "output_available": (2, 1)}, reset=0x0)  # fmt: skip
+SEEK = Register("SEEK", 0x0AC, "w", {"position": (0, 32)}, reset=0x0)  # fmt: skip
 CYCLES_LO = Register("CYCLES_LO", 0x100, "r", {"value": (0, 32)})  # fmt: skip
 CYCLES_HI = Register("CYCLES_HI", 0x104, "r", {"value": (0, 32)})  # fmt: skip
 BUSY_LO = Register("BUSY_LO", 0x108, "r", {"value": (0, 32)}, count=10, stride=8)  # fmt: skip
@@ -185,6 +186,7 @@ REGISTERS = (
     WATCHDOG,
     IRQ_ENABLE,
     IRQ_STATUS,
+    SEEK,
     CYCLES_LO,
     CYCLES_HI,
     BUSY_LO,

@@ -20,7 +20,7 @@ extern "C" {
 #define ACCEL_REGS__VERSION__MINOR_bm 0xffff
 #define ACCEL_REGS__VERSION__MINOR_bp 0
 #define ACCEL_REGS__VERSION__MINOR_bw 16
-#define ACCEL_REGS__VERSION__MINOR_reset 0x0
+#define ACCEL_REGS__VERSION__MINOR_reset 0x1
 #define ACCEL_REGS__VERSION__MAJOR_bm 0xffff0000
 #define ACCEL_REGS__VERSION__MAJOR_bp 16
 #define ACCEL_REGS__VERSION__MAJOR_bw 16
@@ -265,6 +265,12 @@ extern "C" {
 #define ACCEL_REGS__IRQ_STATUS__OUTPUT_AVAILABLE_bw 1
 #define ACCEL_REGS__IRQ_STATUS__OUTPUT_AVAILABLE_reset 0x0
 
+// reg - accel_regs.SEEK
+#define ACCEL_REGS__SEEK__POSITION_bm 0xffffffff
+#define ACCEL_REGS__SEEK__POSITION_bp 0
+#define ACCEL_REGS__SEEK__POSITION_bw 32
+#define ACCEL_REGS__SEEK__POSITION_reset 0x0
+
 // reg - accel_regs.CYCLES.LO
 #define ACCEL_REGS__CYCLES__LO__VALUE_bm 0xffffffff
 #define ACCEL_REGS__CYCLES__LO__VALUE_bp 0
@@ -384,7 +390,8 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t WATCHDOG;
     uint32_t IRQ_ENABLE;
     uint32_t IRQ_STATUS;
-    uint8_t RESERVED_ac_ff[0x54];
+    uint32_t SEEK;
+    uint8_t RESERVED_b0_ff[0x50];
     accel_regs__CYCLES_t CYCLES;
     accel_regs__BUSYx_t BUSY[10];
     accel_regs__STALL_MEMORY_t STALL_MEMORY;

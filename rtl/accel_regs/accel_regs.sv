@@ -134,7 +134,7 @@ module accel_regs
   );
 
   // ---- state of the run ----------------------------------------------------------------------------------------------
-  logic run_q, start_q, clear_q, abort_q, watchdog_q, expired, refused_q;
+  logic run_q, start_q, clear_q, seek_q, abort_q, watchdog_q, expired, refused_q;
   logic [Settle-1:0] done_q, error_q, token_q, clearing_q;  // on their way to STATUS and interrupts
   logic done_seen_q, error_seen_q;
   ended_e ended_by_q;
@@ -155,6 +155,7 @@ module accel_regs
   always_ff @(posedge clk_i) begin
     start_q    <= start;
     clear_q    <= clear;
+    seek_q     <= csr.SEEK.position.swmod && idle;
     clearing_q <= {clearing_q[Settle-2:0], clear};
     done_q     <= {done_q[Settle-2:0], done};
     error_q    <= {error_q[Settle-2:0], error};
@@ -183,6 +184,7 @@ module accel_regs
     end
     if (!rst_ni || clear) begin
       start_q      <= 1'b0;
+      seek_q       <= 1'b0;
       done_q       <= '0;
       error_q      <= '0;
       token_q      <= '0;
@@ -357,6 +359,8 @@ module accel_regs
     run_o.start         = start_q;
     run_o.abort_run     = abort_q;
     run_o.clear         = clear_q;
+    run_o.seek          = seek_q;
+    run_o.position      = csr.SEEK.position.value;
     run_o.watchdog      = watchdog_q;
     run_o.prompt_tokens = prompt_tokens_q;
     run_o.image         = {csr.IMAGE_HI.value.value, csr.IMAGE_LO.value.value};
@@ -385,6 +389,8 @@ module accel_regs
   // ---- promises --------------------------------------------------------------------------------------------------------
   a_start_idle :
   assert property (@(posedge clk_i) disable iff (!rst_ni) run_o.start |-> run_q && !error_seen_q && !$past(run_q));
+  a_seek_between_runs :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) run_o.seek |-> !run_q);
   a_stable_run :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       run_q && $past(run_q) && !run_o.start |-> $stable({run_o.image, run_o.port_base, run_o.new_tokens, run_o.prompt_tokens}));

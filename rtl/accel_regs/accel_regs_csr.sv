@@ -109,6 +109,7 @@ module accel_regs_csr (
         logic WATCHDOG;
         logic IRQ_ENABLE;
         logic IRQ_STATUS;
+        logic SEEK;
         struct {
             logic LO;
             logic HI;
@@ -244,6 +245,9 @@ module accel_regs_csr (
         decoded_reg_strb.IRQ_STATUS = cpuif_req_masked & (cpuif_addr == 9'ha8);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 9'ha8);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 9'ha8);
+        decoded_reg_strb.SEEK = cpuif_req_masked & (cpuif_addr == 9'hac) & cpuif_req_is_wr;
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 9'hac);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 9'hac) & cpuif_req_is_wr;
         decoded_reg_strb.CYCLES.LO = cpuif_req_masked & (cpuif_addr == 9'h100) & !cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 9'h100);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 9'h100) & !cpuif_req_is_wr;
@@ -438,6 +442,12 @@ module accel_regs_csr (
                 logic load_next;
             } output_available;
         } IRQ_STATUS;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
+            } position;
+        } SEEK;
     } field_combo_t;
     field_combo_t field_combo;
 
@@ -561,6 +571,11 @@ module accel_regs_csr (
                 logic value;
             } output_available;
         } IRQ_STATUS;
+        struct {
+            struct {
+                logic [31:0] value;
+            } position;
+        } SEEK;
     } field_storage_t;
     field_storage_t field_storage;
 
@@ -1207,6 +1222,30 @@ module accel_regs_csr (
         end
     end
     assign hwif_out.IRQ_STATUS.output_available.value = field_storage.IRQ_STATUS.output_available.value;
+    // Field: accel_regs.SEEK.position
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.SEEK.position.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.SEEK && decoded_req_is_wr) begin // SW write
+            next_c = (field_storage.SEEK.position.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.SEEK.position.next = next_c;
+        field_combo.SEEK.position.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.SEEK.position.value <= 32'h0;
+        end else begin
+            if(field_combo.SEEK.position.load_next) begin
+                field_storage.SEEK.position.value <= field_combo.SEEK.position.next;
+            end
+        end
+    end
+    assign hwif_out.SEEK.position.value = field_storage.SEEK.position.value;
+    assign hwif_out.SEEK.position.swmod = decoded_reg_strb.SEEK && decoded_req_is_wr && |(decoded_wr_biten[31:0]);
     assign hwif_out.CYCLES.LO.value.swacc = decoded_reg_strb.CYCLES.LO;
     for(genvar i0=0; i0<10; i0++) begin
         assign hwif_out.BUSY[i0].LO.value.swacc = decoded_reg_strb.BUSY[i0].LO;
@@ -1250,7 +1289,7 @@ module accel_regs_csr (
             readback_data_var[ad_hi(9'h0)][31:0] = 32'h4c55544c;
         end
         if(ad_low(rd_mux_addr) == ad_low(9'h4)) begin
-            readback_data_var[ad_hi(9'h4)][15:0] = 16'h0;
+            readback_data_var[ad_hi(9'h4)][15:0] = 16'h1;
             readback_data_var[ad_hi(9'h4)][31:16] = 16'h1;
         end
         if(ad_low(rd_mux_addr) == ad_low(9'h8)) begin

@@ -505,6 +505,15 @@ package accel_regs_csr_pkg;
     } accel_regs__IRQ_STATUS__out_t;
 
     typedef struct {
+        logic [31:0] value;
+        logic swmod;
+    } accel_regs__SEEK__position__out_t;
+
+    typedef struct {
+        accel_regs__SEEK__position__out_t position;
+    } accel_regs__SEEK__out_t;
+
+    typedef struct {
         logic swacc;
     } accel_regs__CYCLES__LO__value__out_t;
 
@@ -585,6 +594,7 @@ package accel_regs_csr_pkg;
         accel_regs__WATCHDOG__out_t WATCHDOG;
         accel_regs__IRQ_ENABLE__out_t IRQ_ENABLE;
         accel_regs__IRQ_STATUS__out_t IRQ_STATUS;
+        accel_regs__SEEK__out_t SEEK;
         accel_regs__CYCLES__out_t CYCLES;
         accel_regs__BUSYx__out_t BUSY[10];
         accel_regs__STALL_MEMORY__out_t STALL_MEMORY;

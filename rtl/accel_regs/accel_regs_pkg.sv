@@ -58,11 +58,13 @@ package accel_regs_pkg;
     logic [30:0] token;
   } end_token_t;
 
-  // To the sequencer. Everything but the first four is stable from start to the end of the run.
+  // To the sequencer. Everything but the first six is stable from start to the end of the run.
   typedef struct packed {
     logic                       start;          // one cycle: a run begins, at the sequencer's own position
     logic                       abort_run;      // held until the run ends: end it after the token at work
     logic                       clear;          // one cycle: forget everything, position 0; status.idle falls until no read is in flight
+    logic                       seek;           // one cycle, between runs: the position becomes `position`
+    logic [31:0]                position;       // with seek
     logic                       watchdog;       // held until clear: the run has failed for want of progress
     logic [31:0]                prompt_tokens;  // that the prompt stream has for this run; 0: an error, CausePromptEmpty
     logic [63:0]                image;          // byte address

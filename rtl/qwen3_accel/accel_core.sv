@@ -144,7 +144,7 @@ module accel_core
   accel_tokens u_tokens (
       .clk_i, .rst_ni(core_rst_n), .max_context_i(run_i.max_context[PositionW:0]), .vocab_i(run_i.vocab),
       .new_tokens_i(run_i.new_tokens), .stop_at_end_i(run_i.stop), .end_token_i(run_i.end_tokens),
-      .start_i(tokens_start), .abort_i(run_i.abort_run), .run_o(tokens_run), .done_o(done), .ended_by_o(ended_by), .refused_o(refused),
+      .seek_i(run_i.seek), .seek_position_i(run_i.position), .start_i(tokens_start), .abort_i(run_i.abort_run), .run_o(tokens_run), .done_o(done), .ended_by_o(ended_by), .refused_o(refused),
       .position_o(position), .produced_o(produced), .prompt_level_i(run_i.prompt_tokens), .s_prompt_tdata, .s_prompt_tvalid, .s_prompt_tready,
       .pass_start_o(pass_start), .pass_o(pass), .pass_end_i(pass_end),
       .s_token_tdata(token), .s_token_tvalid(token_valid), .s_token_tready(token_ready),

@@ -17,6 +17,8 @@ module accel_tokens
     input  logic [         31:0] new_tokens_i,
     input  logic                 stop_at_end_i,
     input  logic [3:0][    31:0] end_token_i,     // bit 31: valid
+    input  logic                 seek_i,          // between runs: the position becomes seek_position_i; one that cannot be is refused
+    input  logic [         31:0] seek_position_i, // at the start
     input  logic                 start_i,
     input  logic                 abort_i,         // end after the pass under way
     output logic                 run_o,           // a run is under way
@@ -75,7 +77,8 @@ module accel_tokens
       abort_q <= state_q != Idle && (abort_q || abort_i);
       case (state_q)
         Idle:
-        if (start_i) begin
+        if (seek_i) position_o <= (seek_position_i[31:PositionW+1] != '0) ? '1 : seek_position_i[PositionW:0];
+        else if (start_i) begin
           left_q     <= prompt_level_i;
           produced_o <= '0;
           ended_by_o <= '0;

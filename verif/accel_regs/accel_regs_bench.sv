@@ -31,6 +31,8 @@ module accel_regs_bench
     output logic                   start_o,
     output logic                   abort_o,
     output logic                   clear_o,
+    output logic                   seek_o,
+    output logic [           31:0] seek_position_o,
     output logic                   watchdog_o,
     output logic [           31:0] prompt_tokens_o,
     output logic [           63:0] image_o,
@@ -91,6 +93,8 @@ module accel_regs_bench
   assign start_o         = run.start;
   assign abort_o         = run.abort_run;
   assign clear_o         = run.clear;
+  assign seek_o          = run.seek;
+  assign seek_position_o = run.position;
   assign watchdog_o      = run.watchdog;
   assign prompt_tokens_o = run.prompt_tokens;
   assign image_o         = run.image;

@@ -49,6 +49,7 @@ coverage = Coverage(
             "cleared by start",
             "kept",
         ],
+        "seek": ["taken", "ignored: busy", "ignored: error"],
         "reset": ["in a run", "in an access"],
     },
 )
@@ -664,6 +665,40 @@ class Interrupts(RegsTest):
         await self.cycles(SETTLE)
         await self.read(regs.IRQ_STATUS.at(), regs.IRQ_ENABLE.at())
         assert self.dut.irq_o.value == int(self.model.irq)
+
+
+@pyuvm.test(**MS)
+class Seek(RegsTest):
+    """A position is handed on between runs and at no other time."""
+
+    async def stimulus(self):
+        self.seen = []
+        cocotb.start_soon(self.watch())
+        for position in (0, 1, (1 << 32) - 1, self.rng.getrandbits(32)):
+            await self.seek(position, "taken")
+        await self.push([1])
+        await self.start()
+        await self.seek(5, "ignored: busy")
+        await self.fail(Cause.SLAVE_ERROR, 3)
+        await self.seek(6, "ignored: error")
+        await self.control(clear=1)
+        await self.seek(7, "taken")
+
+    async def watch(self) -> None:
+        dut = self.dut
+        while True:
+            await RisingEdge(dut.clk_i)
+            if dut.seek_o.value == 1:
+                self.seen.append(int(dut.seek_position_o.value.to_unsigned()))
+
+    async def seek(self, position: int, what: str) -> None:
+        self.seen.clear()
+        self.model.sought = None
+        await self.write((regs.SEEK.at(), position))
+        await self.cycles(SETTLE)
+        wanted = [position] if what == "taken" else []
+        assert self.seen == wanted and self.model.sought == (wanted or [None])[0], (self.seen, self.model.sought)
+        coverage.hit("seek", what)
 
 
 @pyuvm.test(**MS)

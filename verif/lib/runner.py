@@ -86,8 +86,12 @@ def build(
     mutation: Mutation | None = None,
     waves: bool = False,
     optimise: str = "-O1",
+    public: tuple[str, ...] = ("*",),
+    assertions: bool = True,
 ) -> Path:
     """Compile `core` with `parameters` set on `toplevel`; returns the executable. Builds are shared by content.
+
+    public: which of the toplevel's signals cocotb sees; the fewer, the faster.
 
     Raises:
         SimulationFailed: Verilator or the C++ compiler failed (the log's end is in the message).
@@ -99,7 +103,8 @@ def build(
     digest = hashlib.sha256()
     for path in [Path(__file__), *files.waivers, *sources]:
         digest.update(path.read_bytes())
-    digest.update(repr((toplevel, sorted(parameters.items()), mutation, waves, optimise)).encode())
+    settings = (toplevel, sorted(parameters.items()), mutation, waves, optimise, public, assertions)
+    digest.update(repr(settings).encode())
     folder = BUILD / "sim" / core / f"{toplevel}-{digest.hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     exe = folder / "sim"
@@ -109,11 +114,12 @@ def build(
         sources = [_mutated(path, mutation, folder) for path in sources]
         if mutation and not any(folder in path.parents for path in sources):
             raise ValueError(f"{mutation.file} is not a source of {core}")
-        public = folder / "public.vlt"
-        public.write_text(f'`verilator_config\npublic_flat_rw -module "{toplevel}" -var "*"\n')
+        visible = folder / "public.vlt"
+        rules = [f'public_flat_rw -module "{toplevel}" -var "{name}"' for name in public]
+        visible.write_text("\n".join(["`verilator_config", *rules, ""]))
         libs = cocotb_tools.config.libs_dir
         command = [
-            *("verilator", "--cc", "--exe", "--vpi", "--assert", "--prefix", "Vtop"),
+            *("verilator", "--cc", "--exe", "--vpi", "--assert" if assertions else "--no-assert", "--prefix", "Vtop"),
             *("-Mdir", str(folder / "obj"), "-o", str(exe), "--top-module", toplevel),
             *("--x-initial", "unique", "--timescale", "1ns/1ps", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
             *("-Werror-USERERROR", "-Werror-USERFATAL"),  # the RTL's own parameter checks
@@ -121,11 +127,14 @@ def build(
             *(["--trace-vcd", "--trace-structs"] if waves else []),
             *(f"-G{name}={value}" for name, value in parameters.items()),
             str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"),
-            *(str(path) for path in [public, *files.waivers, *sources]),
+            *(str(path) for path in [visible, *files.waivers, *sources]),
         ]
         hierarchical = any("hier_block" in path.read_text() for path in files.waivers)
         if hierarchical:
-            command += ["--hierarchical", "--output-groups", "0"]
+            # Without such a file, empty or not, this Verilator compiles blocks that have parameters once more, inlined.
+            (folder / "parameters.v").write_text("// none\n")
+            command += ["--hierarchical", "--hierarchical-params-file", str(folder / "parameters.v")]
+            command += ["--output-groups", "0"]
         make = ["make", "-j", "2", "-C", "obj", "-f", "Vtop_hier.mk" if hierarchical else "Vtop.mk"]
         make += [f"OPT_FAST={optimise}", f"OPT_GLOBAL={optimise}"]  # what runs once stays at -O0
         make += ["OBJCACHE=ccache"]  # Verilator's runtime, and what a broken core or other parameters leave as it was
@@ -197,6 +206,8 @@ def simulate(
     mutation: Mutation | None = None,
     waves_on_failure: bool = True,
     optimise: str = "-O1",
+    public: tuple[str, ...] = ("*",),
+    assertions: bool = True,
 ) -> Outcome:
     """Build `core` and run the cocotb tests of Python module `module` on it.
 
@@ -226,6 +237,8 @@ def simulate(
         extra_sources=extra_sources,
         mutation=mutation,
         optimise=optimise,
+        public=public,
+        assertions=assertions,
     )
     exe = build(core, **options)
     run_dir = BUILD / "sim" / core / "runs" / f"{name}-{seed}"

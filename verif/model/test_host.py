@@ -16,6 +16,7 @@ from lutloom.host import registers as regs
 from lutloom.host.golden import GoldenTransport, Injected
 from lutloom.host.registers import CAUSE_TEXT, Cause, Ended, PortClass, Unit
 from lutloom.image import Image
+from lutloom.kv_state import KvState
 from lutloom.machine import Machine
 from lutloom.program import BYTES, LinearSynth, RmsNorm
 from lutloom.tests.toy import build
@@ -105,6 +106,50 @@ def test_a_text_is_continued(card, images):
     assert card.position == len(PROMPT) + 4  # the last token is not in the cache yet
     assert first + list(card.generate(first[-1:], 7, stop=False, fresh=False)) == whole
     assert list(card.generate(PROMPT, 0)) == [] and card.position == len(PROMPT)
+
+
+def test_a_text_is_put_aside_and_taken_up_again(card, images, tmp_path):
+    """On another card, from a file, at another address; and in the golden machine."""
+    whole = expected(images["fused"], 12, stop=False)
+    first = list(card.generate(PROMPT, 5, stop=False))
+    card.save().write(tmp_path / "text.kv")
+    list(card.generate(PROMPT[::-1], 8))
+    other = Accelerator(GoldenTransport(HARDWARE))
+    image = other.load(images["fused"], 2 * ADDRESS)
+    state = KvState.read(tmp_path / "text.kv", image)
+    for accelerator in (other, card):
+        accelerator.restore(state)
+        assert accelerator.position == len(PROMPT) + 4
+        assert first + list(accelerator.generate(first[-1:], 7, stop=False, fresh=False)) == whole
+    machine = Machine.open(images["fused"])
+    machine.restore(state)
+    assert machine.position == len(PROMPT) + 4 and int(machine.run(np.array(first[-1:]))[-1].argmax()) == whole[5]
+    again = machine.save()
+    assert again.positions == len(PROMPT) + 5
+    assert all((again.data[key][:, : data.shape[1]] == data).all() for key, data in state.data.items())
+
+
+def test_a_saved_text_of_another_image_is_refused(card, images, tmp_path):
+    list(card.generate(PROMPT, 2))
+    state = card.save()
+    state.write(tmp_path / "text.kv")
+    other = card.load(images["covq"], ADDRESS)
+    with pytest.raises(UserError, match="another image"):
+        card.restore(state)
+    with pytest.raises(UserError, match="another image"):
+        KvState.read(tmp_path / "text.kv", other)
+    with pytest.raises(UserError, match="no readable file"):
+        KvState.read(images["covq"], other)
+
+
+def test_a_position_that_cannot_be(card):
+    """The run is refused at its start."""
+    for position in (CONTEXT, (1 << 32) - 1):
+        card.transport.write32(regs.SEEK.at(), position)
+        with pytest.raises(UserError, match="does not fit"):
+            card._start(np.array([1]), 1)
+            list(card._tokens())
+        card.recover()
 
 
 def test_leaving_the_loop_aborts(card, images):

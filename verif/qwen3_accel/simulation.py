@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -12,16 +12,22 @@ import numpy as np
 
 from lutloom.errors import UserError
 from lutloom.image import Image
-from lutloom.machine import Machine
+from lutloom.kv_state import KvState
+from lutloom.machine import Machine, WeightCache
 from lutloom.qwen3_accel import CONFIGURATIONS, Configuration
 from lutloom.sampler import sample
+from lutloom.synthetic import random_state
 from verif.lib.paths import BUILD
 from verif.lib.runner import SimulationFailed, build, simulate
 
-NEXT_TOKEN = (1 << 32) - 1  # in place of a stage, in a trace
 POLL = 0.05  # seconds
-PASS_BEGINS, PASS_ENDS = 16, 17  # in a timeline
+PORTS = ("clk_i", "rst_ni", "hbm_clk_i", "hbm_rst_ni", "s_axil_*", "irq_o")  # of the bench, that cocotb sees
+# Of a timeline, see accel_trace.cpp.
+FIELDS = ("what", "number", "stage", "unit", "cycle", "moving", "constants")
+PORT_COUNTS = ("read", "written", "held", "waiting", "full")
+PASS_BEGINS, BEGINS, ENDS, PASS_ENDS = range(4)
 LAST_STAGES = ("model.norm", "lm_head")  # of a prompt's tokens only the last runs them
+CONTROL = "control"  # the cycles in which no operation is under way
 
 
 def configuration_of(image: Image) -> Configuration:
@@ -33,17 +39,63 @@ def configuration_of(image: Image) -> Configuration:
     raise UserError(f"{image.path}: hardware: found {image.config['hardware']}, allowed {', '.join(CONFIGURATIONS)}")
 
 
-def build_simulation(configuration: Configuration) -> Path:
-    """Verilate and compile it, unless that has been done."""
-    return build("qwen3_accel", target="sim", parameters=configuration.parameters())
+def build_options(hbm: bool = False, hbm_clock: bool = False, fast: bool = False) -> dict:
+    """Of `build` and `simulate`. fast: for long runs: no assertions, more of the C++ compiler's optimisation."""
+    parameters = {"Hbm": 1} if hbm else {}
+    parameters |= {"HbmClock": 1} if hbm_clock else {}
+    options = {"target": "sim", "public": PORTS}
+    return options | ({"optimise": "-O1", "assertions": False} if fast else {}) | {"parameters": parameters}
+
+
+def build_simulation(configuration: Configuration, **options) -> Path:
+    """Verilate and compile it, unless that has been done. options: of `build_options`."""
+    chosen = build_options(**options)
+    chosen["parameters"] = configuration.parameters() | chosen["parameters"]
+    return build("qwen3_accel", **chosen)
+
+
+@dataclass
+class Operation:
+    """An operation of a pass; cycles count from the beginning of the pass."""
+
+    number: int  # of its descriptor
+    stage: str
+    unit: int
+    first: int
+    last: int  # its end
+
+
+@dataclass
+class Interval:
+    """What happened between two events of a pass: the numbers of the operations under way, oldest first, and counts."""
+
+    first: int
+    last: int
+    active: tuple[int, ...]
+    moving: int  # cycles in which a line of activations moved
+    constants: int  # cycles in which work waited for constants
+    ports: np.ndarray  # int64 [ports, PORT_COUNTS], see there
+
+
+@dataclass
+class Timeline:
+    """A pass of the program."""
+
+    cycles: int
+    operations: list[Operation]
+    intervals: list[Interval]
 
 
 @dataclass
 class Run:
     """One run of the accelerator: `tokens` yields while it goes on, the rest is there afterwards.
 
-    trace: keep every line that is computed, see `stages`.
+    trace: keep every line that is computed, see `stages`; timeline: only what `timeline` needs.
     hbm_ns: period of the memory's clock, 0 if it has none of its own.
+    hbm: parameters of the HBM2e behind the ports (docs/hbm2e.md); empty: a memory of fixed latency.
+    text, random_text: what is in the KV cache at the start: a file of `KvState`, or arguments of `random_state`.
+    fast: a build for long runs, without assertions.
+    report: called as report(operations ended, cycle of the last event) while it runs, with a timeline or a trace.
     """
 
     image: Image
@@ -53,10 +105,17 @@ class Run:
     seed: int = 0
     stop: bool = True
     trace: bool = False
+    timeline_only: bool = False
     hbm_ns: float = 0.0
+    hbm: dict = field(default_factory=dict)
+    text: Path | None = None
+    random_text: dict = field(default_factory=dict)
+    fast: bool = False
     name: str = "generate"
+    report: Callable[[int, int], None] | None = None
     cycles: list[int] = field(default_factory=list)  # of every token; the first one's include the prompt
     counters: dict = field(default_factory=dict)
+    memory: dict = field(default_factory=dict)  # statistics of the HBM2e
     ended_by: str = ""
 
     @property
@@ -68,7 +127,8 @@ class Run:
         """Run, yield the tokens. UserError: the accelerator reports an error; SimulationFailed: the simulator does."""
         self.folder.mkdir(parents=True, exist_ok=True)
         job, result, trace = (self.folder / name for name in ("job.json", "result.jsonl", "trace.bin"))
-        fields = {key: getattr(self, key) for key in ("count", "temperature", "seed", "stop")}
+        fields = {key: getattr(self, key) for key in ("count", "temperature", "seed", "stop", "hbm", "random_text")}
+        fields["text"] = str(self.text) if self.text else None
         prompt = [int(token) for token in self.prompt]
         job.write_text(
             json.dumps(
@@ -78,16 +138,18 @@ class Run:
         for file in (result, trace, trace.with_suffix(".bin.timeline")):
             file.unlink(missing_ok=True)
         failures: list[SimulationFailed] = []
-        parameters, env = configuration_of(self.image).parameters(), {"LUTLOOM_JOB": job}
+        options, env = build_options(bool(self.hbm), bool(self.hbm_ns), self.fast), {"LUTLOOM_JOB": job}
+        options["parameters"] = configuration_of(self.image).parameters() | options["parameters"]
         if self.hbm_ns:
-            parameters, env = parameters | {"HbmClock": 1}, env | {"LUTLOOM_HBM_NS": self.hbm_ns}
+            env |= {"LUTLOOM_HBM_NS": self.hbm_ns}
+        plusargs = (f"+accel_trace={trace}",) if self.trace or self.timeline_only else ()
+        plusargs += ("+accel_no_lines",) if self.timeline_only and not self.trace else ()
 
         def work() -> None:
             try:
                 simulate(
-                    "qwen3_accel", "verif.qwen3_accel.run", name=self.name, target="sim",
-                    parameters=parameters, env=env,
-                    plusargs=(f"+accel_trace={trace}",) if self.trace else (), waves_on_failure=False,
+                    "qwen3_accel", "verif.qwen3_accel.run", name=self.name, env=env, plusargs=plusargs,
+                    waves_on_failure=False, **options,
                 )  # fmt: skip
             except SimulationFailed as failure:
                 failures.append(failure)
@@ -115,39 +177,67 @@ class Run:
                     yield record["token"]
                 else:
                     self.ended_by, self.counters = record["ended_by"], record["counters"]
+                    self.memory = record["hbm"]
             done = len(lines)
+            if self.report is not None:
+                self._report()
             if not alive:
                 return
             time.sleep(POLL)
 
-    def operations(self) -> list[dict]:
-        """Of a traced run's last pass: stage, first cycle of the pass, cycles, lines moving, waiting for constants.
+    def _events(self) -> np.ndarray:
+        """The timeline so far: int64 [events, FIELDS and then all ports' counts]."""
+        path = self.folder / "trace.bin.timeline"
+        if not path.exists() or path.stat().st_size < 4:
+            return np.zeros((0, len(FIELDS)), np.int64)
+        width = len(FIELDS) + int(np.fromfile(path, "<u4", 1)[0]) * len(PORT_COUNTS)
+        words = np.fromfile(path, "<i8", offset=4)
+        return words[: len(words) // width * width].reshape(-1, width)
 
-        "control" is what lies between two operations. The cycles add up to the pass.
-        """
-        records = np.fromfile(self.folder / "trace.bin.timeline", "<i4").reshape(-1, 5)
-        begin = np.flatnonzero(records[:, 0] == PASS_BEGINS)[-1]
-        records = records[begin : begin + 1 + np.flatnonzero(records[begin:, 0] == PASS_ENDS)[0]]
-        names, start, found = self.image.config["stages"], int(records[0, 2]), []
-        for (unit, stage, first, _, _), (*_, last, moving, memory) in pairwise(records.tolist()):
-            if last > first:
-                name = names[stage] if 0 < unit < PASS_BEGINS else "control"
-                found.append(
-                    {"stage": name, "first": first - start, "cycles": last - first, "moving": moving, "memory": memory}
-                )
-        return found
+    def _report(self) -> None:
+        events = self._events()
+        if len(events):
+            self.report(int((events[:, 0] == ENDS).sum()), int(events[-1, 4]))
+
+    def timeline(self) -> Timeline:
+        """The last pass of a run with a trace or a timeline."""
+        events = self._events()
+        begin = np.flatnonzero(events[:, 0] == PASS_BEGINS)[-1]
+        events = events[begin : begin + 1 + np.flatnonzero(events[begin:, 0] == PASS_ENDS)[0]]
+        start, names = int(events[0, 4]), self.image.config["stages"]
+        operations: dict[int, Operation] = {}
+        active: list[int] = []
+        intervals = []
+        for before, now in pairwise(events):
+            what, number, stage, unit, cycle = (int(value) for value in before[:5])
+            if what == BEGINS:
+                operations[number] = Operation(number, names[stage], unit, cycle - start, 0)
+                active.append(number)
+            elif what == ENDS:
+                operations[number].last = cycle - start
+                active.remove(number)
+            counts = now[5:] - before[5:]
+            if now[4] > before[4]:
+                ports = counts[2:].reshape(-1, len(PORT_COUNTS))
+                span = (cycle - start, int(now[4]) - start)
+                intervals.append(Interval(*span, tuple(active), int(counts[0]), int(counts[1]), ports))
+        return Timeline(int(events[-1, 4]) - start, list(operations.values()), intervals)
 
     def stages(self) -> Iterator[tuple[str, np.ndarray]]:
-        """(stage, lines float32 [n, lanes]) of every stage of token after token, in the order of the program.
+        """(stage, lines float32 [n, words]) of every operation of a traced run, in the order of the program.
 
-        The accelerator works on several operations at once; each writes its lines in order.
+        Operations of one stage that follow each other are given as one.
         """
-        lanes, names = configuration_of(self.image).frame_lanes, self.image.config["stages"]
-        records = np.fromfile(self.folder / "trace.bin", np.dtype([("stage", "<u4"), ("line", "<f4", lanes)]))
-        starts = np.flatnonzero(records["stage"] == NEXT_TOKEN)
-        for token in np.split(records, starts)[1:]:
-            for stage in np.unique(token["stage"][1:]):
-                yield names[stage], token["line"][token["stage"] == stage]
+        path, names = self.folder / "trace.bin", self.image.config["stages"]
+        if path.stat().st_size < 12:
+            return
+        words = int(np.fromfile(path, "<u4", 1, offset=8)[0])
+        kind = [("pass", "<u4"), ("number", "<u2"), ("stage", "<u2"), ("words", "<u4"), ("line", "<f4", words)]
+        records = np.fromfile(path, kind)
+        records = records[np.lexsort((records["number"], records["pass"]))]  # stable: lines stay in order
+        edges = np.flatnonzero((np.diff(records["stage"]) != 0) | (np.diff(records["pass"]) != 0)) + 1
+        for part in np.split(records, edges):
+            yield names[part["stage"][0]], part["line"]
 
 
 @dataclass(frozen=True)
@@ -162,7 +252,13 @@ class Comparison:
 
 def compare(run: Run, tokens: int | None = None) -> Comparison:
     """Every value of a traced run's prompt and of its first `tokens` (default all) against the golden machine's."""
-    machine, stages = Machine(run.image), run.stages()
+    passes = len(run.prompt) + (run.count if tokens is None else tokens)
+    machine = Machine(run.image, weights=WeightCache() if passes > 2 else WeightCache(keep=0))
+    stages = run.stages()
+    if run.text:
+        machine.restore(KvState.read(run.text, run.image))
+    elif run.random_text:
+        machine.restore(random_state(run.image, **run.random_text))
     feed, expected, values, different, first = list(run.prompt), [], 0, 0, ""
     while feed:
         last = len(feed) == 1

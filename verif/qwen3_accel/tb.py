@@ -47,7 +47,7 @@ coverage = Coverage(
         "context": ["255", "256", "257"],
         "sampling": ["greedy", "temperature"],
         "ended": ["count", "end_token", "cache_full", "abort"],
-        "continued": ["yes"],
+        "continued": ["yes", "saved and restored"],
         "read error": [*PORTS, *SIDES],
         "write error": list(SIDES),
         "cause": ["slave_error", "decode_error", "watchdog", "image_hash", "image_version", "unknown_operation",
@@ -139,6 +139,35 @@ class AccelTest(uvm_test):
 
     def final_phase(self):
         record.save()
+
+
+@pyuvm.test()
+class SavedTextTest(AccelTest):
+    """A text is put aside, another one is written, the first one goes on; what was saved is golden's, byte for byte."""
+
+    def text(self) -> None:
+        bench, kind = self.bench, "short"
+        card, prompt = bench.card(kind), bench.prompt(kind, 7)
+        whole = bench.golden(kind, prompt, 9, stop=False)
+        first = list(card.generate(prompt, 4, stop=False))
+        state = card.save()
+        machine = Machine(bench.images[kind])
+        machine.run(np.array(prompt + first[:-1]))
+        golden = machine.save()
+        assert state.positions == golden.positions == 10
+        assert all((state.data[key] == data).all() for key, data in golden.data.items())
+        bench.check(card, kind, bench.prompt(kind, 12), 3, stop=False)
+        card.restore(state)
+        assert card.position == 10
+        assert first + list(card.generate(first[-1:], 5, stop=False, fresh=False)) == whole
+        coverage.hit("continued", "saved and restored")
+        for position in (bench.images[kind].config["max_context"], (1 << 32) - 1):
+            card.recover()
+            bench.transport.write32(regs.SEEK.at(), position)
+            with bench.failing(Cause.CONTEXT_FULL):
+                card._start(np.array([9]), 1)
+                list(card._tokens())
+        bench.healed(card, kind, prompt)
 
 
 @pyuvm.test()

@@ -1,8 +1,8 @@
-// tb_qwen3_accel: the accelerator with an axi_memory behind every port and a trace of everything that is computed. Simulation only.
+// tb_qwen3_accel: the accelerator with a memory behind every port and a trace of everything that is computed. Simulation only.
 //
-// Trace:    with +accel_trace=<path> every line written to the frame and every line of logits goes to that file: the descriptor's stage
-//           (uint32), then the line; at the start of every token a stage of 2^32 - 1 with zeros.
-// Timeline: with the trace, <path>.timeline has a record whenever the unit at work changes: what accel_trace.cpp says.
+// Memory:   an axi_memory of fixed latency, or with Hbm = 1 an hbm_port, the timing of HBM2e (docs/hbm2e.md).
+// Trace:    with +accel_trace=<path> every line written to the frame and every line of logits goes to that file, unless +accel_no_lines;
+//           <path>.timeline says when every operation began and ended and what all ports did meanwhile. Formats: accel_trace.cpp.
 module tb_qwen3_accel
   import accel_pkg::*;
   import qwen3_accel_pkg::*;
@@ -12,6 +12,7 @@ module tb_qwen3_accel
     parameter bit ClockGates = 1'b1,
     parameter logic [63:0] HardwareHash = 64'd0,
     parameter bit HbmClock = 1'b0,
+    parameter bit Hbm = 1'b0,
     parameter int unsigned Latency = 75
 ) (
     input  logic        clk_i,
@@ -70,66 +71,110 @@ module tb_qwen3_accel
       .m_axi_wready(port_wready), .m_axi_bid(bid), .m_axi_bresp(port_bresp), .m_axi_bvalid(port_bvalid),
       .m_axi_bready(port_bready)
   );
-  for (genvar p = 0; p < Ports; p++) begin : gen_memory
-    axi_memory #(.Port(p), .Latency(Latency)) u_memory (
-        .clk_i(HbmClock ? hbm_clk_i : clk_i), .rst_ni(HbmClock ? hbm_rst_ni : rst_ni),
-        .s_axi_arid(arid[p]), .s_axi_araddr(araddr[p]), .s_axi_arlen(arlen[p]), .s_axi_arsize(arsize[p]),
-        .s_axi_arburst(arburst[p]), .s_axi_arvalid(port_arvalid[p]), .s_axi_arready(port_arready[p]),
-        .s_axi_rid(rid[p]), .s_axi_rdata(port_rdata[p]), .s_axi_rresp(port_rresp[p]), .s_axi_rlast(port_rlast[p]),
-        .s_axi_rvalid(port_rvalid[p]), .s_axi_rready(port_rready[p]),
-        .s_axi_awid(awid[p]), .s_axi_awaddr(awaddr[p]), .s_axi_awlen(awlen[p]), .s_axi_awsize(awsize[p]),
-        .s_axi_awburst(awburst[p]), .s_axi_awvalid(port_awvalid[p]), .s_axi_awready(port_awready[p]),
-        .s_axi_wdata(port_wdata[p]), .s_axi_wstrb(port_wstrb[p]), .s_axi_wlast(port_wlast[p]),
-        .s_axi_wvalid(port_wvalid[p]), .s_axi_wready(port_wready[p]),
+  wire memory_clk = HbmClock ? hbm_clk_i : clk_i;
+  wire memory_rst_n = HbmClock ? hbm_rst_ni : rst_ni;
+`define LUTLOOM_MEMORY_PORT(p) \
+        .clk_i(memory_clk), .rst_ni(memory_rst_n), \
+        .s_axi_arid(arid[p]), .s_axi_araddr(araddr[p]), .s_axi_arlen(arlen[p]), .s_axi_arsize(arsize[p]), \
+        .s_axi_arburst(arburst[p]), .s_axi_arvalid(port_arvalid[p]), .s_axi_arready(port_arready[p]), \
+        .s_axi_rid(rid[p]), .s_axi_rdata(port_rdata[p]), .s_axi_rresp(port_rresp[p]), .s_axi_rlast(port_rlast[p]), \
+        .s_axi_rvalid(port_rvalid[p]), .s_axi_rready(port_rready[p]), \
+        .s_axi_awid(awid[p]), .s_axi_awaddr(awaddr[p]), .s_axi_awlen(awlen[p]), .s_axi_awsize(awsize[p]), \
+        .s_axi_awburst(awburst[p]), .s_axi_awvalid(port_awvalid[p]), .s_axi_awready(port_awready[p]), \
+        .s_axi_wdata(port_wdata[p]), .s_axi_wstrb(port_wstrb[p]), .s_axi_wlast(port_wlast[p]), \
+        .s_axi_wvalid(port_wvalid[p]), .s_axi_wready(port_wready[p]), \
         .s_axi_bid(bid[p]), .s_axi_bresp(port_bresp[p]), .s_axi_bvalid(port_bvalid[p]), .s_axi_bready(port_bready[p])
-    );
-  end
-
-  // ---- trace ---------------------------------------------------------------------------------------------------------------
-  import "DPI-C" function int accel_trace_open(input string path);
-  import "DPI-C" function void accel_trace_line(input int stage, input int lanes, input bit [2047:0] data);
-  import "DPI-C" function void accel_trace_unit(input int unit, input int stage, input int cycle, input int moving, input int memory);
-  logic traced;
-  string path;
-  initial begin
-    traced = 1'b0;
-    if ($value$plusargs("accel_trace=%s", path)) begin
-      if (accel_trace_open(path) != 0) $fatal(1, "+accel_trace=%s: cannot be written", path);
-      traced = 1'b1;
+  for (genvar p = 0; p < Ports; p++) begin : gen_memory
+    if (Hbm) begin : gen_hbm
+      hbm_port #(.Port(p)) u_memory (`LUTLOOM_MEMORY_PORT(p));
+    end else begin : gen_fixed
+      axi_memory #(.Port(p), .Latency(Latency)) u_memory (`LUTLOOM_MEMORY_PORT(p));
     end
   end
-  int cycle_q, moving_q, memory_q;
-  op_e unit_q;
-  logic [15:0] stage;  // of the operation at work
+`undef LUTLOOM_MEMORY_PORT
+
+  // ---- what the bench looks at inside, all of it ------------------------------------------------------------------------------
+  // An operation begins when its station takes it and ends with its last line (logit, token); several are under way at once.
+  wire pass_begins = u_dut.u_core.pass_start, pass_ends = u_dut.u_core.pass_end;
+  wire [Stations-1:0] active = u_dut.u_core.active, begins = u_dut.u_core.op_start;
+  wire descriptor_t [Stations-1:0] op = u_dut.u_core.op;
+  wire [Writers-1:0] frame_line = u_dut.u_core.into_valid & u_dut.u_core.into_ready;
+  wire logit_line = u_dut.u_core.logits_here && u_dut.u_core.logits_ready;
+  wire [Writers-1:0][32*Lanes-1:0] line = u_dut.u_core.into;
+  wire moving = u_dut.u_core.moved_q, constants = u_dut.u_core.status_o.stall_memory;
+  // memory ports in the accelerator's clock, also with HbmClock
+  wire [Ports-1:0] ask_valid = u_dut.core_arvalid, ask_ready = u_dut.core_arready, read_valid = u_dut.core_rvalid;
+  wire [Ports-1:0] read_ready = u_dut.core_rready, write_valid = u_dut.core_wvalid, write_ready = u_dut.core_wready;
+  wire [Ports-1:0][7:0] ask_length = u_dut.core_arlen;
+  localparam int unsigned Streams = Config[known(Configuration)].slices;  // the first ports: weight streams
+  wire command = u_dut.u_core.synth_cmd && u_dut.u_core.synth_cmd_ready;
+  wire [31:0] command_beats = u_dut.u_core.issued[9];  // of every stream
+  wire [Streams-1:0] stream_asks = u_dut.u_core.stream_arvalid & u_dut.u_core.stream_arready;
+  wire [Streams-1:0][7:0] stream_length = u_dut.u_core.stream_arlen;
+
+  // ---- trace ---------------------------------------------------------------------------------------------------------------
+  import "DPI-C" function int accel_trace_open(input string path, input int ports, input int words);
+  import "DPI-C" function void accel_trace_line(input int number, input int stage, input bit [2047:0] data);
+  import "DPI-C" function void accel_trace_event(input int what, input int number, input int stage, input int unit, input int cycle);
+  import "DPI-C" function void accel_trace_cycle(
+      input bit [127:0] beat, input bit [127:0] writing, input bit [127:0] held, input bit [127:0] waiting, input bit [127:0] full,
+      input int flags);
+  logic traced, profiled;
+  string path;
+  initial begin
+    traced   = 1'b0;
+    profiled = 1'b0;
+    if ($value$plusargs("accel_trace=%s", path)) begin
+      if (accel_trace_open(path, Ports, Lanes) != 0) $fatal(1, "+accel_trace=%s: cannot be written", path);
+      profiled = 1'b1;
+      traced   = !$test$plusargs("accel_no_lines");
+    end
+  end
+  int cycle_q, begun_q, number_q[Stations];  // begun: operations of the pass, which are its first descriptors
+  logic [Stations-1:0] active_q;
+  logic [15:0] flying_q[Ports];  // beats asked for, not here yet
+  logic [31:0] wanted_q[Streams];  // beats that commands want, not asked for yet: a quiet port's buffer is full
+  logic [127:0] flying, wanted;
   always_comb begin
-    stage = '0;
-    for (int unsigned u = 0; u < Stations; u++) if (u_dut.u_core.oldest[u]) stage = u_dut.u_core.op[u][0][31:16];
+    flying = '0;
+    wanted = '0;
+    for (int unsigned p = 0; p < Ports; p++) flying[p] = flying_q[p] != 16'd0;
+    for (int unsigned p = 0; p < Streams; p++) wanted[p] = wanted_q[p] != 32'd0;
   end
   always @(posedge clk_i) begin
     cycle_q <= cycle_q + 1;
     if (!rst_ni) begin
       cycle_q  <= 0;
-      moving_q <= 0;
-      memory_q <= 0;
-      unit_q   <= OpNone;
-    end else if (traced) begin
-      unit_q <= u_dut.u_core.working;
-      moving_q <= moving_q + int'(u_dut.u_core.moved_q);
-      memory_q <= memory_q + int'(u_dut.u_core.status_o.stall_memory);
-      if (u_dut.u_core.working != unit_q || u_dut.u_core.pass_start || u_dut.u_core.pass_end) begin
-        moving_q <= int'(u_dut.u_core.moved_q);
-        memory_q <= int'(u_dut.u_core.status_o.stall_memory);
-        accel_trace_unit(u_dut.u_core.pass_start ? 16 : u_dut.u_core.pass_end ? 17 : int'(u_dut.u_core.working), {16'b0, stage}, cycle_q,
-                         moving_q, memory_q);
+      active_q <= '0;
+      for (int unsigned p = 0; p < Ports; p++) flying_q[p] <= '0;
+      for (int unsigned p = 0; p < Streams; p++) wanted_q[p] <= '0;
+    end else if (profiled) begin
+      for (int unsigned p = 0; p < Ports; p++)
+        flying_q[p] <= flying_q[p] + ((ask_valid[p] && ask_ready[p]) ? 16'(ask_length[p]) + 16'd1 : 16'd0)
+            - 16'(read_valid[p] && read_ready[p]);
+      for (int unsigned p = 0; p < Streams; p++)
+        wanted_q[p] <= wanted_q[p] + (command ? command_beats : 32'd0)
+            - (stream_asks[p] ? 32'(stream_length[p]) + 32'd1 : 32'd0);
+      if (pass_begins) accel_trace_event(0, 0, 0, 0, cycle_q);
+      for (int unsigned u = 0; u < Stations; u++)
+        if (active_q[u] && (!active[u] || begins[u])) accel_trace_event(2, number_q[u], 0, 0, cycle_q);
+      for (int unsigned u = 0; u < Stations; u++) begin
+        if (begins[u]) begin
+          accel_trace_event(1, begun_q, {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
+          number_q[u] <= begun_q;
+        end
       end
-    end
-    if (traced && rst_ni) begin
-      if (u_dut.u_core.pass_start) accel_trace_line(-1, Lanes, '0);
-      for (int unsigned u = 0; u < Writers; u++)
-        if (u_dut.u_core.into_valid[u] && u_dut.u_core.into_ready[u])
-          accel_trace_line({16'b0, u_dut.u_core.op[u][0][31:16]}, Lanes, 2048'(u_dut.u_core.into[u]));
-      if (u_dut.u_core.logits_here && u_dut.u_core.logits_ready)
-        accel_trace_line({16'b0, u_dut.u_core.op[Linear][0][31:16]}, Lanes, 2048'(u_dut.u_core.into[Linear]));
+      active_q <= active;
+      begun_q  <= pass_begins ? 0 : begun_q + $countones(begins);
+      if (pass_ends) accel_trace_event(3, 0, 0, 0, cycle_q);
+      accel_trace_cycle(128'(read_valid & read_ready), 128'(write_valid & write_ready), 128'(read_valid & ~read_ready),
+                        (flying | 128'(ask_valid)) & ~128'(read_valid), wanted & ~flying & ~128'(read_valid | ask_valid),
+                        {30'b0, constants, moving});
+      if (traced) begin
+        for (int unsigned u = 0; u < Writers; u++)
+          if (frame_line[u]) accel_trace_line(number_q[u], {16'b0, op[u][0][31:16]}, 2048'(line[u]));
+        if (logit_line) accel_trace_line(number_q[Linear], {16'b0, op[Linear][0][31:16]}, 2048'(line[Linear]));
+      end
     end
   end
 endmodule
