@@ -28,6 +28,8 @@ from lutloom.lut2d import INDEX_BITS, index_values, index_words, insert_run_head
 from lutloom.wvq import WvqLinear, group_slices
 
 CODES = {16: 0, 32: 1, 64: 2}
+JOB_CYCLES = 8  # of a port for a job beside its blocks: job header, run header, from job to job
+DRAIN = 8  # sums that a slice delivers a cycle
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,28 @@ def subset_blocks(blocks: int, subsets: int) -> list[tuple[int, int]]:
 def choose_subsets(linear: WvqLinear, hardware: Hardware) -> int:
     """The number of subsets, a power of two up to the slices and the blocks, that needs the fewest cycles.
 
-    A job costs its blocks times the beats of a block; the slices work on as many jobs at a time as there are slices.
+    The slices work on as many jobs at a time as there are slices. A block takes what its port, its rows or its lookups
+    need, a job JOB_CYCLES more, and at least as long as its sums take to leave.
     """
     blocks, groups = linear.idx.shape[0] // hardware.lanes, linear.exp.shape[1]
+    slots = -(-min(linear.group, linear.shape[0]) // hardware.units)
+    block = max(block_beats(linear, slots, hardware), linear.centroids, slots)
+    leaving = slots * (hardware.units // DRAIN + 3)
 
     def cost(subsets: int) -> tuple[int, int]:
-        return -(-groups * subsets // hardware.slices) * -(-blocks // subsets), subsets
+        job = max(-(-blocks // subsets) * block + JOB_CYCLES, leaving)
+        return -(-groups * subsets // hardware.slices) * job, subsets
 
     allowed = [1 << n for n in range(hardware.slices.bit_length()) if 1 << n <= blocks]
     return min(allowed, key=cost)
+
+
+def block_beats(linear: WvqLinear, slots: int, hardware: Hardware) -> int:
+    """Beats of a block of a group with so many slots: codebooks and indices."""
+    lanes, units, width = hardware.lanes, hardware.units, hardware.beat_bytes
+    return (
+        -(-slots * lanes * units * INDEX_BITS[linear.centroids] // (8 * width)) + 2 * linear.centroids * lanes // width
+    )
 
 
 def pack_group(linear: WvqLinear, g: int, columns: slice, hardware: Hardware) -> np.ndarray:
@@ -131,13 +146,12 @@ def pack_streams(linear: WvqLinear, subsets: int, hardware: Hardware) -> np.ndar
 
 def stream_beats(linear: WvqLinear, subsets: int, hardware: Hardware) -> int:
     """Beats of every slice's stream, as `pack_streams` makes them, without making them."""
-    lanes, units, width = hardware.lanes, hardware.units, hardware.beat_bytes
+    lanes, units = hardware.lanes, hardware.units
     beats = [0] * hardware.slices
     ranges = subset_blocks(linear.idx.shape[0] // lanes, subsets)
     for g, columns in enumerate(group_slices(linear.shape[0], linear.group)):
         slots = -(-(columns.stop - columns.start) // units)
-        block = -(-slots * lanes * units * INDEX_BITS[linear.centroids] // (8 * width))
-        block += 2 * linear.centroids * lanes // width
+        block = block_beats(linear, slots, hardware)
         for u, (first, last) in enumerate(ranges):
             exponent = linear.exp[first * lanes : last * lanes : lanes, g]
             runs = 1 + int(np.count_nonzero(exponent[1:] != exponent[:-1]))

@@ -163,8 +163,12 @@ def token_table(entries: dict[str, dict]) -> str:
 
 def operation_table(entries: dict[str, dict]) -> str:
     """Cycles of every kind of operation, a column a measurement."""
-    names = sorted({o for e in entries.values() for o in e["operations"]}, key=lambda o: -max(
-        e["operations"].get(o, 0) / e["cycles"] for e in entries.values()))  # fmt: skip
+    largest = {
+        name: max(entry["operations"].get(name, 0) / entry["cycles"] for entry in entries.values())
+        for entry in entries.values()
+        for name in entry["operations"]
+    }
+    names = sorted(largest, key=lambda name: (-largest[name], name))
     rows = [(o, *(f"{e['operations'].get(o, 0):,}" for e in entries.values())) for o in names]
     for work, (heading, _) in perf_report.PORT_WORK.items():
         shares = (

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +212,14 @@ def random_linear(
     return WvqLinear(pairs, w_cent, exp, idx.reshape(positions, outputs), out_scale, inputs, ACT_BITS, group)
 
 
+@cache
+def code_digest() -> str:
+    """Of the modules that an image is made by: another compiler, another image."""
+    modules = ("compiler", "image", "linear_synth", "lut2d", "program", "rope", "synthetic", "wvq")
+    files = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in modules]
+    return hashlib.sha256(b"".join(files)).hexdigest()
+
+
 def compile_synthetic(
     synthetic: Synthetic,
     path: Path,
@@ -231,7 +239,7 @@ def synthetic_image(
     progress: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
 ) -> Path:
     """The image in `folder`, compiled unless it is there already."""
-    key = json.dumps([synthetic.sha256, hardware.dict(), max_context], sort_keys=True)
+    key = json.dumps([synthetic.sha256, hardware.dict(), max_context, code_digest()], sort_keys=True)
     path = folder / f"{synthetic.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.img"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
