@@ -22,9 +22,21 @@ from lutloom.attention_array import local_heads
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
 from lutloom.lut2d import INDEX_BITS
-from lutloom.program import LOGITS, RESIDUAL, Attention, Descriptor, Embed, End, LinearSynth, RmsNorm, Rope, Sample, Swiglu
+from lutloom.program import (
+    LOGITS,
+    RESIDUAL,
+    Attention,
+    Descriptor,
+    Embed,
+    End,
+    LinearSynth,
+    RmsNorm,
+    Rope,
+    Sample,
+    Swiglu,
+)
 
-# --- memory: docs/hbm2e.md, its table of figures; nanoseconds unless said otherwise ---------------------------------------
+# --- memory: docs/hbm2e.md, its table of figures; nanoseconds unless said otherwise -----------------------------------
 NOC, FAR = 200, 150  # there and back; more to another pseudo-channel
 ROW_AND_COLUMN = 12 + 18 + 2 * 0.625  # tRCDRD, tCL and the data of a lone read
 REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
@@ -32,8 +44,9 @@ CHANNEL_BYTES_A_NS = 25.6  # of a pseudo-channel, which two ports share
 WINDOW_BEATS = 128  # in flight at most: hbm_streamer's WindowBytes, and the window of the port
 BURST = 16  # beats: hbm_streamer's MaxBurstBytes
 STREAMER = 8  # hbm_streamer: descriptor to first beat, beside the memory
-FAR_EFFICIENCY = 0.75  # of a port whose reads go to all pseudo-channels: some channel is refreshed most of the time, and
-# beats come in order. Measured: 14.6 MB of keys by port 65 of qwen3-1.7b took 1 / 0.75 cycles a beat
+# Of a port whose reads go to all pseudo-channels: one of them is being refreshed most of the time, and beats come in
+# order. Measured on qwen3-1.7b: the keys of all layers, 457,000 beats by one such port, came at this rate.
+FAR_EFFICIENCY = 0.75
 FIXED_LATENCY = 75  # of verif/lib/axi_memory.sv
 
 # --- sequencer and frame: headers of accel_fetch, accel_prefetch, accel_execute, frame --------------------------------
@@ -65,7 +78,7 @@ RESULT = 4  # cycles a line of attention's results: four values of every way a c
 ATTENTION_BUFFER = 512  # ReadBeats
 KV_COMMAND = 6  # attention: command to the reader's descriptor: judge and job; no header has it
 
-# --- linear_synth and the cores in it ----------------------------------------------------------------------------------
+# --- linear_synth and the cores in it ---------------------------------------------------------------------------------
 QUANT = 67  # linear_synth_vector: log2 Width + 65, and 2
 GATHER = 6  # linear_synth_gather: 6 + 2 Lanes, and 2 behind the last activations
 ROWS = 8  # row_synth: Lanes + 10, two less without shift
@@ -468,7 +481,7 @@ class Token:
         return command + 1, work
 
     def _slice(self, d: LinearSynth, ready: float, streams: float):
-        """Rounds of the slice with the most to do: yields of each its sums' time and its outputs; sent: the bank's end."""
+        """Rounds of the slice with the most to do: yields when a round's sums can be read, and its groups' outputs."""
         s, m, hw = self.linears, self.machine, self.machine.hardware
         blocks = -(-(d.positions // hw.lanes) // d.subsets)
         at_once = hw.slices // d.subsets  # groups of a round
@@ -487,9 +500,9 @@ class Token:
             return slots, -(-slots * hw.lanes * hw.units * INDEX_BITS[d.centroids] // (8 * hw.beat_bytes))
 
         spare = d.beats - sum(1 + blocks * (code_beats + geometry(r)[1]) for r in range(rounds))
-        runs = min(max(RUNS, (spare - 1) // rounds), blocks)  # of the job with most; streams have an even number of beats
+        runs = min(max(RUNS, (spare - 1) // rounds), blocks)  # of the job with most; a stream's beats are even
         border = self._border(geometry(0)[0] * drain, max(d.centroids, *geometry(0)), blocks, at_once)
-        # where runs end: evenly, but for one border, which is where it costs what the worst of a round's does on average
+        # runs end evenly, but one border alone where it costs what the worst of a round's does on average
         ends = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
         s.split = max(s.split, streams)
         s.row = max(s.row, ready + GATHER + 2 * hw.lanes)
@@ -510,11 +523,12 @@ class Token:
                 arrived = self.port.read(head + code_beats + index_beats, streams)
                 used += head + code_beats + index_beats
                 # codebooks into the ring, indices into their queue
-                split = max(s.split + head + code_beats, arrived - index_beats, rows[-ring] if len(rows) >= ring else 0.0)
-                row = max(split + 1, s.row, announced + GATHER + 2 * hw.lanes, lookups[-2] - ROWS - hw.lanes
-                          if len(lookups) > 1 else 0.0)  # fmt: skip
-                s.row = row + d.centroids
-                s.split = max(split + index_beats, arrived, lookups[-queue] if len(lookups) >= queue else 0.0)
+                place = rows[-ring] if len(rows) >= ring else 0.0
+                split = max(s.split + head + code_beats, arrived - index_beats, place)
+                half = lookups[-2] - ROWS - hw.lanes if len(lookups) > 1 else 0.0  # of the row memory
+                s.row = max(split + 1, s.row, announced + GATHER + 2 * hw.lanes, half) + d.centroids
+                place = lookups[-queue] if len(lookups) >= queue else 0.0
+                s.split = max(split + index_beats, arrived, place)
                 self.port.take(s.split)
                 rows.append(s.row)
                 first = max(s.lookup, s.row + ROWS + hw.lanes, s.split - index_beats + 1)
@@ -550,7 +564,8 @@ class Token:
         counts: what it waits on average, with borders spread evenly, it waits with this border.
         """
         share = flush / block / blocks  # of a job's blocks, from its end
-        late = 1 - 1 / share / (groups + 1) if share >= 1 else 1 - (1 - (1 - share) ** (groups + 1)) / share / (groups + 1)
+        early = 1 if share >= 1 else 1 - (1 - share) ** (groups + 1)
+        late = 1 - early / share / (groups + 1)
         return max(0, blocks - 2 - round((1 - late) * flush / block))
 
     def _outputs(self, d: LinearSynth, begin: float, rounds, residual: list[float] | None, read_scales: float) -> float:

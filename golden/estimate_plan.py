@@ -11,7 +11,7 @@ from lutloom.checkpoint import tensor_shapes
 from lutloom.compiler import Place, plan_model
 from lutloom.hardware import Hardware
 from lutloom.image import layout
-from lutloom.program import BYTES, Attention, Descriptor, LinearSynth, encode
+from lutloom.program import BYTES, Attention, Descriptor, encode
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3Config
 from lutloom.synthetic import ACT_BITS, BITS, FUSED, Synthetic
@@ -128,9 +128,3 @@ def _without_places(d: Descriptor) -> Descriptor:
     """Addresses have no influence on time: zeros."""
     values = {f.name: getattr(d, f.name) for f in fields(d)}
     return replace(d, **{name: 0 for name, value in values.items() if isinstance(value, Place)})
-
-
-def largest(program: list[Descriptor]) -> dict[str, int]:
-    """What the program asks of the RTL's parameters."""
-    linears = [d for d in program if isinstance(d, LinearSynth)]
-    return {"max_inputs": max(d.inputs for d in linears), "max_positions": max(d.positions for d in linears)}

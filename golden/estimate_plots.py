@@ -46,11 +46,11 @@ def draw_sweeps(report: dict, path: Path) -> None:
         axis.plot(values, [point["tokens_a_second"] for point in points], "o-", color=BLUE)
         axis.set_xlabel(NAMES[name])
         axis.set_ylabel("tokens a second", color=BLUE)
-        axis.set_ylim(0)
+        axis.set_ylim(0, 1.1 * max(point["tokens_a_second"] for point in points))
         axis.tick_params(axis="x", rotation=30)
         use = axis.twinx()
         use.plot(values, [100 * point["port_utilisation"] for point in points], "s--", color=RED)
-        use.set_ylim(0, 100)
+        use.set_ylim(0, 105)
         use.set_ylabel("ports in use, %", color=RED)
     for axis in axes.flat[len(sweeps) :]:
         axis.set_visible(False)
