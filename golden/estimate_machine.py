@@ -40,6 +40,11 @@ from lutloom.program import (
 NOC, FAR = 200, 150  # there and back; more to another pseudo-channel
 ROW_AND_COLUMN = 12 + 18 + 2 * 0.625  # tRCDRD, tCL and the data of a lone read
 REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
+# What a read waits for others in the controller, ns, and what share of a pseudo-channel two ports can have: streams, from
+# the rates measured in docs/hbm2e.md; keys and values, which walk through the same banks and close each other's rows:
+# from attention at context 1000 on `tiny`, at 250, 300 and 400 MHz.
+QUEUE, CHANNEL = 50, 1 - REFRESH / REFRESH_EVERY
+KV_QUEUE, KV_CHANNEL = 160, 0.785
 CHANNEL_BYTES_A_NS = 25.6  # of a pseudo-channel, which two ports share
 WINDOW_BEATS = 128  # in flight at most: hbm_streamer's WindowBytes, and the window of the port
 BURST = 16  # beats: hbm_streamer's MaxBurstBytes
@@ -125,20 +130,19 @@ class Machine:
             return FIXED_LATENCY
         return (NOC + ROW_AND_COLUMN + far * FAR) * self.clock / 1000
 
-    @property
-    def efficiency(self) -> float:
+    def efficiency(self, queue: float, channel: float) -> float:
         """Beats a cycle of a port that reads all the time, beside another one of its pseudo-channel.
 
         A refresh stops the pseudo-channel. What was asked for meanwhile comes faster behind it, but no more than the
-        window has beside the reads that are always on their way.
+        window has beside the reads that are on their way, which take `queue` ns more than a lone one. And both ports
+        have no more than the share `channel` of the pseudo-channel's rate.
         """
         if self.memory == "fixed":
             return 1.0
         period, pause = REFRESH_EVERY * self.clock / 1000, REFRESH * self.clock / 1000
-        lost = max(0.0, pause + self.latency(far=False) - WINDOW_BEATS) / period
-        sharing = min(2, self.hardware.slices)
-        channel = (1 - pause / period) * CHANNEL_BYTES_A_NS * 1000 / self.clock / self.hardware.beat_bytes / sharing
-        return min(1 - lost, channel)
+        lost = pause + self.latency(far=False) + queue * self.clock / 1000 - WINDOW_BEATS
+        beats = CHANNEL_BYTES_A_NS * 1000 / self.clock / self.hardware.beat_bytes / min(2, self.hardware.slices)
+        return min(1 - max(0.0, min(lost, pause)) / period, channel * beats)
 
 
 @dataclass
@@ -180,9 +184,9 @@ class Port:
         self.taken_counts.append(self.count)
         self.taken_times.append(time)
 
-    def reserve(self, begin: float, beats: float) -> float:
+    def reserve(self, begin: float, cycles: float) -> float:
         """Keys and values go first: when they have come."""
-        end = begin + beats / self.efficiency
+        end = begin + cycles
         self.others.append((begin, end))
         return end
 
@@ -230,7 +234,8 @@ class Token:
         self.issued: list[float] = []  # when the access half handed an operation on
         self.operations: list[Operation] = []
         self.aux = Port(machine.latency(far=True), 1.0 if machine.memory == "fixed" else FAR_EFFICIENCY, AUX_BUFFER)
-        self.port = Port(machine.latency(far=False), machine.efficiency, machine.stream_beats)
+        self.port = Port(machine.latency(far=False), machine.efficiency(QUEUE, CHANNEL), machine.stream_beats)
+        self.kv_rate = machine.efficiency(KV_QUEUE, KV_CHANNEL)
         self.aux_taken = 0.0
         self.asked: list[float] = [0.0, 0.0]  # when the reads of the auxiliary port were issued
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it
@@ -409,7 +414,7 @@ class Token:
             begin = max(begin + NEXT_OPERATION, self.free[self.station(d)])
             if isinstance(d, Attention):
                 self.kv_asked = min(self._kv_beats(d)[1], ATTENTION_BUFFER)
-                self.port.reserve(begin + KV_COMMAND + self.port.latency, self.kv_asked)
+                self.port.reserve(begin + KV_COMMAND + self.port.latency, self.kv_asked / self.kv_rate)
                 return
 
     def _attention(self, d: Attention, begin: float) -> float:
@@ -430,11 +435,10 @@ class Token:
         k = self.stream(self.lines(d.k, d.kv_heads * d.head_dim), begin)
         self.stream(self.lines(d.v, d.kv_heads * d.head_dim), k[-1])
         memory = begin + KV_COMMAND + self.port.latency
+        memory += self.kv_asked / self.kv_rate
         if beats > self.kv_asked:  # the rest comes as the first is used
-            memory = self.port.reserve(max(q[group * lines - 1], memory + self.kv_asked / self.port.efficiency),
-                                       beats - self.kv_asked)  # fmt: skip
-        else:
-            memory += beats / self.port.efficiency
+            used = max(q[group * lines - 1] + self.port.latency, memory)
+            memory = self.port.reserve(used, (beats - self.kv_asked) / self.kv_rate)
         self.kv_asked = 0.0
         engines = [self.attended] * m.hardware.kv_engines  # when each engine can take the next head
         heads = local_heads(d.kv_heads, m.hardware.kv_engines)
@@ -444,8 +448,8 @@ class Token:
             begins = max(q[(head + 1) * group * lines - 1], engines[engine])
             engines[engine] = begins + step
             # the last position's beats come no sooner than memory gave those before
-            through = max(begins + n * per, memory - (heads - 1 - nth) * (n - 1) * per / self.port.efficiency)
-            first = max(through - n * per + n * per + query, k[(head + 1) * lines - 1] + key)
+            through = max(begins + n * per, memory - (heads - 1 - nth) * (n - 1) * per / self.kv_rate)
+            first = max(through + query, k[(head + 1) * lines - 1] + key)
             for line in range(group * lines):
                 time = max(time + 1, first + RESULT * line)
                 out.append(time)
