@@ -17,8 +17,9 @@ from rich.table import Table
 from lutloom import estimate_plots, perf_report
 from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
-from lutloom.estimate_machine import Machine, Token, cycles_by_stage, simulate
+from lutloom.estimate_machine import Token, cycles_by_stage, simulate
 from lutloom.estimate_plan import Planned, plan
+from lutloom.estimate_ports import Machine
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
 from lutloom.perf import CLOCKS, MEMORIES, RESULTS, ROOM, kind_of, operation_of
 from lutloom.perf_check import read_result

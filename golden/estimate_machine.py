@@ -13,15 +13,14 @@ operation does depends on the lines, stations, queues and port beats of those be
 """
 
 import math
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lutloom.attention_array import local_heads
 from lutloom.errors import UserError
-from lutloom.hardware import Hardware
-from lutloom.lut2d import INDEX_BITS
+from lutloom.estimate_linear import COLLECT_GROUP, COMMANDS, PLAN_FIRST, PLAN_SLICE, QUANT, Linears
+from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port, pieces
 from lutloom.program import (
     LOGITS,
     RESIDUAL,
@@ -35,24 +34,6 @@ from lutloom.program import (
     Sample,
     Swiglu,
 )
-
-# --- memory: docs/hbm2e.md, its table of figures; nanoseconds unless said otherwise -----------------------------------
-NOC, FAR = 200, 150  # there and back; more to another pseudo-channel
-ROW_AND_COLUMN = 12 + 18 + 2 * 0.625  # tRCDRD, tCL and the data of a lone read
-REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
-# What a read waits for others in the controller, ns, and what share of a pseudo-channel two ports can have: streams, from
-# the rates measured in docs/hbm2e.md; keys and values, which walk through the same banks and close each other's rows:
-# from attention at context 1000 on `tiny`, at 250, 300 and 400 MHz.
-QUEUE, CHANNEL = 50, 1 - REFRESH / REFRESH_EVERY
-KV_QUEUE, KV_CHANNEL = 160, 0.785
-CHANNEL_BYTES_A_NS = 25.6  # of a pseudo-channel, which two ports share
-WINDOW_BEATS = 128  # in flight at most: hbm_streamer's WindowBytes, and the window of the port
-BURST = 16  # beats: hbm_streamer's MaxBurstBytes
-STREAMER = 8  # hbm_streamer: descriptor to first beat, beside the memory
-# Of a port whose reads go to all pseudo-channels: one of them is being refreshed most of the time, and beats come in
-# order. Measured on qwen3-1.7b: the keys of all layers, 457,000 beats by one such port, came at this rate.
-FAR_EFFICIENCY = 0.75
-FIXED_LATENCY = 75  # of verif/lib/axi_memory.sv
 
 # --- sequencer and frame: headers of accel_fetch, accel_prefetch, accel_execute, frame --------------------------------
 NEXT_OPERATION = 4  # accel_execute: from operation to operation
@@ -83,67 +64,6 @@ RESULT = 4  # cycles a line of attention's results: four values of every way a c
 ATTENTION_BUFFER = 512  # ReadBeats
 KV_COMMAND = 6  # attention: command to the reader's descriptor: judge and job; no header has it
 
-# --- linear_synth and the cores in it ---------------------------------------------------------------------------------
-QUANT = 67  # linear_synth_vector: log2 Width + 65, and 2
-GATHER = 6  # linear_synth_gather: 6 + 2 Lanes, and 2 behind the last activations
-ROWS = 8  # row_synth: Lanes + 10, two less without shift
-RING_BEATS = 32  # row_synth RingBeats, or the beats of a block
-INDEX_BEATS = 512
-SPLIT_JOB, SPLIT_RUN, SPLIT_COMMAND = 5, 1, 8  # linear_synth_split
-LOOKUP_JOB, LOOKUP_RUN = 1, 2  # lut2d_control
-FIRST_SUM = 9  # lut2d: last index word to first output
-ROUND = 2  # linear_synth_join
-COLLECT, COLLECT_GROUP = 7, 2  # linear_synth_collect
-RUNS = 2  # of exponents a group, as the quantiser makes them: the job with the border has two
-COMMANDS = 4  # Depth
-PLAN_FIRST, PLAN_SLICE = 5, 2  # linear_synth_plan: to the first slice, from slice to slice
-DRAIN_REST = 3  # lut2d: with Units/DrainW < 8, and for slots that deliver
-LONG_DRAIN = 8
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What the time of a token depends on beside its program. Names as the RTL's parameters in snake case."""
-
-    hardware: Hardware
-    stream_beats: int = 512  # run-ahead of each weight stream
-    max_hidden: int = 256
-    max_head_dim: int = 64
-    q_heads: int = 2
-    drain_w: int | None = None  # sums that a slice delivers a cycle; default accel_core's
-    clock: float = 250  # MHz of accelerator and ports; the HBM has its own time
-    memory: str = "hbm"  # or "fixed", see lutloom perf
-
-    @property
-    def lanes(self) -> int:
-        """Values of a line of the frame."""
-        return 16 * self.hardware.kv_ways
-
-    @property
-    def drain(self) -> int:
-        """SynthDrainW of accel_core, unless given."""
-        return self.drain_w or (8 if self.lanes > 16 else 2)
-
-    def latency(self, far: bool) -> float:
-        """Cycles of a lone read."""
-        if self.memory == "fixed":
-            return FIXED_LATENCY
-        return (NOC + ROW_AND_COLUMN + far * FAR) * self.clock / 1000
-
-    def efficiency(self, queue: float, channel: float) -> float:
-        """Beats a cycle of a port that reads all the time, beside another one of its pseudo-channel.
-
-        A refresh stops the pseudo-channel. What was asked for meanwhile comes faster behind it, but no more than the
-        window has beside the reads that are on their way, which take `queue` ns more than a lone one. And both ports
-        have no more than the share `channel` of the pseudo-channel's rate.
-        """
-        if self.memory == "fixed":
-            return 1.0
-        period, pause = REFRESH_EVERY * self.clock / 1000, REFRESH * self.clock / 1000
-        lost = pause + self.latency(far=False) + queue * self.clock / 1000 - WINDOW_BEATS
-        beats = CHANNEL_BYTES_A_NS * 1000 / self.clock / self.hardware.beat_bytes / min(2, self.hardware.slices)
-        return min(1 - max(0.0, min(lost, pause)) / period, channel * beats)
-
 
 @dataclass
 class Operation:
@@ -153,71 +73,6 @@ class Operation:
     stage: str
     first: float
     last: float
-
-
-class Port:
-    """A reading port: a beat a cycle times `efficiency`, as far ahead as its buffer has room."""
-
-    def __init__(self, latency: float, efficiency: float, buffer: int):
-        self.latency, self.efficiency, self.buffer = latency + STREAMER, efficiency, buffer
-        self.count, self.time = 0, 0.0  # beats asked for; when the last one came
-        self.taken_counts, self.taken_times = [0], [0.0]  # beats that have left the buffer, and when
-        self.others: list[tuple[float, float]] = []  # spans in which keys and values have the port
-        self.beats = 0
-
-    def room(self) -> float:
-        """When the beat asked for last has its place in the buffer."""
-        at = self.count - self.buffer
-        if at <= 0:
-            return 0.0
-        return self.taken_times[bisect_right(self.taken_counts, at - 1)]
-
-    def read(self, beats: int, request: float) -> float:
-        """When these beats, which follow those before, have come."""
-        self.count += beats
-        begin = max(self.time, request + self.latency, self.room() + self.latency - beats / self.efficiency)
-        self.time = self._free(begin, beats / self.efficiency)
-        return self.time
-
-    def take(self, time: float) -> None:
-        """All beats asked for have left the buffer."""
-        self.taken_counts.append(self.count)
-        self.taken_times.append(time)
-
-    def reserve(self, begin: float, cycles: float) -> float:
-        """Keys and values go first: when they have come."""
-        end = begin + cycles
-        self.others.append((begin, end))
-        return end
-
-    def _free(self, begin: float, cycles: float) -> float:
-        """The end of so many cycles of the port that nobody with precedence has."""
-        while self.others and self.others[0][1] <= self.time:
-            self.others.pop(0)
-        for first, last in self.others:
-            if begin + cycles <= first:
-                break
-            if last > begin:
-                cycles -= max(0.0, first - begin)
-                begin = last
-        return begin + cycles
-
-
-@dataclass
-class Linears:
-    """What linears leave behind for those that follow: the slice that stands for all."""
-
-    split: float = 0.0
-    row: float = 0.0  # when the next block's row may begin
-    lookup: float = 0.0  # when the lookups of the last block are over
-    flushed: float = 0.0  # when the bank that was closed last is drained
-    joined: float = 0.0
-    banks: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when the collector's banks are free
-    collected: float = 0.0
-    pairs_free: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when each command's pairs were used
-    splits: list[float] = field(default_factory=list)  # when each command's last beat was split
-    rows_done: list[float] = field(default_factory=list)  # of every block
-    lookups_done: list[float] = field(default_factory=list)
 
 
 class Token:
@@ -239,9 +94,10 @@ class Token:
         self.aux_taken = 0.0
         self.asked: list[float] = [0.0, 0.0]  # when the reads of the auxiliary port were issued
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it
-        self.linears = Linears()
+        self.linears = Linears(machine, self.port)
         self.attended = 0.0
         self.kv_asked = 0.0  # beats of keys that were read ahead
+        self.cycles = 0.0
 
     # --- lines of the frame -------------------------------------------------------------------------------------------
 
@@ -274,7 +130,7 @@ class Token:
         return max(time + 1, self.asked[-2])
 
     def constants(self, queue: str, beats: int, room: int, request: float) -> float:
-        """A line of constants: when it can be used. `took` must follow."""
+        """A line of constants: when it can be used. When it is used goes to `used`, before the next line is asked for."""
         arrived = self.aux.read(beats, request)
         used = self.used[queue]
         place = used[-room] if len(used) >= room else 0.0
@@ -463,7 +319,7 @@ class Token:
         read_pairs = self.ask(time)
         pair_beats = -(-d.positions // PAIRS_A_BEAT)
         self.aux_taken = max(self.aux_taken, state.pairs_free[-2] + PAIRS_BETWEEN)
-        for beats in _pieces(pair_beats):
+        for beats in pieces(pair_beats):
             self.aux_taken = max(self.aux_taken + beats, self.aux.read(beats, read_pairs))
             self.aux.take(self.aux_taken)
         pairs = self.aux_taken
@@ -479,98 +335,10 @@ class Token:
             if d.flags & RESIDUAL:
                 residual = self.stream(self.lines(d.residual, d.outputs), begin)
             ready = vector[-1] + QUANT + math.log2(m.lanes) + -(-d.inputs // m.lanes)
-            sums = self._slice(d, max(ready, pairs), streams)
+            sums = self.linears.rounds(d, max(ready, pairs), streams)
             return self._outputs(d, begin, sums, residual, read_scales)
 
         return command + 1, work
-
-    def _slice(self, d: LinearSynth, ready: float, streams: float):
-        """Rounds of the slice with the most to do: yields when a round's sums can be read, and its groups' outputs."""
-        s, m, hw = self.linears, self.machine, self.machine.hardware
-        blocks = -(-(d.positions // hw.lanes) // d.subsets)
-        at_once = hw.slices // d.subsets  # groups of a round
-        groups = -(-d.outputs // d.group)
-        rounds = -(-groups // at_once)
-        code_beats = 2 * d.centroids * hw.lanes // hw.beat_bytes
-        ring = max(RING_BEATS, hw.lanes * hw.centroids * 2 // hw.beat_bytes) // code_beats  # blocks that wait there
-        drain = hw.units // m.drain
-        deliver = drain + DRAIN_REST
-        drain = drain if drain >= LONG_DRAIN else deliver
-        levels = max(1, math.log2(hw.slices))
-
-        def geometry(r: int) -> tuple[int, int]:
-            outputs = min(d.group, d.outputs - r * at_once * d.group)
-            slots = -(-outputs // hw.units)
-            return slots, -(-slots * hw.lanes * hw.units * INDEX_BITS[d.centroids] // (8 * hw.beat_bytes))
-
-        spare = d.beats - sum(1 + blocks * (code_beats + geometry(r)[1]) for r in range(rounds))
-        runs = min(max(RUNS, (spare - 1) // rounds), blocks)  # of the job with most; a stream's beats are even
-        border = self._border(geometry(0)[0] * drain, max(d.centroids, *geometry(0)), blocks, at_once)
-        # runs end evenly, but one border alone where it costs what the worst of a round's does on average
-        ends = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
-        s.split = max(s.split, streams)
-        s.row = max(s.row, ready + GATHER + 2 * hw.lanes)
-        rows, lookups = s.rows_done, s.lookups_done
-        used = 0
-        for r in range(rounds):
-            slots, index_beats = geometry(r)
-            queue = max(1, INDEX_BEATS // index_beats)
-            s.split += SPLIT_JOB - 1
-            s.lookup += LOOKUP_JOB
-            announced = s.split
-            head = 1
-            for block in range(blocks):
-                if block == 0 or block - 1 in ends:
-                    head += 1
-                    s.split += SPLIT_RUN
-                    s.lookup += LOOKUP_RUN - 1
-                arrived = self.port.read(head + code_beats + index_beats, streams)
-                used += head + code_beats + index_beats
-                # codebooks into the ring, indices into their queue
-                place = rows[-ring] if len(rows) >= ring else 0.0
-                split = max(s.split + head + code_beats, arrived - index_beats, place)
-                half = lookups[-2] - ROWS - hw.lanes if len(lookups) > 1 else 0.0  # of the row memory
-                s.row = max(split + 1, s.row, announced + GATHER + 2 * hw.lanes, half) + d.centroids
-                place = lookups[-queue] if len(lookups) >= queue else 0.0
-                s.split = max(split + index_beats, arrived, place)
-                self.port.take(s.split)
-                rows.append(s.row)
-                first = max(s.lookup, s.row + ROWS + hw.lanes, s.split - index_beats + 1)
-                stolen = min(slots, slots // deliver + 1) if first < s.flushed else 0
-                s.lookup = max(first + slots + stolen, s.split + 1)
-                lookups.append(s.lookup)
-                head = 0
-                if block in ends:
-                    s.lookup = max(s.lookup, s.flushed) + 1
-                    if block < blocks - 1:
-                        s.flushed = s.lookup + slots * drain
-            s.joined = max(s.joined, s.banks[-2]) + ROUND
-            first = max(s.lookup + FIRST_SUM - 1, s.joined)
-            s.flushed = first + slots * deliver - 4
-            s.joined = s.flushed + levels
-            left = min(at_once, groups - r * at_once)
-            yield s.joined + COLLECT, [min(d.group, d.outputs - (r * at_once + g) * d.group) for g in range(left)]
-            s.banks.append(s.collected)
-            del rows[: -ring - 1], lookups[: -2 * queue]
-        for beats in _pieces(d.beats - used):  # zeros up to the longest slice's end
-            s.split = max(s.split + beats, self.port.read(beats, streams))
-            self.port.take(s.split)
-        s.split += SPLIT_COMMAND
-        s.splits.append(s.split)
-        s.pairs_free.append(s.row)
-
-    @staticmethod
-    def _border(flush: int, block: float, blocks: int, groups: int) -> int:
-        """The last block of a job's first run.
-
-        A group's exponents change once, in a block that nobody knows, in one of its jobs; if it is one of the last
-        ones, the drain is still busy with the sums up to there when the job ends. The worst of a round's `groups`
-        counts: what it waits on average, with borders spread evenly, it waits with this border.
-        """
-        share = flush / block / blocks  # of a job's blocks, from its end
-        early = 1 if share >= 1 else 1 - (1 - share) ** (groups + 1)
-        late = 1 - early / share / (groups + 1)
-        return max(0, blocks - 2 - round((1 - late) * flush / block))
 
     def _outputs(self, d: LinearSynth, begin: float, rounds, residual: list[float] | None, read_scales: float) -> float:
         """From sums to the frame, or to the sampler."""
@@ -591,11 +359,6 @@ class Token:
         if d.flags & LOGITS:
             return out[-1]
         return self.write(self.lines(d.dst, d.outputs), out)
-
-
-def _pieces(beats: int) -> list[int]:
-    """Bursts of a read."""
-    return [min(BURST, beats - at) for at in range(0, beats, BURST)]
 
 
 def cycles_by_stage(operations: Sequence[Operation], end: float) -> dict[str, float]:

@@ -8,13 +8,15 @@ from itertools import pairwise
 import pytest
 from typer.testing import CliRunner
 
-from lutloom import estimate_machine as machine
+from lutloom import estimate_linear, estimate_ports
 from lutloom.cli import app
 from lutloom.errors import UserError
 from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
-from lutloom.estimate_machine import Machine, Operation, Port, Token, cycles_by_stage
+from lutloom.estimate_linear import Linears
+from lutloom.estimate_machine import Operation, cycles_by_stage
 from lutloom.estimate_plan import plan
 from lutloom.estimate_plots import front
+from lutloom.estimate_ports import Machine, Port
 from lutloom.hardware import configuration
 from lutloom.image import Image
 from lutloom.program import LinearSynth, decode
@@ -46,8 +48,8 @@ def test_the_program_is_the_compiler_s(tmp_path, bits):
 @pytest.mark.parametrize("clock", MEASURED)
 def test_memory_as_measured(clock):
     """The share of a pseudo-channel that docs/hbm2e.md has measured."""
-    found = Machine(configuration("v80"), clock=clock).efficiency(machine.QUEUE, machine.CHANNEL)
-    assert found * 2 * 32 * clock / 1000 / machine.CHANNEL_BYTES_A_NS == pytest.approx(MEASURED[clock], abs=0.01)
+    found = Machine(configuration("v80"), clock=clock).efficiency(estimate_ports.QUEUE, estimate_ports.CHANNEL)
+    assert found * 2 * 32 * clock / 1000 / estimate_ports.CHANNEL_BYTES_A_NS == pytest.approx(MEASURED[clock], abs=0.01)
 
 
 def test_port_reads_ahead_as_far_as_its_buffer():
@@ -63,7 +65,7 @@ def test_port_reads_ahead_as_far_as_its_buffer():
 def test_keys_and_values_go_first():
     port = Port(latency=0, efficiency=1.0, buffer=512)
     port.reserve(20, 100)
-    assert port.read(8, 0) == machine.STREAMER + 8
+    assert port.read(8, 0) == estimate_ports.STREAMER + 8
     assert port.read(8, 0) == 120 + 4  # four cycles before, four behind
     assert port.read(8, 0) == 132
 
@@ -75,12 +77,11 @@ def test_latency_of_a_linear(inputs, outputs, group):
     slots, blocks = group // hardware.units, inputs // 2 // hardware.lanes // 2
     d = LinearSynth(0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2)
     found = Machine(hardware, stream_beats=1 << 20)
-    token = Token(found, [d], ["linear"], 1)
-    token._border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
+    linears = Linears(found, Port(0, 1.0, found.stream_beats))
+    linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
     ready = 1e6
-    token.linears.lookup = token.linears.flushed = 0.0
-    sums, _ = next(token._slice(d, ready, 0.0))
-    quantised = machine.QUANT + math.log2(found.lanes)
+    sums, _ = next(linears.rounds(d, ready, 0.0))
+    quantised = estimate_linear.QUANT + math.log2(found.lanes)
     page = math.log2(found.lanes) + 95 + 3 * hardware.lanes + 16 + (blocks - 1) * max(16, slots) + slots
     page += slots * (hardware.units // found.drain + 3) + 1
     page += (slots + 2) * (slots >= 16)  # of the second run, where blocks have no idle cycles, as throughput says
