@@ -24,6 +24,7 @@ COMMAND_MODULES = (
     "lutloom.doctor",
     "lutloom.perf",
     "lutloom.perf_check",
+    "lutloom.estimate",
 )
 
 
