@@ -130,7 +130,7 @@ class Token:
         return max(time + 1, self.asked[-2])
 
     def constants(self, queue: str, beats: int, room: int, request: float) -> float:
-        """A line of constants: when it can be used. When it is used goes to `used`, before the next line is asked for."""
+        """When a line of constants can be used. When it is used goes to `used`, before the next one is asked for."""
         arrived = self.aux.read(beats, request)
         used = self.used[queue]
         place = used[-room] if len(used) >= room else 0.0
