@@ -48,7 +48,7 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
-.PHONY: demo demo-smollm2 perf perf-check sim synth resources v80 lint ip-xact test readme clean help
+.PHONY: demo demo-smollm2 perf perf-check estimate sim synth resources v80 lint ip-xact test readme clean help
 
 demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
@@ -61,6 +61,9 @@ demo-smollm2: $(STAMP)-sim ## SmolLM2-135M, all 30 layers, in RTL: four tokens [
 
 perf: $(STAMP)-sim ## cycles of a token in RTL on HBM2e: MODEL=qwen3-1.7b [CONTEXT=256] [BITS=2] [CONFIG=v80] [CLOCK=250]
 	@$(VENV)/bin/lutloom perf --model "$(MODEL)" --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK)
+
+estimate: $(STAMP)-sim ## the same without RTL, in seconds, with sweeps and plots: MODEL=qwen3-1.7b; docs/estimate.md
+	@$(VENV)/bin/lutloom estimate --model "$(MODEL)" --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK) --sweep all
 
 perf-check: $(STAMP)-sim ## measure again what docs/performance.json has; fails above 2 % more cycles [MODEL=...]
 	@$(VENV)/bin/lutloom perf-check $(if $(MODEL),--model $(MODEL))

@@ -134,8 +134,7 @@ def write_image(
     if not 1 <= context <= cfg.max_position_embeddings:
         raise UserError(f"--max-context: found {context}, allowed 1..{cfg.max_position_embeddings}")
     tensors = origin.open()
-    plan = Plan(hardware)
-    _plan_model(plan, cfg, model, tensors, context, folder)
+    plan = plan_model(hardware, cfg, model, tensors, context, folder)
     tokenizer = origin.tokenizer().to_str().encode()
     config = config_payload(hardware.dict(), _config(plan, cfg, model, origin, context))
     sizes = {"config": len(config), "tokenizer": len(tokenizer), "program": len(plan.program) * BYTES, **plan.sizes}
@@ -186,8 +185,11 @@ def _config(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, origin, context
     }
 
 
-def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, context: int, folder: Path) -> None:
-    """All descriptors of the program and room for all they read."""
+def plan_model(
+    hardware: Hardware, cfg: Qwen3Config, model: QuantizedModel, tensors, context: int, folder: Path
+) -> Plan:
+    """The first pass: all descriptors of the program and room for all they read. No numbers but norms are looked at."""
+    plan = Plan(hardware)
     dim, hidden, inner = cfg.head_dim, cfg.hidden_size, cfg.intermediate_size
     queries, keys = cfg.num_attention_heads * dim, cfg.num_key_value_heads * dim
     x, h = plan.buffer(hidden), plan.buffer(hidden)
@@ -243,6 +245,7 @@ def _plan_model(plan: Plan, cfg: Qwen3Config, model: QuantizedModel, tensors, co
     linears.check_all_used()
     if foreign := sorted(set(model.norms) - norms):
         raise UserError(f"{folder}: found norm {foreign[0]}, allowed those of the source model")
+    return plan
 
 
 def _embedding(tensors, row: int) -> np.ndarray:

@@ -1,0 +1,134 @@
+"""linear_synth in time: one slice stands for all, the one with the most to do. See `lutloom.estimate_machine`."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lutloom.estimate_ports import Machine, Port, pieces
+from lutloom.lut2d import INDEX_BITS
+from lutloom.program import LinearSynth
+
+# --- linear_synth and the cores in it ---------------------------------------------------------------------------------
+QUANT = 67  # linear_synth_vector: log2 Width + 65, and 2
+GATHER = 6  # linear_synth_gather: 6 + 2 Lanes, and 2 behind the last activations
+ROWS = 8  # row_synth: Lanes + 10, two less without shift
+RING_BEATS = 32  # row_synth RingBeats, or the beats of a block
+INDEX_BEATS = 512
+SPLIT_JOB, SPLIT_RUN, SPLIT_COMMAND = 5, 1, 8  # linear_synth_split
+LOOKUP_JOB, LOOKUP_RUN = 1, 2  # lut2d_control
+FIRST_SUM = 9  # lut2d: last index word to first output
+ROUND = 2  # linear_synth_join
+COLLECT, COLLECT_GROUP = 7, 2  # linear_synth_collect
+RUNS = 2  # of exponents a group, as the quantiser makes them: the job with the border has two
+COMMANDS = 4  # Depth
+PLAN_FIRST, PLAN_SLICE = 5, 2  # linear_synth_plan: to the first slice, from slice to slice
+DRAIN_REST = 3  # lut2d: with Units/DrainW < 8, and for slots that deliver
+LONG_DRAIN = 8
+
+
+@dataclass
+class Linears:
+    """The slice that stands for all, and what linears leave behind in it for those that follow."""
+
+    machine: Machine
+    port: Port
+
+    split: float = 0.0
+    row: float = 0.0  # when the next block's row may begin
+    lookup: float = 0.0  # when the lookups of the last block are over
+    flushed: float = 0.0  # when the bank that was closed last is drained
+    joined: float = 0.0
+    banks: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when the collector's banks are free
+    collected: float = 0.0
+    pairs_free: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when each command's pairs were used
+    splits: list[float] = field(default_factory=list)  # when each command's last beat was split
+    rows_done: list[float] = field(default_factory=list)  # of every block
+    lookups_done: list[float] = field(default_factory=list)
+
+    def rounds(self, d: LinearSynth, ready: float, streams: float) -> Iterator[tuple[float, list[int]]]:
+        """Rounds of the slice with the most to do: yields when a round's sums can be read, and its groups' outputs."""
+        m, hw = self.machine, self.machine.hardware
+        blocks = -(-(d.positions // hw.lanes) // d.subsets)
+        at_once = hw.slices // d.subsets  # groups of a round
+        groups = -(-d.outputs // d.group)
+        rounds = -(-groups // at_once)
+        code_beats = 2 * d.centroids * hw.lanes // hw.beat_bytes
+        ring = max(RING_BEATS, hw.lanes * hw.centroids * 2 // hw.beat_bytes) // code_beats  # blocks that wait there
+        drain = hw.units // m.drain
+        deliver = drain + DRAIN_REST
+        drain = drain if drain >= LONG_DRAIN else deliver
+        levels = max(1, math.log2(hw.slices))
+
+        def geometry(r: int) -> tuple[int, int]:
+            outputs = min(d.group, d.outputs - r * at_once * d.group)
+            slots = -(-outputs // hw.units)
+            return slots, -(-slots * hw.lanes * hw.units * INDEX_BITS[d.centroids] // (8 * hw.beat_bytes))
+
+        spare = d.beats - sum(1 + blocks * (code_beats + geometry(r)[1]) for r in range(rounds))
+        runs = min(max(RUNS, (spare - 1) // rounds), blocks)  # of the job with most; a stream's beats are even
+        border = self.border(geometry(0)[0] * drain, max(d.centroids, *geometry(0)), blocks, at_once)
+        # runs end evenly, but one border alone where it costs what the worst of a round's does on average
+        ends = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
+        self.split = max(self.split, streams)
+        self.row = max(self.row, ready + GATHER + 2 * hw.lanes)
+        rows, lookups = self.rows_done, self.lookups_done
+        used = 0
+        for r in range(rounds):
+            slots, index_beats = geometry(r)
+            queue = max(1, INDEX_BEATS // index_beats)
+            self.split += SPLIT_JOB - 1
+            self.lookup += LOOKUP_JOB
+            announced = self.split
+            head = 1
+            for block in range(blocks):
+                if block == 0 or block - 1 in ends:
+                    head += 1
+                    self.split += SPLIT_RUN
+                    self.lookup += LOOKUP_RUN - 1
+                arrived = self.port.read(head + code_beats + index_beats, streams)
+                used += head + code_beats + index_beats
+                # codebooks into the ring, indices into their queue
+                place = rows[-ring] if len(rows) >= ring else 0.0
+                split = max(self.split + head + code_beats, arrived - index_beats, place)
+                half = lookups[-2] - ROWS - hw.lanes if len(lookups) > 1 else 0.0  # of the row memory
+                self.row = max(split + 1, self.row, announced + GATHER + 2 * hw.lanes, half) + d.centroids
+                place = lookups[-queue] if len(lookups) >= queue else 0.0
+                self.split = max(split + index_beats, arrived, place)
+                self.port.take(self.split)
+                rows.append(self.row)
+                first = max(self.lookup, self.row + ROWS + hw.lanes, self.split - index_beats + 1)
+                stolen = min(slots, slots // deliver + 1) if first < self.flushed else 0
+                self.lookup = max(first + slots + stolen, self.split + 1)
+                lookups.append(self.lookup)
+                head = 0
+                if block in ends:
+                    self.lookup = max(self.lookup, self.flushed) + 1
+                    if block < blocks - 1:
+                        self.flushed = self.lookup + slots * drain
+            self.joined = max(self.joined, self.banks[-2]) + ROUND
+            first = max(self.lookup + FIRST_SUM - 1, self.joined)
+            self.flushed = first + slots * deliver - 4
+            self.joined = self.flushed + levels
+            left = min(at_once, groups - r * at_once)
+            yield self.joined + COLLECT, [min(d.group, d.outputs - (r * at_once + g) * d.group) for g in range(left)]
+            self.banks.append(self.collected)
+            del rows[: -ring - 1], lookups[: -2 * queue]
+        for beats in pieces(d.beats - used):  # zeros up to the longest slice's end
+            self.split = max(self.split + beats, self.port.read(beats, streams))
+            self.port.take(self.split)
+        self.split += SPLIT_COMMAND
+        self.splits.append(self.split)
+        self.pairs_free.append(self.row)
+
+    @staticmethod
+    def border(flush: int, block: float, blocks: int, groups: int) -> int:
+        """The last block of a job's first run.
+
+        A group's exponents change once, in a block that nobody knows, in one of its jobs; if it is one of the last
+        ones, the drain is still busy with the sums up to there when the job ends. The worst of a round's `groups`
+        counts: what it waits on average, with borders spread evenly, it waits with this border.
+        """
+        share = flush / block / blocks  # of a job's blocks, from its end
+        early = 1 if share >= 1 else 1 - (1 - share) ** (groups + 1)
+        late = 1 - early / share / (groups + 1)
+        return max(0, blocks - 2 - round((1 - late) * flush / block))

@@ -1,0 +1,130 @@
+"""The program of a model that nobody has: the compiler's first pass over shapes, without a weight."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from lutloom.checkpoint import tensor_shapes
+from lutloom.compiler import Place, plan_model
+from lutloom.hardware import Hardware
+from lutloom.image import layout
+from lutloom.program import BYTES, Attention, Descriptor, encode
+from lutloom.quantized_model import QuantizedModel
+from lutloom.qwen3 import Qwen3Config
+from lutloom.synthetic import ACT_BITS, BITS, FUSED, Synthetic
+from lutloom.wvq import WvqLinear, group_slices
+
+CONFIG_BYTES, TOKENIZER_BYTES = 1 << 14, 1 << 24  # of an image, roughly: Qwen3's tokenizer has 11 MB
+
+
+class WvqShape(WvqLinear):
+    """A linear without numbers: every array has its shape and takes no memory; only exponents have values."""
+
+    def __post_init__(self):
+        """There is nothing to check."""
+
+
+class Tensors:
+    """Of a float model: shapes only."""
+
+    def __init__(self, cfg: Qwen3Config):
+        self.shapes = tensor_shapes(cfg)
+
+    def tensor(self, name: str) -> np.ndarray:
+        """Zeros that take no memory."""
+        return _empty(np.float32, *self.shapes[name])
+
+
+def _empty(dtype, *shape: int) -> np.ndarray:
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+@lru_cache
+def wvq_shape(outputs: int, inputs: int, centroids: int, stages: int, group: int) -> WvqShape:
+    """As `random_linear` of lutloom.synthetic: two runs of exponents a group, the border spread as it is there."""
+    positions, groups = stages * inputs // 2, len(group_slices(outputs, group))
+    turn = 2 * np.linspace(positions // 8, positions // 2, groups, endpoint=False).astype(int)
+    exponents = (np.arange(positions)[:, None] < turn).astype(np.uint8)
+    return WvqShape(
+        _empty(np.int32, positions, 2), _empty(np.int8, positions, groups, centroids, 2), exponents,
+        _empty(np.uint8, positions, outputs), _empty(np.float32, outputs), inputs, ACT_BITS, group,
+    )  # fmt: skip
+
+
+class _Linears(Mapping):
+    """Shapes by the names of the fused linears."""
+
+    def __init__(self, synthetic: Synthetic, parts: dict[str, tuple[str, ...]]):
+        self.synthetic, self.parts = synthetic, parts
+        cfg = synthetic.cfg
+        self.shapes = tensor_shapes(cfg) | {"lm_head.weight": (cfg.vocab_size, cfg.hidden_size)}
+
+    def __getitem__(self, name: str) -> WvqShape:
+        found = [self.shapes[f"{part}.weight"] for part in self.parts[name]]
+        outputs = sum(shape[0] for shape in found)
+        scheme = BITS[self.synthetic.head_bits if name == "lm_head" else self.synthetic.bits]
+        return wvq_shape(outputs, found[0][1], *scheme, min(self.synthetic.group, outputs))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An image as far as it is known without weights; what looks at an image's program takes it as one."""
+
+    path: Path
+    config: dict
+    program: list[Descriptor]
+    sizes: dict[str, int]  # bytes of every section
+
+    def section(self, name: str) -> np.ndarray:
+        """Of the program only."""
+        return np.frombuffer({"program": encode(self.program)}[name], np.uint8)
+
+    @cached_property
+    def bytes(self) -> int:
+        """Of the whole image."""
+        return sum(section.padded for section in layout(self.path, self.sizes).values())
+
+    def stream_bytes(self) -> int:
+        """Of the longest weight stream."""
+        return max((size for name, size in self.sizes.items() if name.startswith("port")), default=0)
+
+    def cache_bytes(self) -> int:
+        """Of the KV cache behind one port, all layers."""
+        hardware, layers = Hardware(**self.config["hardware"]), [d for d in self.program if isinstance(d, Attention)]
+        room = self.config["max_context"]
+        return sum(hardware.kv_port_bytes(d.kv_heads, room, d.head_dim) for d in layers)
+
+
+def plan(synthetic: Synthetic, hardware: Hardware, max_context: int) -> Planned:
+    """What the compiler would make of this model. UserError where it would refuse it."""
+    cfg = synthetic.cfg
+    parts = {
+        f"model.layers.{layer}.{name}": tuple(f"model.layers.{layer}.{part}" for part in names)
+        for layer in range(cfg.num_hidden_layers)
+        for name, names in FUSED.items()
+    } | {"lm_head": ("lm_head",)}
+    model = QuantizedModel(_Linears(synthetic, parts), {}, synthetic.name, synthetic.sha256, parts)
+    made = plan_model(hardware, cfg, model, Tensors(cfg), max_context, Path(synthetic.name))
+    sizes = {"config": CONFIG_BYTES, "tokenizer": TOKENIZER_BYTES, "program": BYTES * len(made.program), **made.sizes}
+    config = {
+        "hardware": hardware.dict(),
+        "frame_words": made.frame,
+        "stages": made.stages,
+        "max_context": max_context,
+    }
+    return Planned(Path(synthetic.name), config, [_without_places(d) for d in made.program], sizes)
+
+
+def _without_places(d: Descriptor) -> Descriptor:
+    """Addresses have no influence on time: zeros."""
+    values = {f.name: getattr(d, f.name) for f in fields(d)}
+    return replace(d, **{name: 0 for name, value in values.items() if isinstance(value, Place)})

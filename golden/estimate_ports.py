@@ -1,0 +1,120 @@
+"""Parameters that the time of a token depends on, and memory ports in time. See `lutloom.estimate_machine`."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from lutloom.hardware import Hardware
+
+# --- memory: docs/hbm2e.md, its table of figures; nanoseconds unless said otherwise -----------------------------------
+NOC, FAR = 200, 150  # there and back; more to another pseudo-channel
+ROW_AND_COLUMN = 12 + 18 + 2 * 0.625  # tRCDRD, tCL and the data of a lone read
+REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
+# What a read waits for others in the controller, ns, and what share two ports can have of a pseudo-channel. Streams: by
+# the rates measured in docs/hbm2e.md. Keys and values walk through the same banks and close each other's rows: from
+# attention at context 1000 on `tiny`, at 250, 300 and 400 MHz.
+QUEUE, CHANNEL = 50, 1 - REFRESH / REFRESH_EVERY
+KV_QUEUE, KV_CHANNEL = 160, 0.785
+CHANNEL_BYTES_A_NS = 25.6  # of a pseudo-channel, which two ports share
+WINDOW_BEATS = 128  # in flight at most: hbm_streamer's WindowBytes, and the window of the port
+BURST = 16  # beats: hbm_streamer's MaxBurstBytes
+STREAMER = 8  # hbm_streamer: descriptor to first beat, beside the memory
+# Of a port whose reads go to all pseudo-channels: one of them is being refreshed most of the time, and beats come in
+# order. Measured on qwen3-1.7b: the keys of all layers, 457,000 beats by one such port, came at this rate.
+FAR_EFFICIENCY = 0.75
+FIXED_LATENCY = 75  # of verif/lib/axi_memory.sv
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the time of a token depends on beside its program. Names as the RTL's parameters in snake case."""
+
+    hardware: Hardware
+    stream_beats: int = 512  # run-ahead of each weight stream
+    max_hidden: int = 256
+    max_head_dim: int = 64
+    q_heads: int = 2
+    drain_w: int | None = None  # sums that a slice delivers a cycle; default accel_core's
+    clock: float = 250  # MHz of accelerator and ports; the HBM has its own time
+    memory: str = "hbm"  # or "fixed", see lutloom perf
+
+    @property
+    def lanes(self) -> int:
+        """Values of a line of the frame."""
+        return 16 * self.hardware.kv_ways
+
+    @property
+    def drain(self) -> int:
+        """SynthDrainW of accel_core, unless given."""
+        return self.drain_w or (8 if self.lanes > 16 else 2)
+
+    def latency(self, far: bool) -> float:
+        """Cycles of a lone read."""
+        if self.memory == "fixed":
+            return FIXED_LATENCY
+        return (NOC + ROW_AND_COLUMN + far * FAR) * self.clock / 1000
+
+    def efficiency(self, queue: float, channel: float) -> float:
+        """Beats a cycle of a port that reads all the time, beside another one of its pseudo-channel.
+
+        A refresh stops the pseudo-channel. What was asked for meanwhile comes faster behind it, but no more than the
+        window has beside the reads that are on their way, which take `queue` ns more than a lone one. And both ports
+        have no more than the share `channel` of the pseudo-channel's rate.
+        """
+        if self.memory == "fixed":
+            return 1.0
+        period, pause = REFRESH_EVERY * self.clock / 1000, REFRESH * self.clock / 1000
+        lost = pause + self.latency(far=False) + queue * self.clock / 1000 - WINDOW_BEATS
+        beats = CHANNEL_BYTES_A_NS * 1000 / self.clock / self.hardware.beat_bytes / min(2, self.hardware.slices)
+        return min(1 - max(0.0, min(lost, pause)) / period, channel * beats)
+
+
+class Port:
+    """A reading port: a beat a cycle times `efficiency`, as far ahead as its buffer has room."""
+
+    def __init__(self, latency: float, efficiency: float, buffer: int):
+        self.latency, self.efficiency, self.buffer = latency + STREAMER, efficiency, buffer
+        self.count, self.time = 0, 0.0  # beats asked for; when the last one came
+        self.taken_counts, self.taken_times = [0], [0.0]  # beats that have left the buffer, and when
+        self.others: list[tuple[float, float]] = []  # spans in which keys and values have the port
+
+    def room(self) -> float:
+        """When the beat asked for last has its place in the buffer."""
+        at = self.count - self.buffer
+        if at <= 0:
+            return 0.0
+        return self.taken_times[bisect_right(self.taken_counts, at - 1)]
+
+    def read(self, beats: int, request: float) -> float:
+        """When these beats, which follow those before, have come."""
+        self.count += beats
+        begin = max(self.time, request + self.latency, self.room() + self.latency - beats / self.efficiency)
+        self.time = self._free(begin, beats / self.efficiency)
+        return self.time
+
+    def take(self, time: float) -> None:
+        """All beats asked for have left the buffer."""
+        self.taken_counts.append(self.count)
+        self.taken_times.append(time)
+
+    def reserve(self, begin: float, cycles: float) -> float:
+        """Keys and values go first: when they have come."""
+        end = begin + cycles
+        self.others.append((begin, end))
+        return end
+
+    def _free(self, begin: float, cycles: float) -> float:
+        """The end of so many cycles of the port that nobody with precedence has."""
+        while self.others and self.others[0][1] <= self.time:
+            self.others.pop(0)
+        for first, last in self.others:
+            if begin + cycles <= first:
+                break
+            if last > begin:
+                cycles -= max(0.0, first - begin)
+                begin = last
+        return begin + cycles
+
+
+def pieces(beats: int) -> list[int]:
+    """Bursts of a read."""
+    return [min(BURST, beats - at) for at in range(0, beats, BURST)]

@@ -1,0 +1,182 @@
+"""estimate: the program without weights is the compiler's, ports and linears have the headers' figures, 3 % are seen"""
+
+import json
+import math
+from dataclasses import fields, replace
+from itertools import pairwise
+
+import pytest
+from typer.testing import CliRunner
+
+from lutloom import estimate_linear, estimate_ports
+from lutloom.cli import app
+from lutloom.errors import UserError
+from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
+from lutloom.estimate_linear import Linears
+from lutloom.estimate_machine import Operation, cycles_by_stage
+from lutloom.estimate_plan import plan
+from lutloom.estimate_plots import front
+from lutloom.estimate_ports import Machine, Port
+from lutloom.hardware import configuration
+from lutloom.image import Image
+from lutloom.program import LinearSynth, decode
+from lutloom.synthetic import Synthetic, synthetic_image
+
+TINY = Case("qwen3-tiny", "tiny", 64)
+# docs/hbm2e.md: MHz of two ports that read one pseudo-channel -> share of its 25.6 GB/s
+MEASURED = {250: 0.59, 300: 0.69, 400: 0.88}
+
+
+@pytest.mark.parametrize("bits", [2.0, 3.0, 4.0])
+def test_the_program_is_the_compiler_s(tmp_path, bits):
+    synthetic, hardware = Synthetic("qwen3-tiny", bits, group=128), configuration("tiny")
+    image = Image.open(synthetic_image(synthetic, hardware, 128, tmp_path))
+    theirs = decode(image.section("program").tobytes())
+    planned = plan(synthetic, hardware, 128)
+    assert planned.config["stages"] == image.config["stages"] and len(planned.program) == len(theirs)
+    places = {"address", "gain", "table", "pairs", "scales", "stream", "beats", "cache_k", "cache_v"}
+    for ours, other in zip(planned.program, theirs, strict=True):
+        for name in {f.name for f in fields(ours)} - places:
+            # inv_n, eps and scale went through binary32
+            assert getattr(ours, name) == pytest.approx(getattr(other, name), rel=1e-6), (other, name)
+        if isinstance(ours, LinearSynth):  # where exponents change is not the same place
+            assert abs(ours.beats - other.beats) <= 2 * -(-other.outputs // other.group)
+    for name in ("norms", "embedding", "rope", "pairs", "scales"):
+        assert planned.sizes[name] == image.table[name].bytes
+
+
+@pytest.mark.parametrize("clock", MEASURED)
+def test_memory_as_measured(clock):
+    """The share of a pseudo-channel that docs/hbm2e.md has measured."""
+    found = Machine(configuration("v80"), clock=clock).efficiency(estimate_ports.QUEUE, estimate_ports.CHANNEL)
+    assert found * 2 * 32 * clock / 1000 / estimate_ports.CHANNEL_BYTES_A_NS == pytest.approx(MEASURED[clock], abs=0.01)
+
+
+def test_port_reads_ahead_as_far_as_its_buffer():
+    port = Port(latency=92, efficiency=0.5, buffer=64)
+    assert port.read(16, 0) == 100 + 16 / 0.5
+    for _ in range(3):
+        port.read(16, 0)
+    assert port.time == 100 + 64 / 0.5
+    port.take(1000)  # all that is there
+    assert port.read(16, 0) == 1000 + 100  # of what has place from then on
+
+
+def test_keys_and_values_go_first():
+    port = Port(latency=0, efficiency=1.0, buffer=512)
+    port.reserve(20, 100)
+    assert port.read(8, 0) == estimate_ports.STREAMER + 8
+    assert port.read(8, 0) == 120 + 4  # four cycles before, four behind
+    assert port.read(8, 0) == 132
+
+
+@pytest.mark.parametrize("inputs,outputs,group", [(512, 512, 512), (512, 256, 256), (1024, 512, 512)])
+def test_latency_of_a_linear(inputs, outputs, group):
+    """docs/cores/linear_synth.md: from the last activation to the first sum, all else read ahead, one round."""
+    hardware = configuration("tiny")
+    slots, blocks = group // hardware.units, inputs // 2 // hardware.lanes // 2
+    d = LinearSynth(0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2)
+    found = Machine(hardware, stream_beats=1 << 20)
+    linears = Linears(found, Port(0, 1.0, found.stream_beats))
+    linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
+    ready = 1e6
+    sums, _ = next(linears.rounds(d, ready, 0.0))
+    quantised = estimate_linear.QUANT + math.log2(found.lanes)
+    page = math.log2(found.lanes) + 95 + 3 * hardware.lanes + 16 + (blocks - 1) * max(16, slots) + slots
+    page += slots * (hardware.units // found.drain + 3) + 1
+    page += (slots + 2) * (slots >= 16)  # of the second run, where blocks have no idle cycles, as throughput says
+    assert quantised + sums - ready == pytest.approx(page, abs=8)
+
+
+def test_cycles_by_stage_gives_the_oldest_what_several_share():
+    spans = {"a": (10, 50), "b": (20, 40), "c": (30, 80), "d": (90, 95)}
+    operations = [Operation(number, name, *span) for number, (name, span) in enumerate(spans.items())]
+    assert cycles_by_stage(operations, 100) == {"": 10 + 10 + 5, "a": 40, "c": 30, "d": 5}
+
+
+def test_more_of_everything_takes_longer():
+    base = estimate(TINY)["decode"]
+    assert base["cycles"] > base["bound_cycles"]
+    assert sum(group["cycles"] for group in base["groups"].values()) == pytest.approx(base["cycles"], abs=10)
+    assert all(o["first"] < o["last"] <= base["cycles"] for o in base["operations"])
+    for other in (
+        replace(TINY, bits=4.0),
+        replace(TINY, context=512),
+        replace(TINY, clock=500),
+        replace(TINY, drain_w=1),
+        with_slices(TINY, 1),
+        replace(TINY, memory="fixed", clock=400),
+    ):
+        assert estimate(other)["decode"]["cycles"] > base["cycles"] or other.memory == "fixed", other
+
+
+def test_room():
+    small, large = Case("qwen3-1.7b"), Case("qwen3-32b", bits=5.0, context=40960)
+    planned = small.planned()
+    room = capacity(small, planned)
+    assert room["fits"] and room["fits_window"] and not beyond(small, planned)
+    assert room["cache_bytes"] == pytest.approx(2 * 28 * 8 * 128 * 2 * 4096)
+    planned = large.planned()
+    room = capacity(large, planned)
+    assert not room["fits"] and not room["fits_half_channel"]
+    assert "max_" in beyond(large, planned) or "q_heads" in beyond(large, planned) or "frame" in beyond(large, planned)
+
+
+def test_sweep_and_front():
+    points = sweep(TINY, "slices")
+    assert [p["value"] for p in points] == ["2", "4", "8", "16", "32", "64"]
+    line = front([*points, points[0] | {"tokens_a_second": 0}])
+    assert line[0] == points[0] and all(a["tokens_a_second"] < b["tokens_a_second"] for a, b in pairwise(line))
+    with pytest.raises(UserError, match="--sweep: found x, allowed all, slices"):
+        sweep(TINY, "x")
+
+
+def test_command(tmp_path):
+    out = tmp_path / "estimate.json"
+    arguments = ["estimate", "--model", "qwen3-tiny", "--hardware", "tiny", "--sweep", "bits", "--sweep", "context"]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    report = json.loads(out.read_text())
+    assert set(report["clocks"]) == {"250", "300", "400"} and set(report["sweeps"]) == {"bits", "context"}
+    assert all((tmp_path / f"estimate-{name}.png").is_file() for name in ("sweeps", "pareto", "roofline"))
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """A result of perf that is exactly the estimate, and the command that compares with it."""
+    report = estimate(replace(TINY, head_bits=2.0))
+    keys = ("shape", "bits", "head_bits", "seed", "group", "layers")
+    synthetic = Synthetic("qwen3-tiny", 2.0, 2.0)
+    report |= {"memory": "hbm", "synthetic": {key: getattr(synthetic, key) for key in keys}}
+    path = tmp_path / "perf-qwen3-tiny.json"
+
+    def check() -> object:
+        path.write_text(json.dumps(report))
+        return CliRunner().invoke(app, ["estimate", "--check", str(path)])
+
+    return report, check
+
+
+@pytest.mark.parametrize("factor,code", [(1, 0), (1.02, 0), (0.98, 0), (1.04, 1), (0.96, 1)])
+def test_check_of_the_token(measured, factor, code):
+    report, check = measured
+    report["decode"]["cycles"] = round(report["decode"]["cycles"] * factor)
+    result = check()
+    assert result.exit_code == code, result.output
+    assert ("allowed 3 %" in result.output) == bool(code)
+
+
+def test_check_of_an_operation(measured):
+    report, check = measured
+    groups = report["decode"]["groups"]
+    groups["lm_head"]["cycles"] += report["decode"]["cycles"] // 10
+    result = check()
+    assert result.exit_code == 1 and "lm_head" in result.output
+
+
+def test_check_refuses_what_is_no_result(tmp_path, measured):
+    report, check = measured
+    del report["decode"]["groups"]
+    assert isinstance(check().exception, UserError)
+    with pytest.raises(UserError, match="--check: found no results"):
+        CliRunner().invoke(app, ["estimate", "--check"], catch_exceptions=False)
