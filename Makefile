@@ -48,7 +48,7 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
-.PHONY: demo demo-smollm2 perf estimate perf-check sim synth v80 lint ip-xact test readme clean help
+.PHONY: demo demo-smollm2 perf estimate perf-check sim synth resources v80 lint ip-xact test readme clean help
 
 demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
@@ -71,8 +71,11 @@ perf-check: $(STAMP)-sim ## measure again what docs/performance.json has; fails 
 sim: $(STAMP)-sim ## run one core's testbench: CORE=<core> [PARAMS="Name=value ..."] [SEED=n]
 	@$(PY) -m verif.lib.sim "$(CORE)" $(PARAMS)
 
-synth: $(STAMP)-sim ## area and path of one core in Yosys: CORE=<core> [PARAMS="Name=value ..."]
-	@$(PY) -m verif.lib.synth "$(CORE)" $(PARAMS)
+synth: $(STAMP)-sim ## area and path of one core in Yosys: CORE=<core> [PARAMS="Name=value ..."] [TARGET=versal: DSPFP32 blocks]
+	@TARGET=$(TARGET) $(PY) -m verif.lib.synth "$(CORE)" $(PARAMS)
+
+resources: $(STAMP)-sim ## area of the whole v80 configuration, part by part, and docs/resources.md
+	@$(PY) -m verif.resources.generate
 
 v80: $(STAMP)-sim ## the V80 system build in Vivado: device image under build/v80 [SETUP_ONLY=1: the project only] [HBM_CLOCK=1]
 	@SETUP_ONLY=$(SETUP_ONLY) HBM_CLOCK=$(HBM_CLOCK) $(PY) -m verif.v80.build

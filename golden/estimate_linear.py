@@ -9,7 +9,6 @@ from lutloom.lut2d import INDEX_BITS
 from lutloom.program import LinearSynth
 
 # --- linear_synth and the cores in it ---------------------------------------------------------------------------------
-QUANT = 67  # linear_synth_vector: log2 Width + 65, and 2
 GATHER = 6  # linear_synth_gather: 6 + 2 Lanes, and 2 behind the last activations
 ROWS = 8  # row_synth: Lanes + 10, two less without shift
 RING_BEATS = 32  # row_synth RingBeats, or the beats of a block

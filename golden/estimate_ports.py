@@ -9,7 +9,7 @@ from lutloom.hardware import Hardware
 NOC, FAR = 200, 150  # there and back; more to another pseudo-channel
 ROW_AND_COLUMN = 12 + 18 + 2 * 0.625  # tRCDRD, tCL and the data of a lone read
 REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
-# What a read waits for others in the controller, ns, and what share of a pseudo-channel two ports can have. Streams: from
+# What a read waits for others in the controller, ns, and what share of a pseudo-channel two ports have. Streams: from
 # the rates measured in docs/hbm2e.md. Keys and values walk through the same banks and close each other's rows: from
 # attention at context 1000 on `tiny`, at 250, 300 and 400 MHz.
 QUEUE, CHANNEL = 50, 1 - REFRESH / REFRESH_EVERY

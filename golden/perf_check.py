@@ -175,7 +175,7 @@ def operation_table(entries: dict[str, dict]) -> str:
             perf_report.share(e["streams"][work], sum(e["streams"][w] for w in perf_report.PORT_WORK))
             for e in entries.values()
         )
-        rows.append((f"weight ports: {heading}", *shares))
+        rows.append((f"stream ports: {heading}", *shares))
     return perf_report.table(("", *entries), rows)
 
 

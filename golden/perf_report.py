@@ -32,7 +32,7 @@ def share(part: float, whole: float) -> str:
 
 
 def rows(report: dict) -> list[tuple[str, ...]]:
-    """A row for every operation, all layers together: cycles, share of the token, what the weight ports did."""
+    """A row for every operation, all layers together: cycles, share of the token, what the stream ports did."""
     decode = report["decode"]
     found = []
     for name, group in decode["groups"].items():
@@ -124,7 +124,7 @@ def markdown(report: dict, pictures: dict[str, str]) -> str:
         table(("", "figure"), summary(report)),
         "## Operations\n",
         "Cycles of the token by operation, all layers together. Where several are under way the oldest has the cycles. "
-        "Right: what the weight ports did meanwhile, in shares of their cycles.\n",
+        "Right: what the stream ports did meanwhile, in shares of their cycles.\n",
         table(HEADINGS, rows(report)),
         f"![timeline]({pictures['timeline']})\n",
         f"![what the ports did]({pictures['ports']})\n",
@@ -150,7 +150,7 @@ def markdown(report: dict, pictures: dict[str, str]) -> str:
 
 
 def _port_rows(report: dict) -> list[tuple[str, ...]]:
-    """Weight ports together, the others one by one; shares of the token's cycles."""
+    """Stream ports together, the others one by one; shares of the token's cycles."""
     decode, slices = report["decode"], report["slices"]
 
     def row(name: str, counts: dict, whole: int) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ def draw_timeline(report: dict, path: Path) -> None:
 
 
 def draw_ports(report: dict, path: Path) -> None:
-    """Cycles of every operation, divided by what the weight ports did."""
+    """Cycles of every operation, divided by what the stream ports did."""
     groups = list(report["decode"]["groups"].items())
     plt, figure, axis = _plot(11, 1.2 + 0.32 * len(groups))
     for row, (_, group) in enumerate(groups):
@@ -238,7 +238,7 @@ def draw_ports(report: dict, path: Path) -> None:
             left += width
     axis.set_yticks(range(len(groups)), [name for name, _ in groups])
     axis.invert_yaxis()
-    axis.set_xlabel("cycles, divided by what the weight ports did")
+    axis.set_xlabel("cycles, divided by what the stream ports did")
     axis.legend(
         [plt.Rectangle((0, 0), 1, 1, color=colour) for _, colour in PORT_WORK.values()],
         [heading for heading, _ in PORT_WORK.values()], frameon=False,

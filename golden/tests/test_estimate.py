@@ -2,13 +2,15 @@
 
 import json
 import math
+import re
 from dataclasses import fields, replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from lutloom import estimate_linear, estimate_ports
+from lutloom import estimate_engines, estimate_ports
 from lutloom.cli import app
 from lutloom.errors import UserError
 from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
@@ -43,6 +45,17 @@ def test_the_program_is_the_compiler_s(tmp_path, bits):
             assert abs(ours.beats - other.beats) <= 2 * -(-other.outputs // other.group)
     for name in ("norms", "embedding", "rope", "pairs", "scales"):
         assert planned.sizes[name] == image.table[name].bytes
+
+
+def test_latencies_of_the_float_units():
+    """fp32_pkg.sv has the same numbers, and its formulas give the same."""
+    package = (Path(__file__).resolve().parents[2] / "rtl" / "fp32" / "fp32_pkg.sv").read_text()
+    values: dict[str, int] = {}
+    for name, text in re.findall(r"localparam int unsigned (\w+Latency) =\s*([^;]+);", package):
+        values[name] = eval(text, {}, values)  # sums and products of the names before
+    for name in ("Add", "Mul", "FromInt", "ToInt", "FromBf16", "Exp", "Reciprocal", "Rsqrt", "Sigmoid"):
+        ours = re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper()
+        assert getattr(estimate_engines, ours) == values[f"{name}Latency"], name
 
 
 @pytest.mark.parametrize("clock", MEASURED)
@@ -81,8 +94,9 @@ def test_latency_of_a_linear(inputs, outputs, group):
     linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
     ready = 1e6
     sums, _ = next(linears.rounds(d, ready, 0.0))
-    quantised = estimate_linear.QUANT + math.log2(found.lanes)
-    page = math.log2(found.lanes) + 95 + 3 * hardware.lanes + 16 + (blocks - 1) * max(16, slots) + slots
+    quantised = estimate_engines.QUANT + math.log2(found.lanes)
+    control = 95 - 67 + estimate_engines.QUANT  # the page's figure holds act_quant's, with units of six and five cycles
+    page = math.log2(found.lanes) + control + 3 * hardware.lanes + 16 + (blocks - 1) * max(16, slots) + slots
     page += slots * (hardware.units // found.drain + 3) + 1
     page += (slots + 2) * (slots >= 16)  # of the second run, where blocks have no idle cycles, as throughput says
     assert quantised + sums - ready == pytest.approx(page, abs=8)

@@ -16,9 +16,10 @@
 //                [max_context][head_dim / Ways]; with KvBits = 8 [kv_heads][ceil(max_context / 8)] blocks of a beat, fp32 [8]
 //                scales, and int8 [8][head_dim] codes. Caches of different layers do not overlap.
 // Latency:       for position 0, from the first head's last line of k, if it comes last, to the first line of y:
-//                102 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) cycles (202 + ...), 2 less with KvBeats <= 32, and with b = D/(16 Ways) > 2
-//                12 b - 27 more for the columns. At a later position add the positions of its last block less one, and 6 unless
-//                it is the first block. KvBits = 8: 78 + D/16 cycles more.
+//                102 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) cycles (202 + ...), 2 less with KvBeats <= 32, and with
+//                b = D/(16 Ways) > 2 12 b - 27 more for the columns. At a later position add the positions of its last block less
+//                one, and with m of them 6 + max(0, 12 b - 33 + (16 - m)(b + 1)) in place of the columns' share if it is not the
+//                first block. KvBits = 8: 78 + D/16 cycles more.
 // Throughput:    with b = D/(16 Ways), n positions and g q heads of a group, a kv head takes the longest of n * b cycles of reading,
 //                max(16 b, m + 4) for every block of m positions (16, the last one fewer) and g * D / (4 Ways) + QHeads - g
 //                cycles; kv heads and tokens follow each other without a pause as long as the memory answers as hbm_streamer's
@@ -29,8 +30,8 @@
 // Back-pressure: results that are not taken stop everything up to the reads; every ready depends on registers and stop, those of k
 //                and v on each other's queues too, with KvBits = 8 on their command. q, k and v must not wait for each other:
 //                k and v of a token may have to be taken before its last q, unless kv_heads <= 2.
-// Errors:        error_o rises, with fault and cause, when a command breaks a rule (address or base not of 32 bytes, position >= max_context,
-//                max_context > 2^20, head_dim no multiple of 16 Ways (KvBits = 8: of 32) or above MaxHeadDim, heads no multiple of
+// Errors:        error_o rises, with fault and cause, when a command breaks a rule (address or base not of 32 bytes, position >=
+//                max_context, max_context > 2^20, head_dim no multiple of 16 Ways (KvBits = 8: of 32) or above MaxHeadDim, heads no multiple of
 //                kv_heads or more than QHeads times it) or when memory fails. Nothing is taken any more, results in flight may
 //                still come. stop_i stops it in the same way: who has several stops all when one fails.
 // Clear:         clear_i (a pulse, or held) drops everything, waits for what is in flight at the memory, takes error_o away.

@@ -4,11 +4,12 @@
 //   out:    for every head the beats of positions 0 .. position; the last position's come from a queue on chip
 //   KvBits = 8: what is appended, read and queued is codes and scales (golden/attention.py kv_image); out are numbers as before
 //
-// Reads of a job begin when the rows that jobs before it append have been answered, so they see them, or at once if the job is fresh: then
-// those rows are of other layers. They do not wait for their own job's. They are asked for as far ahead as the reader's buffer goes, across heads and jobs.
+// Reads of a job begin when the rows that jobs before it append have been answered, so they see them, or at once if the job is
+// fresh: then those rows are of other layers. They do not wait for their own job's. They are asked for as far ahead as the
+// reader's buffer goes, across heads and jobs.
 //
-// Latency:       s_axis to m_valid_o of the position's own beats: 5 cycles (round 2, queue 3), 3 with KvBeats <= 32. KvBits = 8: from a head's last beat to
-//                its own first one 84 cycles (quantise 69, queue 3, decode 12), or 2 less.
+// Latency:       s_axis to m_valid_o of the position's own beats: 5 cycles (round 2, queue 3), 3 with KvBeats <= 32. KvBits = 8: from
+//                a head's last beat to its own first one 84 cycles (quantise 69, queue 3, decode 12), or 2 less.
 // Throughput:    one beat out a cycle.
 // Back-pressure: m_ready_i stops reader and queue; s_axis stops when the queue has KvBeats (KvBits = 8: some more in act_quant), and
 //                with KvBits = 8 until the job is there.

@@ -1,6 +1,6 @@
 // attention_finish: y = acc * (1 / l) of a group's heads, Quad dimensions of every way a cycle, packed into lines.
 //
-// Latency:       from a head's factor and results being there to its first line: Mul + 8 cycles.
+// Latency:       from a head's factor and results being there to its first line: Mul + 7 cycles.
 // Throughput:    a line every 4 cycles; a group every group * D / (4 Ways) + QHeads - group cycles.
 // Back-pressure: no value is begun for a line that has no place in the queue at the end.
 //

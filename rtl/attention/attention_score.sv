@@ -87,11 +87,12 @@ module attention_score
       assign sum_valid[h] = dot_valid;
       assign too_long[h] = dot_valid && !dot_end;
     end else begin : gen_tree
-      logic [32*Ways-1:0] dots;
+      localparam int unsigned Leaves = 1 << $clog2(Ways);  // other numbers attention itself refuses
+      logic [32*Leaves-1:0] dots;
       for (genvar w = 0; w < Ways; w++) begin : gen_ways
         assign dots[32*w+:32] = dot_i[w][h];
       end
-      fp32_reduce_pipe #(.Op(fp32_reduce_pkg::Sum), .Lanes(Ways), .MaxBeats(MaxBeats)) u_sum (
+      fp32_reduce_pipe #(.Op(fp32_reduce_pkg::Sum), .Lanes(Leaves), .MaxBeats(MaxBeats)) u_sum (
           .clk_i, .rst_ni, .enable_i(1'b1), .data_i(dots), .valid_i(dot_valid), .last_i(dot_end),
           .data_o(sum), .valid_o(sum_valid[h]), .too_long_o(too_long[h])
       );

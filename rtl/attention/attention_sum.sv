@@ -37,14 +37,12 @@ module attention_sum
   localparam int unsigned ColW = RowW + 2;
   localparam int unsigned Columns = Lanes * MaxBeats;
 
-  logic [31:0] sum, sum_late, sum_end, scaled, added, result, old_q;
+  logic [31:0] sum, sum_end, added, result, old_q;
   (* ram_style = "auto" *) logic [31:0] acc[Columns];
 
   attention_dot u_dot (.clk_i, .a_i(p_i), .b_i(v_i), .y_o(sum));
-  fp32_mul u_scaled (.clk_i, .enable_i(1'b1), .a_i(old_q), .b_i(alpha_i), .y_o(scaled));
-  fp32_delay #(.Cycles(MulLatency)) u_sum_late (.clk_i, .enable_i(1'b1), .d_i(sum), .q_o(sum_late));
-  fp32_add u_added (.clk_i, .enable_i(1'b1), .a_i(scaled), .b_i(sum_late), .subtract_i(1'b0), .y_o(added));
-  fp32_delay #(.Cycles(AddLatency)) u_sum_end (.clk_i, .enable_i(1'b1), .d_i(sum_late), .q_o(sum_end));
+  fp32_mul_add u_added (.clk_i, .enable_i(1'b1), .a_i(old_q), .b_i(alpha_i), .c_i(sum), .y_o(added));
+  fp32_delay #(.Cycles(MulAddLatency)) u_sum_end (.clk_i, .enable_i(1'b1), .d_i(sum), .q_o(sum_end));
 
   assign result = end_i.first ? sum_end : added;
   always_ff @(posedge clk_i) begin

@@ -2,7 +2,7 @@
 //
 // The p of a block come one by one, so its sum is a tree of adjacent pairs in time. Sums and alphas wait in queues for the l before them.
 //
-// Latency:       from a head's last word to its first factor 5 Add + Reciprocal + 4 cycles.
+// Latency:       from a head's last word to its first factor 5 Add + Reciprocal + 3 cycles, 4 Add + .. if it has one block.
 // Throughput:    a block every Mul + Add + 4 cycles, unless it is a head's first; a group's factors every QHeads + 1 cycles.
 // Back-pressure: none to the words: attention_value takes no words of a group while three are not free, and these have their place here.
 //

@@ -8,8 +8,10 @@
 // Cache:         port p = e * Ways + j is that of engine e and its way j. From key_base_i[p] + cache_k on it has the keys of local heads
 //                0, 1, ..: bf16 [local heads][max_context][head_dim / Ways], dimensions d with (d / 16) % Ways == j; values likewise.
 //                Reads start with the command and run ahead into the next ones; see attention.
-// Latency:       with one kv head an engine and what lies before the position read already, from the last line of q, k and v to the first line of
-//                y: that of attention and 1. m_axis 1 cycle behind an engine's queue.
+// Latency:       that of attention and 1. With one kv head, n positions, m of them in the last block, b = D/(16 Ways), what lies before
+//                the position read already, and k and v beside q: from q's last line to the first line of y
+//                n b + 97 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) + m cycles, and 6 + max(0, 12 b - 33 + (16 - m)(b + 1))
+//                behind a first block, else max(0, 12 b - 27). A group's lines follow every 4 cycles.
 // Throughput:    the engines work at the same time, each as attention does, on tokens that follow each other without a pause. One line
 //                of each stream, in and out, a cycle.
 // Back-pressure: every ready depends on registers and stop. A stream waits for the engine whose turn it is: q while that engine has two

@@ -6,7 +6,7 @@
 // so there is no way around the units.
 //
 // Numbers:       acc int32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded. Lanes are independent.
-// Latency:       FromInt + 2 Mul + Add + 1 = 21 from a beat to its result.
+// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result.
 // Throughput:    one beat a cycle, vectors of any length back to back.
 // Back-pressure: a beat is taken when all its parts are there, so readies wait for the valids; otherwise they depend only on
 //                registers: a beat is only taken when its result has room in the queue at the end.
@@ -50,8 +50,7 @@ module dequant
   if (Lanes < 1 || Lanes != 1 << $clog2(Lanes)) $error("%m: Lanes is %0d, allowed: powers of two", Lanes);
 
   localparam int unsigned AtAct = FromIntLatency + MulLatency;  // cycles from a beat to the units
-  localparam int unsigned AtResidual = AtAct + MulLatency;
-  localparam int unsigned Cycles = AtResidual + AddLatency;
+  localparam int unsigned Cycles = AtAct + MulAddLatency;
   localparam int unsigned Room = Cycles + 2;  // covers the round trip of a credit
   localparam int unsigned CreditW = $clog2(Room + 1);
   localparam logic [31:0] MinusZero = 32'h8000_0000;
@@ -98,19 +97,18 @@ module dequant
       .clk_i, .enable_i(1'b1), .d_i(s_axis_scale_tdata), .q_o(scale)
   );
   fp32_delay #(.Width(32), .Cycles(AtAct)) u_act (.clk_i, .enable_i(1'b1), .d_i(act_in), .q_o(act));
-  fp32_delay #(.Width(32 * Lanes), .Cycles(AtResidual)) u_residual (
+  fp32_delay #(.Width(32 * Lanes), .Cycles(AtAct)) u_residual (
       .clk_i, .enable_i(1'b1), .d_i(residual_in), .q_o(residual)
   );
   fp32_valid #(.Cycles(Cycles)) u_valid (.clk_i, .rst_ni, .enable_i(1'b1), .valid_i(take), .valid_o(valid));
   fp32_delay #(.Width(1), .Cycles(Cycles)) u_last (.clk_i, .enable_i(1'b1), .d_i(s_axis_tlast), .q_o(last));
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
-    logic [31:0] whole, scaled, product;
+    logic [31:0] whole, scaled;
     fp32_from_int #(.Bits(32)) u_whole (.clk_i, .enable_i(1'b1), .a_i(s_axis_tdata[32*l+:32]), .y_o(whole));
     fp32_mul u_scaled (.clk_i, .enable_i(1'b1), .a_i(whole), .b_i(scale[32*l+:32]), .y_o(scaled));
-    fp32_mul u_product (.clk_i, .enable_i(1'b1), .a_i(scaled), .b_i(act), .y_o(product));
-    fp32_add u_sum (
-        .clk_i, .enable_i(1'b1), .a_i(product), .b_i(residual[32*l+:32]), .subtract_i(1'b0), .y_o(y[32*l+:32])
+    fp32_mul_add u_sum (
+        .clk_i, .enable_i(1'b1), .a_i(scaled), .b_i(act), .c_i(residual[32*l+:32]), .y_o(y[32*l+:32])
     );
   end
 

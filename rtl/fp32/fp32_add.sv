@@ -2,9 +2,9 @@
 //
 // Numbers:  subnormal inputs and results are zeros of their sign; x - x = +0; overflow is infinity; NaN in or inf - inf gives
 //           0x7FC00000. A sum below 2^-126 is exact, so flushing needs no rounding.
-// Steps:    1 order by magnitude   2 align, sticky bit   3 add   4 leading zeros   5 normalise   6 round
+// Steps:    1 order by magnitude   2 align, sticky bit   3 add   4 leading zeros, or select what is rounded   5 normalise or round
 //
-// Latency:       fp32_pkg::AddLatency = 6. Throughput: one sum a cycle.
+// Latency:       fp32_pkg::AddLatency = 5. Throughput: one sum a cycle.
 // Back-pressure: every register holds while enable_i is low.
 //
 // Ports:
@@ -17,8 +17,8 @@ module fp32_add (
     input  logic        subtract_i,
     output logic [31:0] y_o
 );
-  localparam int unsigned Stages = 6;
-  if (Stages != fp32_pkg::AddLatency) $error("%m: AddLatency is %0d, allowed: 6", fp32_pkg::AddLatency);
+  localparam int unsigned Stages = 5;
+  if (Stages != fp32_pkg::AddLatency) $error("%m: AddLatency is %0d, allowed: 5", fp32_pkg::AddLatency);
 
   // ---- 1: the larger magnitude first; subnormals lose their fraction ---------------------------------------------
   wire swap = a_i[30:0] < b_i[30:0];
@@ -78,50 +78,52 @@ module fp32_add (
     end
   end
 
-  // ---- 4: leading zeros ------------------------------------------------------------------------------------------
-  logic sign4_q, nan4_q, inf4_q, zero4_q;
-  logic [7:0] exp4_q;
+  // ---- 4: three places of the leading one need rounding. Below them the magnitudes were next to each other and the
+  //         difference is exact: its leading zeros are counted instead ---------------------------------------------------
+  logic sign4_q, nan4_q, above4_q, below4_q, zero4_q, far4_q, up4_q;
+  logic [7:0] exp4_q, far_exp4_q;
   logic [4:0] zeros4_q;
-  logic [27:0] sum4_q;
+  logic [24:0] sum4_q;
+  logic [22:0] fraction4_q;
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
-      sign4_q  <= sign3_q && !(minus3_q && sum3_q == '0);  // x - x is +0
+      sign4_q  <= sign3_q && !nan3_q && !(minus3_q && sum3_q == '0);  // x - x is +0
       nan4_q   <= nan3_q;
-      inf4_q   <= inf3_q;
+      above4_q <= nan3_q || inf3_q || (sum3_q[27] && exp3_q >= 8'd254);
+      below4_q <= !sum3_q[27] && !sum3_q[26] && exp3_q == 8'd1;
       zero4_q  <= sum3_q == '0;
+      far4_q   <= sum3_q[27:25] != '0;
       exp4_q   <= exp3_q;
-      zeros4_q <= fp32_pkg::leading_zeros({sum3_q, 4'b1111});
-      sum4_q   <= sum3_q;
+      zeros4_q <= fp32_pkg::leading_zeros({sum3_q[24:0], 7'b1111111});
+      sum4_q   <= sum3_q[24:0];
+      if (sum3_q[27]) begin
+        far_exp4_q  <= exp3_q + 8'd1;
+        fraction4_q <= sum3_q[26:4];
+        up4_q       <= sum3_q[3] && (sum3_q[4] || sum3_q[2:0] != '0);
+      end else if (sum3_q[26]) begin
+        far_exp4_q  <= exp3_q;
+        fraction4_q <= sum3_q[25:3];
+        up4_q       <= sum3_q[2] && (sum3_q[3] || sum3_q[1:0] != '0);
+      end else begin
+        far_exp4_q  <= exp3_q - 8'd1;
+        fraction4_q <= sum3_q[24:2];
+        up4_q       <= sum3_q[1] && (sum3_q[2] || sum3_q[0]);
+      end
     end
   end
 
-  // ---- 5: normalise ----------------------------------------------------------------------------------------------
-  wire [26:0] norm = 27'(sum4_q << zeros4_q);  // without the leading one; 23 bits of fraction, 4 below
-  logic sign5_q, nan5_q, inf5_q, zero5_q, up5_q;
-  logic [9:0] exp5_q;  // two's complement
-  logic [22:0] fraction5_q;
+  // ---- 5: round or normalise; a carry out of the fraction goes into the exponent, and from the largest number to infinity --
+  wire [30:0] rounded = {far_exp4_q, fraction4_q} + 31'(up4_q);
+  wire [24:0] norm = sum4_q << zeros4_q;
+  wire [30:0] exact = {exp4_q - 8'd2 - 8'(zeros4_q), norm[23:1]};
+  wire exact_below = 9'(exp4_q) < 9'(zeros4_q) + 9'd3;
+  wire unused = ^{norm[24], norm[0]};  // the leading one; a bit below the fraction, which is never set
   always_ff @(posedge clk_i) begin
     if (enable_i) begin
-      sign5_q     <= sign4_q;
-      nan5_q      <= nan4_q;
-      inf5_q      <= inf4_q;
-      zero5_q     <= zero4_q;
-      exp5_q      <= 10'(exp4_q) + 10'd1 - 10'(zeros4_q);
-      fraction5_q <= norm[26:4];
-      up5_q       <= norm[3] && (norm[4] || norm[2:0] != '0);
-    end
-  end
-
-  // ---- 6: round; a carry out of the fraction goes into the exponent, and from the largest number to infinity -----
-  wire [30:0] rounded = {exp5_q[7:0], fraction5_q} + 31'(up5_q);
-  wire above = nan5_q || inf5_q || (!exp5_q[9] && exp5_q[8:0] >= 9'd255);
-  wire below = zero5_q || exp5_q[9] || exp5_q == '0;
-  always_ff @(posedge clk_i) begin
-    if (enable_i) begin
-      y_o[31] <= sign5_q && !nan5_q;
-      if (above) y_o[30:0] <= {8'd255, nan5_q, 22'b0};
-      else if (below) y_o[30:0] <= '0;
-      else y_o[30:0] <= rounded;
+      y_o[31] <= sign4_q;
+      if (above4_q) y_o[30:0] <= {8'd255, nan4_q, 22'b0};
+      else if (zero4_q || (far4_q ? below4_q : exact_below)) y_o[30:0] <= '0;
+      else y_o[30:0] <= far4_q ? rounded : exact;
     end
   end
 endmodule

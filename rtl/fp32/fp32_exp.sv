@@ -5,7 +5,7 @@
 //
 // Numbers:  results below 2^-126 are +0 (so e^-inf = 0), above the largest number infinity; NaN gives 0x7FC00000. Within 1.1 ulp.
 //
-// Latency:       fp32_pkg::ExpLatency = 4 Mul + 4 Add + ToInt + FromInt + 2 = 54. Throughput: one result a cycle.
+// Latency:       fp32_pkg::ExpLatency = 4 Mul + 4 Add + ToInt + FromInt + 2 = 46. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 module fp32_exp
   import fp32_pkg::*;
@@ -39,29 +39,24 @@ module fp32_exp
     end
   end
 
-  logic [31:0] scaled, steps, k_high, k_low, x_late, k_low_late, high, r, r_late, square, poly, t, t_late, t_poly, sum;
+  logic [31:0] scaled, steps, k_low, x_late, k_low_late, high, r, poly, t, sum;
   logic [KW-1:0] k, k_table;
   logic [KW-8:0] k_end;
   fp32_mul u_scaled (.clk_i, .enable_i, .a_i(x_q), .b_i(ExpScale), .y_o(scaled));
   fp32_to_int #(.Bits(KW)) u_k (.clk_i, .enable_i, .a_i(scaled), .y_o(k));
   fp32_from_int #(.Bits(KW)) u_steps (.clk_i, .enable_i, .a_i(k), .y_o(steps));
-  fp32_mul u_k_high (.clk_i, .enable_i, .a_i(steps), .b_i(ExpHigh), .y_o(k_high));
   fp32_mul u_k_low (.clk_i, .enable_i, .a_i(steps), .b_i(ExpLow), .y_o(k_low));
 
-  fp32_delay #(.Cycles(AtKTimes - AtX)) u_x_late (.clk_i, .enable_i, .d_i(x_q), .q_o(x_late));
-  fp32_add u_high (.clk_i, .enable_i, .a_i(x_late), .b_i(k_high), .subtract_i(1'b1), .y_o(high));
+  fp32_delay #(.Cycles(AtKTimes - MulLatency - AtX)) u_x_late (.clk_i, .enable_i, .d_i(x_q), .q_o(x_late));
+  fp32_mul_add #(.Subtract(1'b1)) u_high (.clk_i, .enable_i, .a_i(steps), .b_i(ExpHigh), .c_i(x_late), .y_o(high));
   fp32_delay #(.Cycles(AddLatency)) u_k_low_late (.clk_i, .enable_i, .d_i(k_low), .q_o(k_low_late));
   fp32_add u_r (.clk_i, .enable_i, .a_i(high), .b_i(k_low_late), .subtract_i(1'b1), .y_o(r));
 
-  fp32_mul u_square (.clk_i, .enable_i, .a_i(r), .b_i(halve(r)), .y_o(square));
-  fp32_delay #(.Cycles(MulLatency)) u_r_late (.clk_i, .enable_i, .d_i(r), .q_o(r_late));
-  fp32_add u_poly (.clk_i, .enable_i, .a_i(r_late), .b_i(square), .subtract_i(1'b0), .y_o(poly));
+  fp32_mul_add u_poly (.clk_i, .enable_i, .a_i(r), .b_i(halve(r)), .c_i(r), .y_o(poly));
 
   fp32_delay #(.Width(KW), .Cycles(AtPoly - TableLatency - AtK)) u_k_table (.clk_i, .enable_i, .d_i(k), .q_o(k_table));
   always_ff @(posedge clk_i) if (enable_i) t <= ExpTable[k_table[6:0]];
-  fp32_mul u_t_poly (.clk_i, .enable_i, .a_i(t), .b_i(poly), .y_o(t_poly));
-  fp32_delay #(.Cycles(MulLatency)) u_t_late (.clk_i, .enable_i, .d_i(t), .q_o(t_late));
-  fp32_add u_sum (.clk_i, .enable_i, .a_i(t_late), .b_i(t_poly), .subtract_i(1'b0), .y_o(sum));
+  fp32_mul_add u_sum (.clk_i, .enable_i, .a_i(t), .b_i(poly), .c_i(t), .y_o(sum));
 
   fp32_delay #(.Width(KW - 7), .Cycles(AtSum - AtPoly + TableLatency)) u_k_end (
       .clk_i, .enable_i, .d_i(k_table[KW-1:7]), .q_o(k_end)

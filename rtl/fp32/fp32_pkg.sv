@@ -14,14 +14,15 @@ package fp32_pkg;
     Reciprocal = 9,
     Rsqrt      = 10,
     Log        = 11,
-    Sigmoid    = 12
+    Sigmoid    = 12,
+    Dot2       = 13
   } unit_e;
-  localparam int unsigned Units = 13;
+  localparam int unsigned Units = 14;
 
   // Cycles from inputs to outputs of each unit, every one at one result a cycle. Composed units derive all their delays
   // from the first eight, so another implementation of fp32_add or fp32_mul only changes its number here.
-  localparam int unsigned AddLatency = 6;
-  localparam int unsigned MulLatency = 5;
+  localparam int unsigned AddLatency = 5;
+  localparam int unsigned MulLatency = 4;
   localparam int unsigned CompareLatency = 2;
   localparam int unsigned FromIntLatency = 4;
   localparam int unsigned ToIntLatency = 4;
@@ -29,6 +30,7 @@ package fp32_pkg;
   localparam int unsigned FromBf16Latency = 1;
   localparam int unsigned TableLatency = 1;  // a table's output register, and the step on exponents at a function's end
   localparam int unsigned MulAddLatency = MulLatency + AddLatency;
+  localparam int unsigned Dot2Latency = MulAddLatency;
   localparam int unsigned ReciprocalStepLatency = 2 * MulLatency + 2 * AddLatency;
   localparam int unsigned RsqrtStepLatency = 3 * MulLatency + 2 * AddLatency;
   localparam int unsigned ExpLatency =
@@ -48,6 +50,7 @@ package fp32_pkg;
       Add: return AddLatency;
       Mul: return MulLatency;
       MulAdd: return MulAddLatency;
+      Dot2: return Dot2Latency;
       Compare: return CompareLatency;
       FromInt: return FromIntLatency;
       ToInt: return ToIntLatency;

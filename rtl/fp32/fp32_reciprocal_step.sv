@@ -1,6 +1,6 @@
 // fp32_reciprocal_step: a Newton step towards 1/m: y + y * (1 - m*y).
 //
-// Latency:       fp32_pkg::ReciprocalStepLatency = 2 Mul + 2 Add = 22. Throughput: one result a cycle.
+// Latency:       fp32_pkg::ReciprocalStepLatency = 2 Mul + 2 Add = 18. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 module fp32_reciprocal_step
   import fp32_pkg::*;
@@ -11,11 +11,8 @@ module fp32_reciprocal_step
     input  logic [31:0] y_i,
     output logic [31:0] y_o
 );
-  logic [31:0] product, error, y_error, change, y_change;
-  fp32_mul u_product (.clk_i, .enable_i, .a_i(m_i), .b_i(y_i), .y_o(product));
-  fp32_add u_error (.clk_i, .enable_i, .a_i(One), .b_i(product), .subtract_i(1'b1), .y_o(error));
+  logic [31:0] error, y_error;
+  fp32_mul_add #(.Subtract(1'b1)) u_error (.clk_i, .enable_i, .a_i(m_i), .b_i(y_i), .c_i(One), .y_o(error));
   fp32_delay #(.Cycles(MulLatency + AddLatency)) u_y_error (.clk_i, .enable_i, .d_i(y_i), .q_o(y_error));
-  fp32_mul u_change (.clk_i, .enable_i, .a_i(y_error), .b_i(error), .y_o(change));
-  fp32_delay #(.Cycles(MulLatency)) u_y_change (.clk_i, .enable_i, .d_i(y_error), .q_o(y_change));
-  fp32_add u_y (.clk_i, .enable_i, .a_i(y_change), .b_i(change), .subtract_i(1'b0), .y_o);
+  fp32_mul_add u_y (.clk_i, .enable_i, .a_i(y_error), .b_i(error), .c_i(y_error), .y_o);
 endmodule

@@ -9,10 +9,10 @@
 //                taken until the first result reaches the end: latency + 2 results wait at most.
 //
 // Parameters:
-//   Unit  fp32_pkg::unit_e, 0..12
+//   Unit  fp32_pkg::unit_e, 0..13
 //   Bits  of the integer that ToInt gives and FromInt takes, 2..32
 // Ports:
-//   s_axis_tdata  {c, b, a}        s_axis_tuser  Add: 1 subtracts b
+//   s_axis_tdata  {c, b, a}        s_axis_tuser  Add: 1 subtracts b; Dot2: c * b
 //   m_axis_tdata  y                m_axis_tuser  Compare: the order code
 //   tlast         travels along
 module fp32_stream

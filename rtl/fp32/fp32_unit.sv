@@ -2,15 +2,16 @@
 //
 //   Unit  0 a + b (a - b)   1 a * b        2 a * b + c    3 compare a, b    4 int32 a to fp32    5 a to an integer
 //         6 a to bf16       7 bf16 a       8 e^a          9 1/a            10 1/sqrt(a)         11 ln a      12 sigmoid(a)
+//        13 a * b + c * b (a * b - c * b)
 //
 // Latency:       fp32_pkg::latency(Unit). Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 //
 // Parameters:
-//   Unit  fp32_pkg::unit_e, 0..12
+//   Unit  fp32_pkg::unit_e, 0..13
 //   Bits  of the integer that ToInt gives and FromInt takes, 2..32
 // Ports:
-//   subtract_i  Add: a - b
+//   subtract_i  Add: a - b; Dot2: the difference of the products
 //   y_o         an integer is sign-extended, a bf16 in the lower half; Compare: the maximum
 //   order_o     Compare: 0 equal, 1 a > b, 3 a < b, 2 NaN; else 0
 module fp32_unit
@@ -28,7 +29,7 @@ module fp32_unit
     output logic [31:0] y_o,
     output logic [ 1:0] order_o
 );
-  if (Unit >= Units) $error("%m: Unit is %0d, allowed: 0..12", Unit);
+  if (Unit >= Units) $error("%m: Unit is %0d, allowed: 0..13", Unit);
   if (Bits < 2 || Bits > 32) $error("%m: Bits is %0d, allowed: 2..32", Bits);
   localparam unit_e UnitE = unit_e'(Unit);
 
@@ -42,6 +43,8 @@ module fp32_unit
     fp32_mul u_unit (.clk_i, .enable_i, .a_i, .b_i, .y_o);
   end else if (UnitE == MulAdd) begin : gen_mul_add
     fp32_mul_add u_unit (.clk_i, .enable_i, .a_i, .b_i, .c_i, .y_o);
+  end else if (UnitE == Dot2) begin : gen_dot2
+    fp32_dot2 u_unit (.clk_i, .enable_i, .a_i, .b_i, .c_i, .d_i(b_i), .subtract_i, .y_o);
   end else if (UnitE == Compare) begin : gen_compare
     fp32_compare u_unit (.clk_i, .enable_i, .a_i, .b_i, .order_o, .maximum_o(y_o));
   end else if (UnitE == FromInt) begin : gen_from_int

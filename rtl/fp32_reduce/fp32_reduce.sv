@@ -7,7 +7,7 @@
 // of them as they come. Every vector passes all levels, so results keep the order of the vectors.
 //
 // Numbers:       those of fp32_add and fp32_compare. The result does not depend on Lanes or MaxBeats.
-// Latency:       (log2(Lanes) + log2(MaxBeats)) * L + 1 from a vector's last beat to its result, L = 6 for sums, 2 for maxima
+// Latency:       (log2(Lanes) + log2(MaxBeats)) * L + 1 from a vector's last beat to its result, L = 5 for sums, 2 for maxima
 //                (fp32_pkg::AddLatency, CompareLatency).
 // Throughput:    one beat a cycle, vectors of any length back to back.
 // Back-pressure: the pipeline moves as long as no result waits at its end, or the spill register behind it has room; a

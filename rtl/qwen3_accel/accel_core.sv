@@ -645,7 +645,7 @@ module accel_core
     status_o.cause            = cause_e'(cause);
     status_o.place            = place;
     status_o.addr             = addr;
-    status_o.descriptor       = execute_error ? number_q : at_work;
+    status_o.descriptor       = execute_error ? number_q : attention_error ? numbers_q[Attender] : at_work;  // attention reads ahead
     status_o.position         = 32'(position);
     status_o.progress         = reads_q != '0 || writes_q != '0 || moved_q;
     status_o.turn             = (working == OpNone) ? 4'(UnitControl) : 4'(working);

@@ -2,7 +2,7 @@
 //
 //   x_int[p][i] = sat8(rne(x[pairs[p][i]] * 2^-exp[p]))          golden/covq.py, quantize_activation
 //
-// Latency:       from the vector's last line to the first position Mul + ToInt + 6 = 15 cycles, pairs and exponents there.
+// Latency:       from the vector's last line to the first position Mul + ToInt + 6 = 14 cycles, pairs and exponents there.
 // Throughput:    a position in two cycles; the next vector is taken when the one before is done.
 // Back-pressure: a value is begun when its position has room in the queue at the end; readies depend on registers, and those of
 //                pairs and exponents on each other's valid.

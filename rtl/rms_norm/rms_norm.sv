@@ -7,7 +7,7 @@
 //
 // Numbers:       those of fp32_mul, fp32_add and fp32_rsqrt, every step rounded. The result does not depend on Lanes.
 // Latency:       from a vector's last beat to its first result beat (log2(Lanes) + log2(MaxBeats)) * Add + 4 Mul + Add + Rsqrt + 3
-//                = 6 * (log2(Lanes) + log2(MaxBeats)) + 85; the queue holds more than a vector, so this is not a bound:
+//                = 5 * (log2(Lanes) + log2(MaxBeats)) + 70; the queue holds more than a vector, so this is not a bound:
 // Throughput:    one beat a cycle, vectors of equal length back to back, one-beat vectors too. A vector that is much shorter than
 //                the one before it may wait until 16 factors have been used.
 // Back-pressure: the first half stops when the queue is full or 17 factors wait; every ready depends on registers of this core
@@ -127,7 +127,7 @@ module rms_norm #(
     else vectors_q <= vectors_q + ((take && last) ? 1 : 0) - (left ? 1 : 0);
     if (!rst_ni || m_axis_tvalid) age_q <= 0;
     else if (take && last && vectors_q == 0) age_q <= 1;
-    else if (age_q != 0 && (age_q != Latency - 12 || reuse || s_axis_gain_tvalid)) age_q <= age_q + 1;
+    else if (age_q != 0 && (age_q != Latency - rms_norm_pkg::ApplyLatency - 1 || reuse || s_axis_gain_tvalid)) age_q <= age_q + 1;
   end
   a_latency :
   assert property (@(posedge clk_i) disable iff (!rst_ni) age_q == Latency |-> m_axis_tvalid);

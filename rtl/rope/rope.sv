@@ -7,7 +7,7 @@
 //
 // Numbers:       those of fp32_mul and fp32_add, every step rounded.
 // Layout:        head: D/Lanes beats, tlast on the last. Row: c[0], s[0], c[1], s[1], .. in D/Lanes beats, tlast on the last.
-// Latency:       from the first beat of a head's second half to the head's first result: Mul + Add + 3 = 14 cycles, the row loaded.
+// Latency:       from the first beat of a head's second half to the head's first result: Mul + Add + 3 = 12 cycles, the row loaded.
 // Throughput:    one beat a cycle, heads and positions of one D back to back, while rows come in time (one row a position).
 // Back-pressure: the ring takes 2 MaxHeadDim / Lanes beats at least while nothing leaves; every ready depends on registers only.
 // Errors:        error_o stays until the reset: an illegal command (it is dropped), or a tlast elsewhere than D says; D is followed.

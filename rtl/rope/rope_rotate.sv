@@ -73,23 +73,21 @@ module rope_rotate
 
   // ---- arithmetic ------------------------------------------------------------------------------------------------------
   logic [32*Lanes-1:0] with_cos_q, with_sin_q, cos_q, sin_q, y;
-  logic minus;
+  logic minus_q;
   always_ff @(posedge clk_i) begin
     if (enable) begin
       with_cos_q <= pass_q ? high_i : low_i;
       with_sin_q <= pass_q ? low_i : high_i;
       cos_q      <= cos_i;
       sin_q      <= sin_i;
+      minus_q    <= !pass_q;
     end
   end
-  fp32_delay #(.Width(1), .Cycles(1 + MulLatency)) u_minus (
-      .clk_i, .enable_i(enable), .d_i(!pass_q), .q_o(minus)
-  );
   for (genvar i = 0; i < Lanes; i++) begin : gen_lanes
-    logic [31:0] p, q;
-    fp32_mul u_p (.clk_i, .enable_i(enable), .a_i(with_cos_q[32*i+:32]), .b_i(cos_q[32*i+:32]), .y_o(p));
-    fp32_mul u_q (.clk_i, .enable_i(enable), .a_i(with_sin_q[32*i+:32]), .b_i(sin_q[32*i+:32]), .y_o(q));
-    fp32_add u_y (.clk_i, .enable_i(enable), .a_i(p), .b_i(q), .subtract_i(minus), .y_o(y[32*i+:32]));
+    fp32_dot2 u_y (
+        .clk_i, .enable_i(enable), .a_i(with_cos_q[32*i+:32]), .b_i(cos_q[32*i+:32]), .c_i(with_sin_q[32*i+:32]),
+        .d_i(sin_q[32*i+:32]), .subtract_i(minus_q), .y_o(y[32*i+:32])
+    );
   end
   fp32_valid #(.Cycles(Cycles)) u_valid (.clk_i, .rst_ni, .enable_i(enable), .valid_i(issue), .valid_o(out_valid));
   fp32_delay #(.Width(1), .Cycles(Cycles)) u_last (.clk_i, .enable_i(enable), .d_i(end_head), .q_o(out_last));

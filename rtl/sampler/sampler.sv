@@ -7,7 +7,7 @@
 // Numbers:       those of the fp32 units. NaN is never taken: it counts as -infinity; if nothing is above that, the token is 0.
 //                In top, NaN comes out as -infinity, -0 and subnormals as +0.
 // Vocabulary:    any size up to 2^IdW; ids count the values of the beats, those without tkeep too.
-// Latency:       from the last beat to the token: log2(Lanes) + 3; with noise ScoreLatency = 112 and Lanes / NoiseLanes more.
+// Latency:       from the last beat to the token: log2(Lanes) + 3; with noise ScoreLatency = 95 and Lanes / NoiseLanes more.
 //                Logits are taken one cycle after the command, with noise 3 * MixLatency + 6 = 27 cycles after it.
 // Throughput:    one beat a cycle; with noise one per Lanes / NoiseLanes cycles. One cycle more for each further logit of a beat
 //                that belongs among the TopK so far: about TopK ln(V / TopK) cycles in all for logits in random order, up to

@@ -3,7 +3,7 @@
 //   u = (2 * (h >> 9) + 1) * 2^-24,  h = mix(id ^ k0, k1)
 //
 // Numbers:  those of fp32_from_int (exact here), fp32_log, fp32_mul and fp32_add.
-// Latency:  sampler_pkg::ScoreLatency = 7 + FromInt + 1 + 2 Log + Add = 112. Throughput: one a cycle. Never stalls.
+// Latency:  sampler_pkg::ScoreLatency = 7 + FromInt + 1 + 2 Log + Add = 95. Throughput: one a cycle. Never stalls.
 // Ports:
 //   k0_i, k1_i, inv_temp_i  constant while numbers are inside
 module sampler_score

@@ -18,7 +18,7 @@ QUANT_BITS = 12
 coverage = Coverage(
     "act_quant",
     {
-        "lanes": [1, 4, 16],
+        "lanes": [1, 4, 16, 64],
         "bits": list(range(8, 13)),
         "value": ["zero", "negative zero", "subnormal", "normal", "infinity", "NaN", "NaN with payload"],
         "amax": ["zero", "below the least that has an inverse", "least with an inverse", "above 2^126", "infinity",
@@ -44,8 +44,8 @@ class Shape:
         build = {"Lanes": 16, "MaxBeats": 256} | parameters()
         self.lanes, self.beats = int(build["Lanes"]), int(build["MaxBeats"])
         levels = self.lanes.bit_length() - 1
-        self.scale_latency = levels + 53
-        self.latency = self.scale_latency + 12
+        self.scale_latency = levels + 44
+        self.latency = self.scale_latency + 11
         default = 1 << (self.beats + self.scale_latency + 4 - 1).bit_length()
         self.ring = int(build.get("RingBeats", default))
 

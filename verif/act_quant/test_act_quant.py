@@ -15,6 +15,7 @@ SETS = [
     {},
     {"Lanes": 4, "MaxBeats": 16},
     {"Lanes": 1, "MaxBeats": 32, "RingBeats": 32},  # the ring holds the longest vector and nothing more
+    {"Lanes": 64, "MaxBeats": 16},
 ]
 
 

@@ -19,13 +19,13 @@ KINDS = ["zero", "negative zero", "subnormal", "normal", "infinity", "negative i
 RESULTS = [kind for kind in KINDS if kind not in ("subnormal", "NaN with payload")]
 USES = ["nothing", "act_scale", "residual", "both"]
 INPUTS = ["accumulators", "scales", "acts", "residuals"]
-LATENCY = 21
-WAITING = 22  # beats taken while the consumer waits
+LATENCY = 18
+WAITING = 19  # beats taken while the consumer waits
 
 coverage = Coverage(
     "dequant",
     {
-        "lanes": [1, 4, 16],
+        "lanes": [1, 4, 16, 64],
         "uses": USES,
         "uses after": [f"{b} after {a}" for a in USES for b in USES],
         "acc": ["zero", "exact", "rounded", "tie to even", "lowest", "highest"],

@@ -177,7 +177,7 @@ class Corners(DequantTest):
 
 @pyuvm.test(**US)
 class FullAndReset(DequantTest):
-    """A consumer that never takes: 22 beats are held. A reset in the middle of a vector forgets them; then it works."""
+    """A consumer that never takes: 19 beats are held. A reset in the middle of a vector forgets them; then it works."""
 
     async def stimulus(self):
         env = self.env

@@ -6,7 +6,7 @@ from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.runner import ElaborationRefused
 
 TB = "verif.dequant.tb"
-SETS = [{}, {"Lanes": 4}, {"Lanes": 1}]
+SETS = [{}, {"Lanes": 4}, {"Lanes": 1}, {"Lanes": 64}]
 
 
 @pytest.mark.parametrize("parameters", SETS, ids=lambda p: f"Lanes{p.get('Lanes', 16)}")

@@ -1,7 +1,8 @@
 // DSPFP32: what the floating-point block of AMD's Versal does, as far as rtl/fp32/versal uses it; for synthesis a black box.
 //
 // Sources: AM004 (ports, attributes, multiplexers, subnormals, overflow, invalid operations) and the behaviour of AMD's simulation model
-// UNISIM DSPFP32. No part of this file is taken from it. Not modelled, and refused: cascades, binary16, resets, the flags.
+// UNISIM DSPFP32. No part of this file is taken from it. Not modelled, and refused: cascades of
+// A, B and P (that of the product is), binary16, resets, the flags.
 //
 // Numbers: product and sum to nearest even as if the exponent had no lower end, then zero of the same sign below 2^-126. Subnormal
 // inputs are zeros. NaN is 0x7FC00000 for a sum and has the sign of the factors in a product.
@@ -87,11 +88,11 @@ module DSPFP32 #(
 `ifndef SYNTHESIS
   localparam logic [31:0] QuietNan = 32'h7fc0_0000;
 
-  function automatic bit is_nan(input logic [31:0] x);
+  function automatic bit is_nan(input logic [30:0] x);
     return x[30:23] == '1 && x[22:0] != '0;
   endfunction
 
-  function automatic bit is_infinite(input logic [31:0] x);
+  function automatic bit is_infinite(input logic [30:0] x);
     return x[30:23] == '1 && x[22:0] == '0;
   endfunction
 
@@ -114,16 +115,16 @@ module DSPFP32 #(
 
   function automatic logic [31:0] multiply(input logic [31:0] a, input logic [31:0] b);
     logic sign = a[31] ^ b[31];
-    if (is_nan(a) || is_nan(b)) return {sign, QuietNan[30:0]};
-    if (is_infinite(a) || is_infinite(b))
+    if (is_nan(a[30:0]) || is_nan(b[30:0])) return {sign, QuietNan[30:0]};
+    if (is_infinite(a[30:0]) || is_infinite(b[30:0]))
       return {sign, (a[30:23] == '0 || b[30:23] == '0) ? QuietNan[30:0] : 31'h7f80_0000};
     return rounded(value(a) * value(b));
   endfunction
 
   function automatic logic [31:0] add(input logic [31:0] a, input logic [31:0] b);
-    if (is_nan(a) || is_nan(b)) return QuietNan;
-    if (is_infinite(a)) return (is_infinite(b) && a[31] != b[31]) ? QuietNan : a;
-    if (is_infinite(b)) return b;
+    if (is_nan(a[30:0]) || is_nan(b[30:0])) return QuietNan;
+    if (is_infinite(a[30:0])) return (is_infinite(b[30:0]) && a[31] != b[31]) ? QuietNan : a;
+    if (is_infinite(b[30:0])) return b;
     return rounded(value(a) + value(b));
   endfunction
 
@@ -158,6 +159,10 @@ module DSPFP32 #(
   end
   wire [31:0] p = add(p1 ^ {mode[6], 31'b0}, p0 ^ {mode[5], 31'b0});
   assign FPA_OUT = (FPA_PREG == 1) ? p_q : p;
+  assign {FPM_INVALID, FPM_OVERFLOW, FPM_UNDERFLOW, FPA_INVALID, FPA_OVERFLOW, FPA_UNDERFLOW} = '0;
+  assign {ACOUT_SIGN, ACOUT_EXP, ACOUT_MAN, BCOUT_SIGN, BCOUT_EXP, BCOUT_MAN} = '0;
+  wire unused = ^{ACIN_SIGN, ACIN_EXP, ACIN_MAN, BCIN_SIGN, BCIN_EXP, BCIN_MAN, CEFPINMODE};
+  assign PCOUT = (PCOUTSEL == "FPM") ? FPM_OUT : FPA_OUT;
 
   always_ff @(posedge CLK) begin
     if (AREG == 2 ? CEA1 : CEA2) a1_q <= a_in;
@@ -178,14 +183,14 @@ module DSPFP32 #(
     $error("%m: ACASCREG is %0d with AREG %0d, allowed: 0 with 0, 1 with 1, 1 or 2 with 2", ACASCREG, AREG);
   if (FPBREG > 1 || FPMPIPEREG > 1 || FPM_PREG > 1 || FPDREG > 1 || FPA_PREG > 1 || FPCREG > 3 || FPOPMREG > 3)
     $error("%m: found more registers than there are, allowed: FPCREG, FPOPMREG 0..3, the others 0..1");
-  if (INMODEREG != 0 || PCOUTSEL != "FPA" || BCASCSEL != "B" || RESET_MODE != "SYNC")
-    $error("%m: found INMODEREG %0d or another cascade or reset, allowed: 0, FPA, B, SYNC", INMODEREG);
+  if (INMODEREG != 0 || BCASCSEL != "B" || RESET_MODE != "SYNC")
+    $error("%m: found INMODEREG %0d or another cascade or reset, allowed: 0, B, SYNC", INMODEREG);
   if (USE_MULT == "NONE" && (AREG != 0 || FPBREG != 0 || FPMPIPEREG != 0 || FPM_PREG != 0))
     $error("%m: found registers of a multiplier that is not used, allowed: none");
   a_no_reset :
   assert property (@(posedge CLK) !ASYNC_RST && !RSTA && !RSTB && !RSTC && !RSTD && !RSTFPA && !RSTFPINMODE
       && !RSTFPM && !RSTFPMPIPE && !RSTFPOPMODE);
-  a_no_cascade :
-  assert property (@(posedge CLK) FPOPMODE[1:0] != 2'b10 && FPOPMODE[4:2] != 3'b111);
+  a_one_cascade :
+  assert property (@(posedge CLK) FPOPMODE[1:0] != 2'b10);
 `endif
 endmodule

@@ -284,6 +284,12 @@ def cover_sigmoid(bits, cases, results):
             coverage.hit("sigmoid", name)
 
 
+def cover_dot2(bits, cases, results):
+    """The sum of the products, as one of fp32_add."""
+    a, b, c = (np.ascontiguousarray(column).view(F) for column in cases.T)
+    cover_add(bits, np.stack([fp32.mul(a, b).view(I), fp32.mul(c, b).view(I), cases[:, 2]], axis=1), results)
+
+
 COVER = {
     "Add": cover_add,
     "Mul": cover_mul,
@@ -298,4 +304,5 @@ COVER = {
     "Rsqrt": cover_rsqrt,
     "Log": cover_log,
     "Sigmoid": cover_sigmoid,
+    "Dot2": cover_dot2,
 }

@@ -1,6 +1,6 @@
 """Operands for the fp32 units, what golden/fp32.py makes of them, and the functional coverage that they reach.
 
-Everything is uint32 bit patterns. A case is a row (a, b, c); c is also the subtract flag of Add.
+Everything is uint32 bit patterns. A case is a row (a, b, c); c is also the subtract flag of Add and Dot2.
 """
 
 import numpy as np
@@ -8,11 +8,12 @@ import numpy as np
 from lutloom import fp32
 
 LATENCY = {
-    "Add": 6, "Mul": 5, "MulAdd": 11, "Compare": 2, "FromInt": 4, "ToInt": 4, "ToBf16": 2, "FromBf16": 1,
-    "Exp": 54, "Reciprocal": 46, "Rsqrt": 56, "Log": 47, "Sigmoid": 112,
+    "Add": 5, "Mul": 4, "MulAdd": 9, "Compare": 2, "FromInt": 4, "ToInt": 4, "ToBf16": 2, "FromBf16": 1,
+    "Exp": 46, "Reciprocal": 38, "Rsqrt": 46, "Log": 39, "Sigmoid": 94,
+    "Dot2": 9,
 }  # fmt: skip
 UNITS = list(LATENCY)  # in the order of fp32_pkg::unit_e
-OPERANDS = dict(Add=2, Mul=2, MulAdd=3, Compare=2)  # all others 1
+OPERANDS = dict(Add=2, Mul=2, MulAdd=3, Compare=2, Dot2=3)  # all others 1
 F, I = np.float32, np.uint32  # noqa: E741
 SIGN, INF, NAN, LEAST, LARGEST = 0x80000000, 0x7F800000, 0x7FC00000, 0x00800000, 0x7F7FFFFF
 SPECIAL = np.array(
@@ -24,7 +25,7 @@ SPECIAL = np.array(
 
 
 def versal_mul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """fp32.mul as a DSPFP32 does it: what rounds up to 2^-126 on the grid of subnormals, but not in 24 bits, is zero."""
+    """fp32.mul as a DSPFP32 does it: what rounds up to 2^-126 on the grid of subnormals but not in 24 bits is zero."""
     y = fp32.mul(a, b)
     exact = np.abs(fp32.flush(a).astype(np.float64) * fp32.flush(b).astype(np.float64))
     return np.where((np.abs(y) == fp32.TINY) & (exact < 2.0**-126 - 2.0**-151), np.copysign(fp32.ZERO, y), y)
@@ -32,7 +33,7 @@ def versal_mul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @fp32.quiet
 def golden(unit: str, bits: int, cases: np.ndarray, versal: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """uint32 [n, 3] -> results uint32 [n] and order codes uint32 [n] as fp32_unit gives them, `versal`: in DSPFP32 blocks."""
+    """uint32 [n, 3] -> results uint32 [n] and order codes uint32 [n] as fp32_unit gives them; versal: in DSPFP32."""
     a, b, c = (np.ascontiguousarray(column).view(F) for column in cases.T)
     mul = versal_mul if versal else fp32.mul
     order = np.zeros(len(a), I)
@@ -42,6 +43,9 @@ def golden(unit: str, bits: int, cases: np.ndarray, versal: bool = False) -> tup
         y = mul(a, b)
     elif unit == "MulAdd":
         y = fp32.add(mul(a, b), c)
+    elif unit == "Dot2":
+        first, second = mul(a, b), mul(c, b)
+        y = np.where(cases[:, 2] & 1, fp32.sub(first, second), fp32.add(first, second))
     elif unit == "Compare":
         y, order = fp32.maximum(a, b), fp32.compare(a, b).astype(np.int32).view(I) & I(3)
     elif unit == "FromInt":
@@ -94,6 +98,8 @@ def random(rng, unit: str, bits: int, count: int) -> np.ndarray:
     if unit == "MulAdd":  # a sum near the product
         product = fp32.mul(cases[:half, 0].view(F), cases[:half, 1].view(F)).view(I)
         cases[:half, 2] = near_of(rng, product)
+    elif unit == "Dot2":  # products that are near to each other
+        cases[:half, 2] = near_of(rng, cases[:half, 0])
     elif unit == "FromInt":
         cases[:half, 0] >>= rng.integers(0, 32, half).astype(I)
         cases[: half // 2, 0] = -cases[: half // 2, 0]
@@ -264,6 +270,15 @@ def log_corners(rng, bits: int) -> np.ndarray:
     return np.concatenate([mantissa_corners(rng, bits), rows(borders), rows(one)])
 
 
+def dot2_corners(rng, bits: int) -> np.ndarray:
+    """Those of the multiply-add, and products that cancel or double."""
+    cases = mul_add_corners(rng, bits)
+    same, other = cases.copy(), cases.copy()
+    same[:, 2] = cases[:, 0]
+    other[:, 2] = cases[:, 0] ^ I(SIGN)
+    return np.concatenate([cases, same, other])
+
+
 DIRECTED = {
     "Add": add_corners,
     "Mul": mul_corners,
@@ -278,4 +293,5 @@ DIRECTED = {
     "Rsqrt": mantissa_corners,
     "Log": log_corners,
     "Sigmoid": sigmoid_corners,
+    "Dot2": dot2_corners,
 }

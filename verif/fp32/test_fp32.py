@@ -23,8 +23,9 @@ CASES = {
     "Add": 10 * MILLION,
     "Mul": 10 * MILLION,
     "MulAdd": MILLION,
+    "Dot2": MILLION,
 }  # random cases in bulk; the others an eighth of a million
-LANES = {"Add": 16, "Mul": 16, "MulAdd": 16}
+LANES = {"Add": 16, "Mul": 16, "MulAdd": 16, "Dot2": 16}
 
 
 def values(unit, bits):
@@ -75,7 +76,17 @@ def test_bulk(unit, bits, tmp_path):
     vectors.unlink()
 
 
-VERSAL = ("Add", "Mul", "MulAdd", "Exp", "Reciprocal", "Rsqrt", "Log", "Sigmoid")  # all that have a product or a sum
+VERSAL = (
+    "Add",
+    "Mul",
+    "MulAdd",
+    "Dot2",
+    "Exp",
+    "Reciprocal",
+    "Rsqrt",
+    "Log",
+    "Sigmoid",
+)  # all that have a product or a sum
 
 
 def versal_bulk(unit, vectors, count, **options):
@@ -107,7 +118,7 @@ def test_versal_differs_where_the_page_says(tmp_path):
     """Against the golden results of the contract the one difference shows."""
     vectors = tmp_path / "vectors.bin"
     count = write_cases(vectors, "Mul", 32, 1 << 16, 4)
-    with pytest.raises(SimulationFailed, match="Mismatch: .* results are wrong"):
+    with pytest.raises(SimulationFailed, match=r"Mismatch: .* results are wrong"):
         versal_bulk("Mul", vectors, count, name="versal-contract")
 
 
@@ -117,6 +128,9 @@ BROKEN_VERSAL = {
     "MulAdd": Mutation(
         "rtl/fp32/versal/fp32_mul_add.sv", ".Cycles(Stages - 5)", ".Cycles(Stages - 6)"
     ),  # a cycle early
+    "Dot2": Mutation(
+        "rtl/fp32/versal/fp32_dot2.sv", ".c_i('1), .d_i('1), .cascade_i(first)", ".c_i('1), .d_i('1), .cascade_i('0)"
+    ),
 }
 
 
@@ -131,7 +145,7 @@ def test_broken_versal_unit_is_caught(unit, tmp_path):
 BROKEN = {
     # a product just below 2^-126 is flushed instead of rounded to it
     "Mul": (
-        Mutation("rtl/fp32/fp32_mul.sv", "least3_q[two] && leading == '1;", "least3_q[two] && leading == '0;"),
+        Mutation("rtl/fp32/fp32_mul.sv", "least2_q[two] && leading == '1;", "least2_q[two] && leading == '0;"),
         "Mismatch",
     ),
     # what is shifted out does not break a tie
@@ -176,16 +190,17 @@ def test_bulk_bench_sees_one_wrong_bit(tmp_path):
         )
 
 
-@pytest.mark.parametrize("parameters", [{"Unit": 13}, {"Unit": 5, "Bits": 33}, {"Unit": 4, "Bits": 1}], ids=str)
+@pytest.mark.parametrize("parameters", [{"Unit": 14}, {"Unit": 5, "Bits": 33}, {"Unit": 4, "Bits": 1}], ids=str)
 def test_illegal_parameters_are_refused(parameters):
     with pytest.raises(ElaborationRefused, match=rf"{list(parameters)[-1]} is .*allowed: "):
         simulate("fp32", "verif.fp32.tb", name="illegal", parameters=parameters)
 
 
-def test_every_unit_is_lint_clean():
+@pytest.mark.parametrize("flags,more", [((), ()), (("versal",), (ROOT / "verif" / "fp32" / "DSPFP32.sv",))], ids=str)
+def test_every_unit_is_lint_clean(flags, more):
     """`make lint` elaborates the default unit; here Verilator -Wall sees all of them."""
-    files = core_files("fp32")
-    sources = [str(path) for path in [*files.waivers, *files.sources]]
+    files = core_files("fp32", flags=flags)
+    sources = [str(path) for path in [*files.waivers, *files.sources, *more]]
     options = ["--lint-only", "-Wall", "--assert", "--timescale", "1ns/1ps", "--top-module", files.toplevel]
     for unit, bits in SETS:
         generics = [f"-G{name}={value}" for name, value in values(unit, bits).items()]

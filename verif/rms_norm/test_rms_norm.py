@@ -7,7 +7,7 @@ from verif.lib.runner import ElaborationRefused
 
 TB = "verif.rms_norm.tb"
 TESTS = 7
-SETS = [{}, {"Lanes": 4, "MaxBeats": 32}, {"Lanes": 1, "MaxBeats": 16}]
+SETS = [{}, {"Lanes": 4, "MaxBeats": 32}, {"Lanes": 1, "MaxBeats": 16}, {"Lanes": 64, "MaxBeats": 32}]
 
 
 @pytest.mark.parametrize("parameters", SETS, ids=lambda p: "-".join(f"{k}{v}" for k, v in p.items()) or "default")

@@ -7,7 +7,7 @@ from verif.lib.runner import ElaborationRefused
 
 TB = "verif.rope.tb"
 TESTS = 7
-SETS = [{}, {"Lanes": 4, "MaxHeadDim": 128}, {"Lanes": 2, "MaxHeadDim": 4}]
+SETS = [{}, {"Lanes": 4, "MaxHeadDim": 128}, {"Lanes": 2, "MaxHeadDim": 4}, {"Lanes": 64, "MaxHeadDim": 128}]
 
 
 @pytest.mark.parametrize("parameters", SETS, ids=lambda p: "-".join(f"{k}{v}" for k, v in p.items()) or "default")

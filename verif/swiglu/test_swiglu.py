@@ -7,7 +7,7 @@ from verif.lib.runner import ElaborationRefused
 
 TB = "verif.swiglu.tb"
 TESTS = 7
-SETS = [{}, {"Lanes": 1}, {"Lanes": 2}]
+SETS = [{}, {"Lanes": 1}, {"Lanes": 2}, {"Lanes": 64}]
 
 
 @pytest.mark.parametrize("parameters", SETS, ids=lambda p: "-".join(f"{k}{v}" for k, v in p.items()) or "default")

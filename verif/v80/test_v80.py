@@ -106,6 +106,7 @@ def test_the_project_that_make_writes_is_accepted(tmp_path, monkeypatch):
     assert written == files
     sources = [line for line in script.read_text().splitlines() if line.startswith("read_verilog")]
     assert all((script.parent / line.split("{")[1].rstrip("}")).exists() for line in sources) and len(sources) > 100
+    assert sum("/fp32/versal/" in line for line in sources) == 5, "fp32 not in DSPFP32 blocks"
     for parameter, value in configuration("v80").parameters().items():
         assert f".{parameter}({value})" in written[f"{project.WRAPPER}.v"]
 

@@ -1,0 +1,72 @@
+"""Committed figures and their page agree; the parts are those of the accelerator; targets hold."""
+
+import json
+
+import pytest
+
+from verif.resources import generate, page, plan
+from verif.resources.instances import elaborate
+from verif.resources.measure import FIGURES, measure, parts_of
+
+NAMES = frozenset(plan.PARTS)
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return json.loads(generate.COMMITTED.read_text())
+
+
+@pytest.fixture(scope="module")
+def top():
+    return elaborate(plan.CONFIGURATION)
+
+
+def test_page_is_that_of_the_committed_figures(committed):
+    assert generate.PAGE.read_text() == page.page(committed), "docs/resources.md: `make resources` writes it"
+
+
+def test_page_shows_another_figure(committed):
+    """The comparison above can fail."""
+    changed = json.loads(json.dumps(committed))
+    changed["parts"][0]["luts"] += 1
+    assert page.page(changed) != generate.PAGE.read_text()
+
+
+def test_targets_hold(committed):
+    sums = page.totals(committed["parts"])
+    assert {name: sums[name] for name in plan.TARGETS if sums[name] > plan.TARGETS[name]} == {}
+
+
+def test_parts_are_those_of_the_accelerator(committed, top):
+    """Modules, parameters and instances of the committed figures are those of the RTL as it is now."""
+    now = {(part.module, part.parameters): list(part.paths) for part in parts_of(top, NAMES)}
+    then = {(row["module"], tuple(row["parameters"].items())): row["paths"] for row in committed["parts"]}
+    assert now == then, "verif/resources/v80.json: `make resources` writes it"
+
+
+def test_every_part_is_an_instance(top):
+    found = {instance.module for instance in top.walk()}
+    assert NAMES - found == set(), "plan.PARTS names modules that the configuration does not have"
+
+
+def test_every_instance_is_in_one_part(top):
+    """Parts cover the hierarchy, none twice."""
+    parts = parts_of(top, NAMES)
+    paths = [path for part in parts for path in part.paths]
+    assert len(paths) == len(set(paths))
+    covered = set().union(*(part.modules for part in parts))
+    assert {instance.module for instance in top.walk()} == covered
+
+
+def test_slices_lie_as_the_floorplan_says(committed):
+    slices = next(row for row in committed["parts"] if row["module"] == "linear_synth_slice")
+    places = [plan.slr_of(path) for path in slices["paths"]]
+    assert [places.count(slr) for slr in range(plan.SLRS)] == [16, 24, 24]
+    assert plan.slr_of("u_core/u_fetch") is None
+
+
+def test_committed_figures_of_a_part_are_those_of_a_run(committed, top):
+    """One small part, synthesised or from the cache."""
+    part = next(part for part in parts_of(top, NAMES) if part.module == "accel_vector")
+    row = next(row for row in committed["parts"] if row["module"] == "accel_vector")
+    assert measure(part) == {name: row[name] for name in FIGURES}
