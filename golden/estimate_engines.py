@@ -1,4 +1,4 @@
-"""Latencies of the engines in cycles, as their headers make them of the float units'. See `lutloom.estimate_machine`."""
+"""Latencies of the engines in cycles, made of the float units' as in their headers. See `lutloom.estimate_machine`."""
 
 # --- fp32_pkg, a test compares ----------------------------------------------------------------------------------------
 ADD, MUL = 5, 4

@@ -147,10 +147,10 @@ class Token:
 
     # --- execution half -----------------------------------------------------------------------------------------------
 
-    def station(self, d: Descriptor) -> str:
-        """Norms take turns at two stations."""
+    def station(self, d: Descriptor, norms: int) -> str:
+        """Norms take turns at two stations; norms: begun before it."""
         if isinstance(d, RmsNorm):
-            return f"norm{self.norms % 2}"
+            return f"norm{norms % 2}"
         return type(d).__name__
 
     def run(self) -> float:
@@ -162,7 +162,7 @@ class Token:
                 break
             queued = self.begun[number - OPERATIONS_QUEUED - 1] if number > OPERATIONS_QUEUED else 0.0
             time = max(time + TAKEN, queued)
-            station = self.station(d)
+            station = self.station(d, self.norms)
             time, work = self._access(d, time, number)
             self.issued.append(time)
             before = self.begun[-1] if self.begun else 0.0
@@ -266,13 +266,15 @@ class Token:
 
     def _read_ahead(self, number: int, begin: float) -> None:
         """The next attention reads keys and values from its begin on, while this linear is at work."""
+        norms = self.norms
         for d in self.program[number + 1 :]:
             if isinstance(d, LinearSynth | End):
                 return
-            begin = max(begin + NEXT_OPERATION, self.free[self.station(d)])
+            begin = max(begin + NEXT_OPERATION, self.free[self.station(d, norms)] + ENDED)
+            norms += isinstance(d, RmsNorm)
             if isinstance(d, Attention):
                 self.kv_asked = min(self._kv_beats(d)[1], ATTENTION_BUFFER)
-                self.port.reserve(begin + KV_COMMAND + self.port.latency, self.kv_asked / self.kv_rate)
+                self.port.share(begin + KV_COMMAND + self.port.latency, self.kv_asked / self.kv_rate)
                 return
 
     def _attention(self, d: Attention, begin: float) -> float:
@@ -296,7 +298,11 @@ class Token:
         memory += self.kv_asked / self.kv_rate
         if beats > self.kv_asked:  # the rest comes as the first is used
             used = max(q[group * lines - 1] + self.port.latency, memory)
-            memory = self.port.reserve(used, (beats - self.kv_asked) / self.kv_rate)
+            cycles = (beats - self.kv_asked) / self.kv_rate
+            # streams fill what is still empty of their buffers meanwhile
+            empty = self.machine.stream_beats - max(0.0, used - self.port.time) * self.port.efficiency
+            memory = used + cycles + min(cycles, max(0.0, empty) / self.port.efficiency)
+            self.port.share(used, cycles)
         self.kv_asked = 0.0
         engines = [self.attended] * m.hardware.kv_engines  # when each engine can take the next head
         heads = local_heads(d.kv_heads, m.hardware.kv_engines)

@@ -75,12 +75,14 @@ def test_port_reads_ahead_as_far_as_its_buffer():
     assert port.read(16, 0) == 1000 + 100  # of what has place from then on
 
 
-def test_keys_and_values_go_first():
+def test_keys_and_values_have_half_of_a_port():
     port = Port(latency=0, efficiency=1.0, buffer=512)
-    port.reserve(20, 100)
+    port.share(20, 100)
     assert port.read(8, 0) == estimate_ports.STREAMER + 8
-    assert port.read(8, 0) == 120 + 4  # four cycles before, four behind
-    assert port.read(8, 0) == 132
+    assert port.read(8, 0) == 20 + 2 * 4  # four cycles before, then each its own
+    assert port.read(200, 0) == 28 + 2 * 96 + 104
+    port.share(400, 100)
+    assert port.read(10, 500 - 8) == 510  # they are through
 
 
 @pytest.mark.parametrize("inputs,outputs,group", [(512, 512, 512), (512, 256, 256), (1024, 512, 512)])
@@ -88,7 +90,9 @@ def test_latency_of_a_linear(inputs, outputs, group):
     """docs/cores/linear_synth.md: from the last activation to the first sum, all else read ahead, one round."""
     hardware = configuration("tiny")
     slots, blocks = group // hardware.units, inputs // 2 // hardware.lanes // 2
-    d = LinearSynth(0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2)
+    d = LinearSynth(
+        0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 1 + 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2
+    )
     found = Machine(hardware, stream_beats=1 << 20)
     linears = Linears(found, Port(0, 1.0, found.stream_beats))
     linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
