@@ -28,6 +28,7 @@ coverage = Coverage(
         "result": ["number", "zero", "infinite", "NaN"],
         "stall": STALLS,
         "cache": ["bf16", "int8"],
+        "place of the scale": ["first", "between", "last"],  # int8: in its beat
         "ways": [1, 4],
         "engines": [2, 4],
         "fault": list(FAULTS),
@@ -103,8 +104,8 @@ class Latency(ArrayTest):
             own += 78 + beats_of
         own -= (self.lanes - 1) * beats_of  # the last line of q comes so much later
         columns = 12 * beats_of - 27
-        if count > 16:
-            columns += (15 - top) * (beats_of + 1) - 6
+        if count > 16:  # the block before takes its time, unless the last key comes late anyway
+            columns += max(0, (15 - top) * (beats_of + 1) - max(0, own - count * beats_of)) - 6
         fixed = 98 + LATENCY["Exp"] + LATENCY["Reciprocal"] + 6 * ((self.max_dim // 16).bit_length() - 1)
         return fixed + max(count * beats_of, own) + top + 6 * (count > 16) + max(0, columns)
 
