@@ -29,26 +29,32 @@ module act_quant_factors
     output logic              valid_o
 );
   logic [31:0] reciprocal, inverse, scale;
-  logic reciprocal_valid, waiting, ready;
-  logic [30:0] amax;
+  logic soon, reciprocal_valid_q, waiting, ready;  // soon: a cycle before the reciprocal, when the queue is read
+  logic [30:0] amax, amax_q;
   logic [3:0] bits;
-  logic [CountW-1:0] beats;
+  logic [31:0] largest_q, step_q;
+  logic [CountW-1:0] beats, beats_q;
   logic [$clog2(Vectors+1)-1:0] unused_level;
 
   fp32_reciprocal u_reciprocal (.clk_i, .enable_i(1'b1), .x_i({1'b0, amax_i}), .y_o(reciprocal));
-  fp32_valid #(.Cycles(ReciprocalLatency)) u_reciprocal_valid (
-      .clk_i, .rst_ni, .enable_i(1'b1), .valid_i, .valid_o(reciprocal_valid)
-  );
+  fp32_valid #(.Cycles(ReciprocalLatency - 1)) u_soon (.clk_i, .rst_ni, .enable_i(1'b1), .valid_i, .valid_o(soon));
   fifo #(.Width(31 + 4 + CountW), .Depth(Vectors)) u_waiting (
       .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i({amax_i, bits_i, beats_i}), .s_valid_i(valid_i), .s_ready_o(ready),
-      .m_data_o({amax, bits, beats}), .m_valid_o(waiting), .m_ready_i(reciprocal_valid), .level_o(unused_level)
+      .m_data_o({amax, bits, beats}), .m_valid_o(waiting), .m_ready_i(soon), .level_o(unused_level)
   );
+  always_ff @(posedge clk_i) begin
+    reciprocal_valid_q <= soon && rst_ni;
+    amax_q             <= amax;
+    largest_q          <= largest(bits);
+    step_q             <= step(bits);
+    beats_q            <= beats;
+  end
 
-  fp32_mul u_inverse (.clk_i, .enable_i(1'b1), .a_i(largest(bits)), .b_i(reciprocal), .y_o(inverse));
-  fp32_mul u_scale (.clk_i, .enable_i(1'b1), .a_i({1'b0, amax}), .b_i(step(bits)), .y_o(scale));
-  fp32_delay #(.Width(CountW), .Cycles(MulLatency)) u_beats (.clk_i, .enable_i(1'b1), .d_i(beats), .q_o(beats_o));
+  fp32_mul u_inverse (.clk_i, .enable_i(1'b1), .a_i(largest_q), .b_i(reciprocal), .y_o(inverse));
+  fp32_mul u_scale (.clk_i, .enable_i(1'b1), .a_i({1'b0, amax_q}), .b_i(step_q), .y_o(scale));
+  fp32_delay #(.Width(CountW), .Cycles(MulLatency)) u_beats (.clk_i, .enable_i(1'b1), .d_i(beats_q), .q_o(beats_o));
   fp32_valid #(.Cycles(MulLatency)) u_valid (
-      .clk_i, .rst_ni, .enable_i(1'b1), .valid_i(reciprocal_valid), .valid_o
+      .clk_i, .rst_ni, .enable_i(1'b1), .valid_i(reciprocal_valid_q), .valid_o
   );
 
   wire dead = inverse == Infinity;
@@ -57,5 +63,5 @@ module act_quant_factors
 
   a_waiting :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      (valid_i |-> ready) and (reciprocal_valid |-> waiting));
+      (valid_i |-> ready) and (soon |-> waiting));
 endmodule

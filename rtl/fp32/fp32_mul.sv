@@ -23,7 +23,7 @@ module fp32_mul (
   wire [23:0] b = {1'b1, b_i[22:0]};
   logic sign1_q;
   logic [1:0] zero1_q, top1_q, fraction1_q;  // of {b, a}
-  logic [9:0] exp1_q;  // two's complement; that of a product in [1, 2)
+  logic [8:0] exp1_q;  // with the bias twice
   logic [23+LowW:0] low1_q;
   logic [47-LowW:0] high1_q;
   always_ff @(posedge clk_i) begin
@@ -32,14 +32,13 @@ module fp32_mul (
       zero1_q     <= {b_i[30:23] == '0, a_i[30:23] == '0};
       top1_q      <= {b_i[30:23] == '1, a_i[30:23] == '1};
       fraction1_q <= {b_i[22:0] != '0, a_i[22:0] != '0};
-      exp1_q      <= 10'(a_i[30:23]) + 10'(b_i[30:23]) - 10'd127;
+      exp1_q      <= 9'(a_i[30:23]) + 9'(b_i[30:23]);
       low1_q      <= a * b[LowW-1:0];
       high1_q     <= a * b[23:LowW];
     end
   end
 
   // ---- 2: [1] is for a product in [2, 4), where the exponent is one higher -----------------------------------------
-  wire [9:0] exp1_plus = exp1_q + 10'd1;
   logic sign2_q, nan2_q, inf2_q, zero2_q;
   logic [1:0] least2_q, below2_q, above2_q;  // exponent one below the least, lower than that, above the highest
   logic [1:0][7:0] exp2_q;
@@ -50,10 +49,10 @@ module fp32_mul (
       nan2_q     <= |(top1_q & fraction1_q) || (top1_q != '0 && zero1_q != '0);
       inf2_q     <= top1_q != '0;
       zero2_q    <= zero1_q != '0;
-      least2_q   <= {exp1_plus == '0, exp1_q == '0};
-      below2_q   <= {exp1_plus[9], exp1_q[9]};
-      above2_q   <= {!exp1_plus[9] && exp1_plus[8:0] >= 9'd255, !exp1_q[9] && exp1_q[8:0] >= 9'd255};
-      exp2_q     <= {exp1_plus[7:0], exp1_q[7:0]};
+      least2_q   <= {exp1_q == 9'd126, exp1_q == 9'd127};
+      below2_q   <= {exp1_q < 9'd126, exp1_q < 9'd127};
+      above2_q   <= {exp1_q >= 9'd381, exp1_q >= 9'd382};
+      exp2_q     <= {exp1_q[7:0] - 8'd126, exp1_q[7:0] - 8'd127};
       product2_q <= {high1_q, LowW'(0)} + 48'(low1_q);
     end
   end
