@@ -46,7 +46,7 @@
 //   BufferBeats   run-ahead of each port
 //   IndexBeats    run-ahead of the indices behind the codebooks, in beats: two blocks at least
 //   BookBeats     run-ahead of the codebooks, in beats, a power of two: a block at least
-//   DrainW        sums that a slice delivers a cycle: 1, 2, 4, 8, 16, at most Units/2
+//   DrainW        sums that a slice delivers a cycle: 1, 2, 4, 8, at most Units/4
 //   AddrW         address bits
 //   Depth         commands queued in every unit
 module linear_synth
@@ -146,7 +146,7 @@ module linear_synth
     $error("%m: MaxInputs is %0d, allowed: powers of two from %0d to 32768", MaxInputs, (4 * Width > 64) ? 4 * Width : 64);
   if (MaxPositions < 16 || MaxPositions > 32768 || 2 ** $clog2(MaxPositions) != MaxPositions)
     $error("%m: MaxPositions is %0d, allowed: powers of two from 16 to 32768", MaxPositions);
-  if (!(DrainW inside {1, 2, 4, 8, 16})) $error("%m: DrainW is %0d, allowed: 1, 2, 4, 8, 16", DrainW);
+  if (!(DrainW inside {1, 2, 4, 8})) $error("%m: DrainW is %0d, allowed: 1, 2, 4, 8", DrainW);
   if (IndexBeats < 3 * Slots) $error("%m: IndexBeats is %0d, allowed: >= %0d", IndexBeats, 3 * Slots);
 
   // ---- clear: until every port is quiet, and long enough for every pipeline stage to forget --------------------------

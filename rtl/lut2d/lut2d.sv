@@ -42,7 +42,7 @@
 //   Tokens     copies of rows, sums and outputs behind one index stream, >= 1
 //   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) > Slots
 //   AccW       bits of an accumulator, <= 32
-//   DrainW     values drained a cycle; Units/DrainW a power of two >= 2
+//   DrainW     values drained a cycle; Units/DrainW a power of two >= 4
 //   StartW     bits of a start value
 //   MaxBlocks  blocks of a job at most
 //   BeatW      bits of an index beat
@@ -95,11 +95,11 @@ module lut2d #(
   localparam int unsigned Fields = Lanes * Units;
   localparam int unsigned SumW = EntryW + $clog2(Lanes);  // of one block
   localparam int unsigned Window = (NarrowW > SumW) ? 1 << (NarrowW - SumW) : 2;
-  localparam int unsigned Steps = (DrainW > 0 && Units / DrainW > 1) ? Units / DrainW : 2;  // others are refused below
+  localparam int unsigned Steps = (DrainW > 0 && Units / DrainW > 1) ? Units / DrainW : 2;  // 2 is refused below
   localparam int unsigned StepW = $clog2(Steps);
   localparam int unsigned AddrW = SlotW + StepW;
   // The queue of results, in slots: a place is kept from a slot's load until its last result has left.
-  localparam int unsigned Places = (Steps >= 8) ? 2 : (Steps >= 4) ? 4 : 8;
+  localparam int unsigned Places = (Steps >= 8) ? 2 : 4;
 
   if (Centroids != 16 && Centroids != 32 && Centroids != 64)
     $error("%m: Centroids is %0d, allowed: 16, 32, 64", Centroids);
@@ -112,8 +112,8 @@ module lut2d #(
   if (EntryW < 4 || EntryW > 16) $error("%m: EntryW is %0d, allowed: 4..16", EntryW);
   if (NarrowW <= SumW || NarrowW > SumW + 16 || Window <= Slots)
     $error("%m: NarrowW is %0d, allowed: windows of 2^(NarrowW-%0d) blocks, Slots+1..65536", NarrowW, SumW);
-  if (Steps * DrainW != Units || 2 ** StepW != Steps)
-    $error("%m: DrainW is %0d, allowed: Units/DrainW a power of two >= 2", DrainW);
+  if (Steps * DrainW != Units || 2 ** StepW != Steps || Steps < 4)
+    $error("%m: DrainW is %0d, allowed: Units/DrainW a power of two >= 4", DrainW);
   if (AccW > 32 || AccW < NarrowW + 7) $error("%m: AccW is %0d, allowed: NarrowW+7..32", AccW);
   if (!SumPromised
       && 64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))

@@ -71,7 +71,7 @@ module lut2d_sequencer #(
   wire need_start = Start && v3_q && first3_q;
   wire en = out_ok && (!need_start || start_valid_i);
   wire top = sel_q == StepW'(Steps - 1);
-  wire close = Steps < 4 || sel_q >= StepW'(Steps - 3);  // to the end: the next load comes behind it
+  wire close = sel_q >= StepW'(Steps - 3);  // to the end: the next load comes behind it
 
   if (Start) begin : gen_stalls
     wire near = Steps >= 8 && close && !first && !last;
@@ -83,7 +83,7 @@ module lut2d_sequencer #(
     wire take = load_i && last_i;
     wire give = pop_i && popped_q == StepW'(Steps - 1);
     wire some = places_q != '0;
-    assign ready_o = !load_i && (!load_q || Steps < 4) && (!active_q || close) && some;
+    assign ready_o = !load_i && !load_q && (!active_q || close) && some;
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
         places_q <= PlaceW'(Places);
@@ -99,7 +99,7 @@ module lut2d_sequencer #(
 
   assign en_o          = en;
   assign sel_o         = sel_q;
-  assign pick_o        = 2'(addr1_q[StepW-1:0]);
+  assign pick_o        = addr1_q[1:0];
   assign exp_o         = exp2_q;
   assign raddr_o       = addr2_q;
   assign sum_valid_o   = v3_q;
