@@ -9,7 +9,6 @@ from lutloom.lut2d import INDEX_BITS
 from lutloom.program import LinearSynth
 
 # --- linear_synth and the cores in it ---------------------------------------------------------------------------------
-QUANT = 67  # linear_synth_vector: log2 Width + 65, and 2
 GATHER = 6  # linear_synth_gather: 6 + 2 Lanes, and 2 behind the last activations
 ROWS = 8  # row_synth: Lanes + 10, two less without shift
 RING_BEATS = 32  # row_synth RingBeats, or the beats of a block
@@ -65,7 +64,8 @@ class Linears:
             return slots, -(-slots * hw.lanes * hw.units * INDEX_BITS[d.centroids] // (8 * hw.beat_bytes))
 
         spare = d.beats - sum(1 + blocks * (code_beats + geometry(r)[1]) for r in range(rounds))
-        runs = min(max(RUNS, (spare - 1) // rounds), blocks)  # of the job with most; a stream's beats are even
+        # of the job with most; one in all of them, or the stream would be longer (it has an even number of beats)
+        runs = 1 if spare <= rounds else min(max(RUNS, (spare - 1) // rounds), blocks)
         border = self.border(geometry(0)[0] * drain, max(d.centroids, *geometry(0)), blocks, at_once)
         # runs end evenly, but one border alone where it costs what the worst of a round's does on average
         ends = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}

@@ -19,7 +19,22 @@ from dataclasses import dataclass
 
 from lutloom.attention_array import local_heads
 from lutloom.errors import UserError
-from lutloom.estimate_linear import COLLECT_GROUP, COMMANDS, PLAN_FIRST, PLAN_SLICE, QUANT, Linears
+from lutloom.estimate_engines import (
+    ATTENTION_BUFFER,
+    DEQUANT,
+    EMBED,
+    KV_COMMAND,
+    NORM,
+    OWN_KEY,
+    QUANT,
+    QUERY,
+    RESULT,
+    ROPE,
+    SAMPLER,
+    SWIGLU,
+    TREE,
+)
+from lutloom.estimate_linear import COLLECT_GROUP, COMMANDS, PLAN_FIRST, PLAN_SLICE, Linears
 from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port, pieces
 from lutloom.program import (
     LOGITS,
@@ -50,19 +65,6 @@ AUX_BUFFER = 512  # hbm_streamer BufferBeats
 SCALE_LINES, ROW_LINES = 256, 16  # that wait
 CONSTANT = 4  # accel_lines
 PAIRS_A_BEAT, PAIRS_BETWEEN = 8, 16  # linear_synth_pairs
-
-# --- engines ----------------------------------------------------------------------------------------------------------
-NORM, NORM_LEVEL = 85, 6  # rms_norm: 6 (log2 Lanes + log2 MaxBeats) + 85
-ROPE = 14
-SWIGLU = 123
-DEQUANT = 21
-EMBED = 2
-SAMPLER = 3 - ENDED  # sampler: log2 Lanes + 3 behind the last logit
-QUERY, QUERY_LEVEL = 197, 6  # attention_array: n b + 197 + 6 log2(MaxHeadDim/16) + m, and 1
-OWN_KEY = 202  # attention: from the last own key to the first result
-RESULT = 4  # cycles a line of attention's results: four values of every way a cycle
-ATTENTION_BUFFER = 512  # ReadBeats
-KV_COMMAND = 6  # attention: command to the reader's descriptor: judge and job; no header has it
 
 
 @dataclass
@@ -130,7 +132,7 @@ class Token:
         return max(time + 1, self.asked[-2])
 
     def constants(self, queue: str, beats: int, room: int, request: float) -> float:
-        """When a line of constants can be used. When it is used goes to `used`, before the next one is asked for."""
+        """A line of constants: when it can be used. `used` must know when it is before the next line is asked for."""
         arrived = self.aux.read(beats, request)
         used = self.used[queue]
         place = used[-room] if len(used) >= room else 0.0
@@ -145,10 +147,10 @@ class Token:
 
     # --- execution half -----------------------------------------------------------------------------------------------
 
-    def station(self, d: Descriptor) -> str:
-        """Norms take turns at two stations."""
+    def station(self, d: Descriptor, norms: int) -> str:
+        """Norms take turns at two stations; norms: begun before it."""
         if isinstance(d, RmsNorm):
-            return f"norm{self.norms % 2}"
+            return f"norm{norms % 2}"
         return type(d).__name__
 
     def run(self) -> float:
@@ -160,7 +162,7 @@ class Token:
                 break
             queued = self.begun[number - OPERATIONS_QUEUED - 1] if number > OPERATIONS_QUEUED else 0.0
             time = max(time + TAKEN, queued)
-            station = self.station(d)
+            station = self.station(d, self.norms)
             time, work = self._access(d, time, number)
             self.issued.append(time)
             before = self.begun[-1] if self.begun else 0.0
@@ -191,7 +193,7 @@ class Token:
                 return time + 1, lambda begin: self._swiglu(d, begin)
             case Sample():
                 levels = math.log2(self.machine.lanes)
-                return time + 1, lambda begin: max(begin, self.free["LinearSynth"]) + levels + SAMPLER
+                return time + 1, lambda begin: max(begin, self.free["LinearSynth"]) + levels + SAMPLER - ENDED
         raise UserError(f"program: found {type(d).__name__}, allowed those of computed rows (wvq)")
 
     def _embed(self, d: Embed, time: float):
@@ -214,7 +216,7 @@ class Token:
 
         def work(begin: float) -> float:
             m, per = self.machine, d.n // self.machine.lanes
-            latency = NORM_LEVEL * (math.log2(m.lanes) + math.log2(m.max_hidden // m.lanes)) + NORM
+            latency = TREE * (math.log2(m.lanes) + math.log2(m.max_hidden // m.lanes)) + NORM
             source, out = self.stream(self.lines(d.src, d.n * d.count), begin), []
             for vector in range(d.count):
                 for line in source[vector * per : (vector + 1) * per]:
@@ -264,13 +266,15 @@ class Token:
 
     def _read_ahead(self, number: int, begin: float) -> None:
         """The next attention reads keys and values from its begin on, while this linear is at work."""
+        norms = self.norms
         for d in self.program[number + 1 :]:
             if isinstance(d, LinearSynth | End):
                 return
-            begin = max(begin + NEXT_OPERATION, self.free[self.station(d)])
+            begin = max(begin + NEXT_OPERATION, self.free[self.station(d, norms)] + ENDED)
+            norms += isinstance(d, RmsNorm)
             if isinstance(d, Attention):
                 self.kv_asked = min(self._kv_beats(d)[1], ATTENTION_BUFFER)
-                self.port.reserve(begin + KV_COMMAND + self.port.latency, self.kv_asked / self.kv_rate)
+                self.port.share(begin + KV_COMMAND + self.port.latency, self.kv_asked / self.kv_rate)
                 return
 
     def _attention(self, d: Attention, begin: float) -> float:
@@ -281,7 +285,7 @@ class Token:
         full = (n - 1) // 16
         own = 6 if full else 0
         late = max(0, 12 * per - 33 + (16 - last) * (per + 1)) if full else max(0, 12 * per - 27)
-        levels = QUERY_LEVEL * math.log2(m.max_head_dim / 16)
+        levels = TREE * math.log2(m.max_head_dim / 16)
         query = QUERY + levels + last + own + late + 1
         key = OWN_KEY + levels + last - 1 + own + max(0, 12 * per - 27) * (per > 2)
         results = group * d.head_dim / (4 * m.hardware.kv_ways) + m.q_heads - group
@@ -294,7 +298,11 @@ class Token:
         memory += self.kv_asked / self.kv_rate
         if beats > self.kv_asked:  # the rest comes as the first is used
             used = max(q[group * lines - 1] + self.port.latency, memory)
-            memory = self.port.reserve(used, (beats - self.kv_asked) / self.kv_rate)
+            cycles = (beats - self.kv_asked) / self.kv_rate
+            # streams fill what is still empty of their buffers meanwhile
+            empty = self.machine.stream_beats - max(0.0, used - self.port.time) * self.port.efficiency
+            memory = used + cycles + min(cycles, max(0.0, empty) / self.port.efficiency)
+            self.port.share(used, cycles)
         self.kv_asked = 0.0
         engines = [self.attended] * m.hardware.kv_engines  # when each engine can take the next head
         heads = local_heads(d.kv_heads, m.hardware.kv_engines)

@@ -9,7 +9,7 @@ from lutloom.hardware import Hardware
 NOC, FAR = 200, 150  # there and back; more to another pseudo-channel
 ROW_AND_COLUMN = 12 + 18 + 2 * 0.625  # tRCDRD, tCL and the data of a lone read
 REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
-# What a read waits for others in the controller, ns, and what share two ports can have of a pseudo-channel. Streams: by
+# What a read waits for others in the controller, ns, and what share of a pseudo-channel two ports have. Streams: from
 # the rates measured in docs/hbm2e.md. Keys and values walk through the same banks and close each other's rows: from
 # attention at context 1000 on `tiny`, at 250, 300 and 400 MHz.
 QUEUE, CHANNEL = 50, 1 - REFRESH / REFRESH_EVERY
@@ -75,7 +75,7 @@ class Port:
         self.latency, self.efficiency, self.buffer = latency + STREAMER, efficiency, buffer
         self.count, self.time = 0, 0.0  # beats asked for; when the last one came
         self.taken_counts, self.taken_times = [0], [0.0]  # beats that have left the buffer, and when
-        self.others: list[tuple[float, float]] = []  # spans in which keys and values have the port
+        self.others: list[list[float]] = []  # what keys and values want: from when on, for how many cycles
 
     def room(self) -> float:
         """When the beat asked for last has its place in the buffer."""
@@ -96,22 +96,27 @@ class Port:
         self.taken_counts.append(self.count)
         self.taken_times.append(time)
 
-    def reserve(self, begin: float, cycles: float) -> float:
-        """Keys and values go first: when they have come."""
-        end = begin + cycles
-        self.others.append((begin, end))
-        return end
+    def share(self, begin: float, cycles: float) -> None:
+        """Keys and values want the port for so many cycles. Both masters' reads wait in one queue: each has half."""
+        self.others.append([begin, cycles])
 
     def _free(self, begin: float, cycles: float) -> float:
-        """The end of so many cycles of the port that nobody with precedence has."""
-        while self.others and self.others[0][1] <= self.time:
-            self.others.pop(0)
-        for first, last in self.others:
+        """The end of so many cycles of a port that keys and values use too."""
+        while self.others:
+            first, left = self.others[0]
             if begin + cycles <= first:
                 break
-            if last > begin:
-                cycles -= max(0.0, first - begin)
-                begin = last
+            if begin > first:
+                left -= begin - first  # what they had for themselves
+            else:
+                cycles -= first - begin
+                begin = first
+            if left > cycles:
+                self.others[0] = [begin + 2 * cycles, left - cycles]
+                return begin + 2 * cycles
+            self.others.pop(0)
+            left = max(0.0, left)
+            begin, cycles = begin + 2 * left, cycles - left
         return begin + cycles
 
 

@@ -2,13 +2,15 @@
 
 import json
 import math
+import re
 from dataclasses import fields, replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from lutloom import estimate_linear, estimate_ports
+from lutloom import estimate_engines, estimate_ports
 from lutloom.cli import app
 from lutloom.errors import UserError
 from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
@@ -45,6 +47,17 @@ def test_the_program_is_the_compiler_s(tmp_path, bits):
         assert planned.sizes[name] == image.table[name].bytes
 
 
+def test_latencies_of_the_float_units():
+    """fp32_pkg.sv has the same numbers, and its formulas give the same."""
+    package = (Path(__file__).resolve().parents[2] / "rtl" / "fp32" / "fp32_pkg.sv").read_text()
+    values: dict[str, int] = {}
+    for name, text in re.findall(r"localparam int unsigned (\w+Latency) =\s*([^;]+);", package):
+        values[name] = eval(text, {}, values)  # sums and products of the names before
+    for name in ("Add", "Mul", "FromInt", "ToInt", "FromBf16", "Exp", "Reciprocal", "Rsqrt", "Sigmoid"):
+        ours = re.sub(r"(?<!^)([A-Z])", r"_\1", name).upper()
+        assert getattr(estimate_engines, ours) == values[f"{name}Latency"], name
+
+
 @pytest.mark.parametrize("clock", MEASURED)
 def test_memory_as_measured(clock):
     """The share of a pseudo-channel that docs/hbm2e.md has measured."""
@@ -62,12 +75,14 @@ def test_port_reads_ahead_as_far_as_its_buffer():
     assert port.read(16, 0) == 1000 + 100  # of what has place from then on
 
 
-def test_keys_and_values_go_first():
+def test_keys_and_values_have_half_of_a_port():
     port = Port(latency=0, efficiency=1.0, buffer=512)
-    port.reserve(20, 100)
+    port.share(20, 100)
     assert port.read(8, 0) == estimate_ports.STREAMER + 8
-    assert port.read(8, 0) == 120 + 4  # four cycles before, four behind
-    assert port.read(8, 0) == 132
+    assert port.read(8, 0) == 20 + 2 * 4  # four cycles before, then each its own
+    assert port.read(200, 0) == 28 + 2 * 96 + 104
+    port.share(400, 100)
+    assert port.read(10, 500 - 8) == 510  # they are through
 
 
 @pytest.mark.parametrize("inputs,outputs,group", [(512, 512, 512), (512, 256, 256), (1024, 512, 512)])
@@ -75,14 +90,17 @@ def test_latency_of_a_linear(inputs, outputs, group):
     """docs/cores/linear_synth.md: from the last activation to the first sum, all else read ahead, one round."""
     hardware = configuration("tiny")
     slots, blocks = group // hardware.units, inputs // 2 // hardware.lanes // 2
-    d = LinearSynth(0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2)
+    d = LinearSynth(
+        0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 1 + 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2
+    )
     found = Machine(hardware, stream_beats=1 << 20)
     linears = Linears(found, Port(0, 1.0, found.stream_beats))
     linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
     ready = 1e6
     sums, _ = next(linears.rounds(d, ready, 0.0))
-    quantised = estimate_linear.QUANT + math.log2(found.lanes)
-    page = math.log2(found.lanes) + 95 + 3 * hardware.lanes + 16 + (blocks - 1) * max(16, slots) + slots
+    quantised = estimate_engines.QUANT + math.log2(found.lanes)
+    control = 95 - 67 + estimate_engines.QUANT  # the page's figure holds act_quant's, with units of six and five cycles
+    page = math.log2(found.lanes) + control + 3 * hardware.lanes + 16 + (blocks - 1) * max(16, slots) + slots
     page += slots * (hardware.units // found.drain + 3) + 1
     page += (slots + 2) * (slots >= 16)  # of the second run, where blocks have no idle cycles, as throughput says
     assert quantised + sums - ready == pytest.approx(page, abs=8)

@@ -1,4 +1,4 @@
-"""`make resources [CACHED=1]`: area of the v80 configuration part by part, its JSON file and docs/resources.md.
+"""`make resources [CACHED=1]`: area of the v80 configuration, part by part: v80.json here, docs/resources.md.
 
 Parts whose figures are in build/synth-cache are not synthesised again, so an interrupted run goes on where it was.
 CACHED=1 synthesises nothing: parts without figures are named as such.
