@@ -16,10 +16,10 @@
 //                [max_context][head_dim / Ways]; with KvBits = 8 [kv_heads][ceil(max_context / 8)] blocks of a beat, fp32 [8]
 //                scales, and int8 [8][head_dim] codes. Caches of different layers do not overlap.
 // Latency:       for position 0, from the first head's last line of k, if it comes last, to the first line of y:
-//                102 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) cycles (202 + ...), 2 less with KvBeats <= 32, and with
-//                b = D/(16 Ways) > 2 12 b - 27 more for the columns. At a later position add the positions of its last block less
-//                one, and with m of them 6 + max(0, 12 b - 33 + (16 - m)(b + 1)) in place of the columns' share if it is not the
-//                first block. KvBits = 8: 78 + D/16 cycles more.
+//                33 + 3 Mul + (9 + log2(MaxHeadDim/16)) Add + Exp + Reciprocal cycles (170 + 5 log2 ..), 2 less with KvBeats <= 32, and with
+//                b = D/(16 Ways) > 1 12 b - 18 more for the columns. At a later position add the positions of its last block less
+//                one, and with m of them 5 + max(0, 12 b - 23 + (16 - m)(b + 1)) in place of the columns' share if it is not the
+//                first block. KvBits = 8: 63 + D/16 cycles more.
 // Throughput:    with b = D/(16 Ways), n positions and g q heads of a group, a kv head takes the longest of n * b cycles of reading,
 //                max(16 b, m + 4) for every block of m positions (16, the last one fewer) and g * D / (4 Ways) + QHeads - g
 //                cycles; kv heads and tokens follow each other without a pause as long as the memory answers as hbm_streamer's

@@ -10,8 +10,8 @@
 //                Reads start with the command and run ahead into the next ones; see attention.
 // Latency:       that of attention and 1. With one kv head, n positions, m of them in the last block, b = D/(16 Ways), what lies before
 //                the position read already, and k and v beside q: from q's last line to the first line of y
-//                n b + 97 + Exp + Reciprocal + 6 log2(MaxHeadDim/16) + m cycles, and 6 + max(0, 12 b - 33 + (16 - m)(b + 1))
-//                behind a first block, else max(0, 12 b - 27). A group's lines follow every 4 cycles.
+//                n b + 165 + 5 log2(MaxHeadDim/16) + m cycles, and 5 + max(0, 12 b - 23 + (16 - m)(b + 1))
+//                behind a first block, else max(0, 12 b - 18). A group's lines follow every 4 cycles.
 // Throughput:    the engines work at the same time, each as attention does, on tokens that follow each other without a pause. One line
 //                of each stream, in and out, a cycle.
 // Back-pressure: every ready depends on registers and stop. A stream waits for the engine whose turn it is: q while that engine has two

@@ -95,9 +95,12 @@ class Latency(AttentionTest):
                 await self.cycles(20)
             await env.scoreboard.drain(self.dut.clk_i, 2000)
             levels = (self.max_dim // 16).bit_length() - 1
-            latency = 102 + LATENCY["Exp"] + LATENCY["Reciprocal"] + 6 * levels - 2 * (self.param("KvBeats") <= 32)
-            latency += max(0, 12 * (dim // 16 // self.ways) - 27)
-            latency += 78 + dim // 16 if self.kv_bits == 8 else 0
+            latency = 33 + 3 * LATENCY["Mul"] + (9 + levels) * LATENCY["Add"] + LATENCY["Exp"] + LATENCY["Reciprocal"]
+            latency -= 2 * (self.param("KvBeats") <= 32)
+            ahead = LATENCY["Reciprocal"] - 2 * LATENCY["Mul"] - LATENCY["Add"] - 3
+            latency += max(0, 12 * (dim // 16 // self.ways) - ahead)
+            if self.kv_bits == 8:
+                latency += 17 + 3 * LATENCY["Mul"] + LATENCY["Reciprocal"] + dim // 16
             measure(f"latency, group of {group}", env.y.monitor.cycles[first] - env.k.monitor.cycles[-1], latency)
 
 

@@ -28,6 +28,7 @@ coverage = Coverage(
         "result": ["number", "zero", "infinite", "NaN"],
         "stall": STALLS,
         "cache": ["bf16", "int8"],
+        "place of the scale": ["first", "between", "last"],  # int8: in its beat
         "ways": [1, 4],
         "engines": [2, 4],
         "fault": list(FAULTS),
@@ -100,13 +101,15 @@ class Latency(ArrayTest):
         beats_of, top = self.dim // 16 // self.ways, (count - 1) % 16
         own = 3 if self.param("KvBeats") <= 32 else 5  # from the last line of k to its last beat among the keys
         if self.kv_bits == 8:
-            own += 78 + beats_of
+            own += 17 + 3 * LATENCY["Mul"] + LATENCY["Reciprocal"] + beats_of
         own -= (self.lanes - 1) * beats_of  # the last line of q comes so much later
-        columns = 12 * beats_of - 27
-        if count > 16:
-            columns += (15 - top) * (beats_of + 1) - 6
-        fixed = 98 + LATENCY["Exp"] + LATENCY["Reciprocal"] + 6 * ((self.max_dim // 16).bit_length() - 1)
-        return fixed + max(count * beats_of, own) + top + 6 * (count > 16) + max(0, columns)
+        add, mul, exp, reciprocal = (LATENCY[unit] for unit in ("Add", "Mul", "Exp", "Reciprocal"))
+        columns = 12 * beats_of + 3 + 2 * mul + add - reciprocal
+        if count > 16:  # the block before takes its time, unless the last key comes late anyway
+            columns += max(0, (15 - top) * (beats_of + 1) - max(0, own - count * beats_of)) - add
+        levels = (self.max_dim // 16).bit_length() - 1
+        fixed = 29 + 3 * mul + (9 + levels) * add + exp + reciprocal
+        return fixed + max(count * beats_of, own) + top + add * (count > 16) + max(0, columns)
 
     async def stimulus(self):
         env, group_lines = self.env, self.lanes * self.dim // 16 // self.ways
