@@ -61,13 +61,23 @@ def parts_of(top: Instance, names: frozenset[str]) -> list[Part]:
     return parts
 
 
+def _sources(part: Part) -> list[Path]:
+    """The files that a part is made of, with the packages that they name."""
+    files = core_files(CORE, flags=FLAGS).sources
+    packages = {path.stem: path for path in files if path.stem.endswith("_pkg")}
+    found = [path for path in files if path.stem in part.modules]
+    for path in found:  # grows while it is walked
+        text = path.read_text()
+        found += [package for name, package in packages.items() if name in text and package not in found]
+    return sorted(found)
+
+
 def _stored(part: Part) -> Path:
     """Where the figures of a part are kept; the name changes with all that they depend on."""
     digest = hashlib.sha256(Path(synth.__file__).read_bytes())
     digest.update(repr((version("pyosys"), part.module, part.parameters, TARGET, part.boxes)).encode())
-    for path in core_files(CORE, flags=FLAGS).sources:
-        if path.stem in part.modules or path.stem.endswith("_pkg"):
-            digest.update(path.name.encode() + path.read_bytes())
+    for path in _sources(part):
+        digest.update(path.name.encode() + path.read_bytes())
     return CACHE / f"{part.module}-{digest.hexdigest()[:20]}.json"
 
 
