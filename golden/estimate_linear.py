@@ -1,7 +1,7 @@
 """linear_synth in time: one slice stands for all, the one with the most to do. See `lutloom.estimate_machine`."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lutloom.estimate_ports import Machine, Port, pieces
@@ -44,8 +44,13 @@ class Linears:
     rows_done: list[float] = field(default_factory=list)  # of every block
     lookups_done: list[float] = field(default_factory=list)
 
-    def rounds(self, d: LinearSynth, ready: float, streams: float) -> Iterator[tuple[float, list[int]]]:
-        """Rounds of the slice with the most to do: yields when a round's sums can be read, and its groups' outputs."""
+    def rounds(
+        self, d: LinearSynth, ready: float, streams: float, ends: Sequence[Collection[int]] = ()
+    ) -> Iterator[tuple[float, list[int]]]:
+        """Rounds of the slice with the most to do: yields when a round's sums can be read, and its groups' outputs.
+
+        ends: the last blocks of the runs of every round's slowest job, where an image says them.
+        """
         m, hw = self.machine, self.machine.hardware
         blocks = -(-(d.positions // hw.lanes) // d.subsets)
         at_once = hw.slices // d.subsets  # groups of a round
@@ -68,7 +73,8 @@ class Linears:
         runs = 1 if spare <= rounds else min(max(RUNS, (spare - 1) // rounds), blocks)
         border = self.border(geometry(0)[0] * drain, max(d.centroids, *geometry(0)), blocks, at_once)
         # runs end evenly, but one border alone where it costs what the worst of a round's does on average
-        ends = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
+        spread = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
+        ends = ends or [spread] * rounds
         self.split = max(self.split, streams)
         self.row = max(self.row, ready + GATHER + 2 * hw.lanes)
         rows, lookups = self.rows_done, self.lookups_done
@@ -81,7 +87,7 @@ class Linears:
             announced = self.split
             head = 1
             for block in range(blocks):
-                if block == 0 or block - 1 in ends:
+                if block == 0 or block - 1 in ends[r]:
                     head += 1
                     self.split += SPLIT_RUN
                     self.lookup += LOOKUP_RUN - 1
@@ -101,7 +107,7 @@ class Linears:
                 self.lookup = max(first + slots + stolen, self.split + 1)
                 lookups.append(self.lookup)
                 head = 0
-                if block in ends:
+                if block in ends[r]:
                     self.lookup = max(self.lookup, self.flushed) + 1
                     if block < blocks - 1:
                         self.flushed = self.lookup + slots * drain

@@ -14,7 +14,7 @@ operation does depends on the lines, stations, queues and port beats of those be
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lutloom.attention_array import local_heads
@@ -80,7 +80,14 @@ class Operation:
 class Token:
     """A token's run through a program."""
 
-    def __init__(self, machine: Machine, program: Sequence[Descriptor], stages: Sequence[str], context: int):
+    def __init__(
+        self,
+        machine: Machine,
+        program: Sequence[Descriptor],
+        stages: Sequence[str],
+        context: int,
+        ends: Mapping[int, Sequence[Collection[int]]],
+    ):
         self.machine, self.program, self.stages, self.context = machine, program, stages, context
         self.written: dict[int, float] = defaultdict(float)  # by line: when it was written last
         self.read: dict[int, float] = defaultdict(float)
@@ -97,6 +104,7 @@ class Token:
         self.asked: list[float] = [0.0, 0.0]  # when the reads of the auxiliary port were issued
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it
         self.linears = Linears(machine, self.port)
+        self.ends = ends
         self.attended = 0.0
         self.kv_asked = 0.0  # beats of keys that were read ahead
         self.cycles = 0.0
@@ -343,7 +351,7 @@ class Token:
             if d.flags & RESIDUAL:
                 residual = self.stream(self.lines(d.residual, d.outputs), begin)
             ready = vector[-1] + QUANT + math.log2(m.lanes) + -(-d.inputs // m.lanes)
-            sums = self.linears.rounds(d, max(ready, pairs), streams)
+            sums = self.linears.rounds(d, max(ready, pairs), streams, self.ends.get(number, ()))
             return self._outputs(d, begin, sums, residual, read_scales)
 
         return command + 1, work
@@ -384,8 +392,17 @@ def cycles_by_stage(operations: Sequence[Operation], end: float) -> dict[str, fl
     return dict(found)
 
 
-def simulate(machine: Machine, program: Sequence[Descriptor], config: Mapping, context: int) -> Token:
-    """Run a token that attends to `context` positions; config: section "config" of the image."""
-    token = Token(machine, program, config["stages"], context)
+def simulate(
+    machine: Machine,
+    program: Sequence[Descriptor],
+    config: Mapping,
+    context: int,
+    ends: Mapping[int, Sequence[Collection[int]]] = {},
+) -> Token:
+    """Run a token that attends to `context` positions.
+
+    config: section "config" of the image; ends: by descriptor, see `Linears.rounds`.
+    """
+    token = Token(machine, program, config["stages"], context, ends)
     token.cycles = token.run()
     return token

@@ -16,7 +16,7 @@ from lutloom.errors import UserError
 from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
 from lutloom.estimate_linear import Linears
 from lutloom.estimate_machine import Operation, cycles_by_stage
-from lutloom.estimate_plan import plan
+from lutloom.estimate_plan import of_image, plan, synthetic_path
 from lutloom.estimate_plots import front
 from lutloom.estimate_ports import Machine, Port
 from lutloom.hardware import configuration
@@ -45,6 +45,21 @@ def test_the_program_is_the_compiler_s(tmp_path, bits):
             assert abs(ours.beats - other.beats) <= 2 * -(-other.outputs // other.group)
     for name in ("norms", "embedding", "rope", "pairs", "scales"):
         assert planned.sizes[name] == image.table[name].bytes
+    assert image.path == synthetic_path(synthetic, hardware, 128, tmp_path)
+
+
+def test_runs_of_an_image(tmp_path):
+    """Every round has the ends of a job's runs; the last one is the job's."""
+    synthetic, hardware = Synthetic("qwen3-tiny", group=64), configuration("tiny")
+    planned = of_image(Image.open(synthetic_image(synthetic, hardware, 128, tmp_path)))
+    for number, rounds in planned.ends.items():
+        d = planned.program[number]
+        groups = math.ceil(d.outputs / 64)
+        assert len(rounds) == math.ceil(groups * d.subsets / hardware.slices)
+        assert all(ends[-1] == d.positions // hardware.lanes // d.subsets - 1 for ends in rounds)
+        assert any(len(ends) > 1 for ends in rounds)
+    exact = estimate(TINY, planned)["decode"]["cycles"]
+    assert exact == pytest.approx(estimate(TINY, replace(planned, ends={}))["decode"]["cycles"], rel=0.1)
 
 
 def test_latencies_of_the_float_units():
