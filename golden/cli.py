@@ -50,7 +50,12 @@ def train(
 
 
 def register_commands() -> None:
-    """Let every module of COMMAND_MODULES add its sub-commands to `app`."""
+    """Let every module of COMMAND_MODULES add its sub-commands to `app`.
+
+    NumPy's matrix products get one thread unless the environment says otherwise: a second one spins more than it
+    helps, as a token's products are bound by memory and contexts have threads of their own.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads
     for module in COMMAND_MODULES:
         importlib.import_module(module).register(app)
 

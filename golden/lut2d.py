@@ -103,10 +103,15 @@ def index_words(idx: np.ndarray, lanes: int, units: int, bits: int, beat_bytes: 
 
 
 def index_values(body: np.ndarray, lanes: int, units: int, slots: int, bits: int) -> np.ndarray:
-    """The inverse of `index_words`: uint8 [blocks, beats of a block, beat_bytes] -> idx uint8 [P, slots * units]."""
-    count = slots * lanes * units
-    stream = np.unpackbits(body.reshape(len(body), -1), axis=1, count=count * bits, bitorder="little")
-    values = np.packbits(stream.reshape(len(body), count, bits), axis=2, bitorder="little")
+    """The inverse of `index_words`: uint8 [blocks, beats of a block, beat_bytes] -> idx uint8 [P, slots * units].
+
+    Eight indices, which fill `bits` bytes, at a time: lanes * units is a multiple of 8.
+    """
+    eights = np.zeros((len(body), slots * lanes * units // 8, 8), np.uint8)
+    used = body.reshape(len(body), -1)[:, : eights.shape[1] * bits]
+    eights[:, :, :bits] = used.reshape(len(body), -1, bits)
+    values = eights.view("<u8") >> bits * np.arange(8, dtype=np.uint64)
+    values = values.astype(np.uint8) & np.uint8((1 << bits) - 1)
     words = values.reshape(len(body), slots, lanes, units)
     return words.transpose(0, 2, 1, 3).reshape(len(body) * lanes, slots * units)
 

@@ -128,12 +128,21 @@ class WvqLinear:
         peak = np.abs(self.w_cent.astype(np.int64)).sum(-1).max(-1) << self.exp.astype(np.int64)  # [P, Gn]
         return int(peak.sum(0).max()) * self.act_max
 
+    @cached_property
+    def first_place(self) -> np.ndarray:
+        """Where the codebook of every output begins in an array [Gn * C]: int64 [N]."""
+        return np.arange(self.idx.shape[1]) // self.group * self.centroids
+
+    def places(self, p: int) -> np.ndarray:
+        """Where the centroid of every output lies for position p, in the same array: int64 [N]."""
+        return self.first_place + self.idx[p]
+
     def accumulator_bound(self) -> np.ndarray:
         """Largest |acc| that any activations and any order of summation can reach, per output: int64 [N]."""
         peak = np.abs(self.w_cent.astype(np.int64)).sum(-1) << self.exp.astype(np.int64)[:, :, None]  # [P, Gn, C]
         bound = np.zeros(self.idx.shape[1], np.int64)
-        for g, columns in enumerate(group_slices(len(bound), self.group)):
-            bound[columns] = np.take_along_axis(peak[:, g], self.idx[:, columns].astype(np.int64), axis=1).sum(0)
+        for p, each in enumerate(peak):
+            bound += each.take(self.places(p), mode="clip")
         return bound * self.act_max
 
     @cached_property
@@ -141,11 +150,10 @@ class WvqLinear:
         """The integer weights float64 [K, N]: acc = q @ dense, exactly, since every partial sum is below 2^53."""
         weight = np.zeros((self.inputs, self.idx.shape[1]))
         cents = self.w_cent.astype(np.float64) * np.exp2(self.exp)[:, :, None, None]
-        for g, columns in enumerate(group_slices(weight.shape[1], self.group)):
-            for p, (first, second) in enumerate(self.pairs):
-                chosen = cents[p, g][self.idx[p, columns]]  # [outputs of the group, 2]
-                weight[first, columns] += chosen[:, 0]
-                weight[second, columns] += chosen[:, 1]
+        for p, (first, second) in enumerate(self.pairs):
+            places = self.places(p)
+            weight[first] += cents[p, :, :, 0].take(places, mode="clip")
+            weight[second] += cents[p, :, :, 1].take(places, mode="clip")
         return weight
 
     def accumulate(self, q: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@
 //                q = 0. The result does not depend on Lanes.
 // Overflow:      |q| <= qmax without clipping: |x| <= amax, and the errors of reciprocal (1.3 ulp) and of two roundings make
 //                x * inv at most qmax * (1 + 2.4 * 2^-23), which rounds to qmax.
-// Latency:       from a vector's last beat to its scale S = log2(Lanes) + Reciprocal + Mul + 2 = log2(Lanes) + 44, to its first
+// Latency:       from a vector's last beat to its scale S = log2(Lanes) + Reciprocal + Mul + 2 = log2(Lanes) + 40, to its first
 //                integers S + Mul + ToInt + 3 = S + 11.
 // Throughput:    one beat a cycle, back to back, vectors of 2 beats and more; one-beat vectors 32 in S + 1 cycles.
 // Back-pressure: readies depend only on registers. Beats are taken while there is room for them and fewer than 32 vectors wait for

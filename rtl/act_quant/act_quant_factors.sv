@@ -2,9 +2,9 @@
 //
 //   inverse = qmax * (1 / amax);  scale = amax * fp32(1/qmax);  both 0 where the inverse is infinity
 //
-// What the second product needs waits in a queue beside the reciprocal: a delay line of 38 cycles would take more.
+// What the second product needs waits in a queue beside the reciprocal: a delay line of 34 cycles would take more.
 //
-// Latency:       act_quant_pkg::FactorLatency = Reciprocal + Mul = 42. Throughput: one vector a cycle.
+// Latency:       act_quant_pkg::FactorLatency = Reciprocal + Mul = 38. Throughput: one vector a cycle.
 // Back-pressure: none: it never stops. At most Vectors may be under way.
 //
 // Parameters:

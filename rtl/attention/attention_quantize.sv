@@ -3,7 +3,7 @@
 //
 //   codes, scale = act_quant(x, 8);  the scale goes to place position mod 8 of its beat, the other places are masked
 //
-// Latency:       act_quant's S + Mul + ToInt + 3 from a head's last beat to its first codes, S = 48 for 16 lanes.
+// Latency:       act_quant's S + Mul + ToInt + 3 from a head's last beat to its first codes, S = 44 for 16 lanes.
 // Throughput:    a head of n beats every n + 1 cycles.
 // Back-pressure: s_axis_tready needs the job, and room in act_quant; codes move when writer and queue can take them. Registers only.
 //

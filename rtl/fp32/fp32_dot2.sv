@@ -2,7 +2,7 @@
 //
 // Numbers:  those of fp32_mul, then those of fp32_add.
 //
-// Latency:       fp32_pkg::Dot2Latency = MulLatency + AddLatency = 11. Throughput: one result a cycle.
+// Latency:       fp32_pkg::Dot2Latency = MulLatency + AddLatency = 9. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 //
 // Ports:

@@ -20,9 +20,10 @@ package fp32_pkg;
   localparam int unsigned Units = 14;
 
   // Cycles from inputs to outputs of each unit, every one at one result a cycle. Composed units derive all their delays
-  // from the first eight, so another implementation of fp32_add or fp32_mul only changes its number here.
+  // from the first nine, so another implementation of fp32_add or fp32_mul only changes its number here.
   localparam int unsigned AddLatency = 5;
   localparam int unsigned MulLatency = 4;
+  localparam int unsigned OneMinusLatency = 3;
   localparam int unsigned CompareLatency = 2;
   localparam int unsigned FromIntLatency = 4;
   localparam int unsigned ToIntLatency = 4;
@@ -31,8 +32,8 @@ package fp32_pkg;
   localparam int unsigned TableLatency = 1;  // a table's output register, and the step on exponents at a function's end
   localparam int unsigned MulAddLatency = MulLatency + AddLatency;
   localparam int unsigned Dot2Latency = MulAddLatency;
-  localparam int unsigned ReciprocalStepLatency = 2 * MulLatency + 2 * AddLatency;
-  localparam int unsigned RsqrtStepLatency = 3 * MulLatency + 2 * AddLatency;
+  localparam int unsigned ReciprocalStepLatency = 2 * MulLatency + OneMinusLatency + AddLatency;
+  localparam int unsigned RsqrtStepLatency = 3 * MulLatency + OneMinusLatency + AddLatency;
   localparam int unsigned ExpLatency =
       4 * MulLatency + 4 * AddLatency + ToIntLatency + FromIntLatency + 2 * TableLatency;
   localparam int unsigned ReciprocalLatency = 2 * ReciprocalStepLatency + 2 * TableLatency;

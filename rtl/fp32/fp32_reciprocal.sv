@@ -5,7 +5,7 @@
 // Numbers:  zeros give infinity and infinities zero, of the same sign; above 2^126 the result is zero of the sign; NaN gives
 //           0x7FC00000. Powers of two are exact. Within 1.3 ulp.
 //
-// Latency:       fp32_pkg::ReciprocalLatency = 4 Mul + 4 Add + 2 = 38. Throughput: one result a cycle.
+// Latency:       fp32_pkg::ReciprocalLatency = 4 Mul + 2 Add + 2 OneMinus + 2 = 34. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 module fp32_reciprocal
   import fp32_pkg::*;

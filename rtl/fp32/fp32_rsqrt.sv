@@ -6,7 +6,7 @@
 // Numbers:  zeros of both signs give +infinity, +infinity gives +0, everything below zero and NaN 0x7FC00000. Even powers of
 //           two are exact. Within 1.3 ulp.
 //
-// Latency:       fp32_pkg::RsqrtLatency = 6 Mul + 4 Add + 2 = 46. Throughput: one result a cycle.
+// Latency:       fp32_pkg::RsqrtLatency = 6 Mul + 2 Add + 2 OneMinus + 2 = 42. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 module fp32_rsqrt
   import fp32_pkg::*;

@@ -4,7 +4,7 @@
 //
 // Numbers:  sigmoid(-inf) = 0, results below 2^-126 are +0, NaN gives 0x7FC00000. Within 3.5 ulp.
 //
-// Latency:       fp32_pkg::SigmoidLatency = Exp + Add + Reciprocal + Mul + 1 = 94. Throughput: one result a cycle.
+// Latency:       fp32_pkg::SigmoidLatency = Exp + Add + Reciprocal + Mul + 1 = 90. Throughput: one result a cycle.
 // Back-pressure: every register holds while enable_i is low.
 module fp32_sigmoid
   import fp32_pkg::*;

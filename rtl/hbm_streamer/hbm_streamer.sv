@@ -195,7 +195,7 @@ module hbm_streamer
   fifo_block #(
       .Width(DataW + 1 + TagW),
       .Depth(BufferBeats),
-      .Style("auto")
+      .Style((BufferBeats >= 1024) ? "ultra" : "auto")  // four URAM hold 4,096 beats of 256 bits
   ) i_buffer (
       .clk_i,
       .rst_ni,

@@ -149,7 +149,7 @@ module linear_covq_rows
 
   row_table #(
       .Lanes(Lanes), .Tokens(Tokens), .Centroids(Centroids), .ActCentroids(ActCentroids), .EntryW(EntryW),
-      .BeatW(BeatW), .TablePositions(TablePositions)
+      .BeatW(BeatW), .TablePositions(TablePositions), .MemStyle((TablePositions >= 2048) ? "ultra" : "auto")
   ) i_table (
       .clk_i, .rst_ni, .clear_i, .s_job_positions(table_positions), .s_job_passes(table_passes), .s_job_k_code(table_k),
       .s_job_c_code(table_c), .s_job_tvalid(table_job_valid), .s_job_tready(table_job_ready),

@@ -21,7 +21,9 @@ module linear_synth_collect_ram #(
     input  logic [   AddrW-1:0] raddr_i,
     output logic [Width*32-1:0] read_o
 );
-  (* ram_style = "block" *) logic [Width*32-1:0] mem[Words];
+  // with 64 values a word a segment has 32 words: in block RAM 29 blocks, a sixteenth of each in use
+  localparam Style = (Words <= 64) ? "distributed" : "block";
+  (* ram_style = Style *) logic [Width*32-1:0] mem[Words];
 
   always_ff @(posedge clk_i) begin
     for (int unsigned i = 0; i < Parts; i++) if (we_i[i]) mem[waddr_i][i*PartW+:PartW] <= data_i;

@@ -60,7 +60,9 @@ module linear_synth_gather
   localparam int unsigned RoomW = $clog2(Room + 1);
 
   // ---- banks -----------------------------------------------------------------------------------------------------------
-  (* ram_style = "block" *) logic [Ends*IdxW-1:0] pair_mem[2*MaxPositions/PairsPerBeat];
+  localparam int unsigned PairLines = 2 * MaxPositions / PairsPerBeat;
+  localparam PairStyle = (PairLines >= 2048) ? "ultra" : "block";  // a quarter of the block RAM, and URAM is what a large part has left
+  (* ram_style = PairStyle *) logic [Ends*IdxW-1:0] pair_mem[PairLines];
   (* ram_style = "block" *) logic [Width*ActW-1:0] act_mem[2*MaxInputs/Width];
   logic [Ends*IdxW-1:0] pair_in_q, pair_q;
   logic [Width*ActW-1:0] act_in_q, act_q;

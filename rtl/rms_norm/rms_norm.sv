@@ -7,7 +7,7 @@
 //
 // Numbers:       those of fp32_mul, fp32_add and fp32_rsqrt, every step rounded. The result does not depend on Lanes.
 // Latency:       from a vector's last beat to its first result beat (log2(Lanes) + log2(MaxBeats)) * Add + 4 Mul + Add + Rsqrt + 3
-//                = 5 * (log2(Lanes) + log2(MaxBeats)) + 70; the queue holds more than a vector, so this is not a bound:
+//                = 5 * (log2(Lanes) + log2(MaxBeats)) + 66; the queue holds more than a vector, so this is not a bound:
 // Throughput:    one beat a cycle, vectors of equal length back to back, one-beat vectors too. A vector that is much shorter than
 //                the one before it may wait until 16 factors have been used.
 // Back-pressure: the first half stops when the queue is full or 17 factors wait; every ready depends on registers of this core

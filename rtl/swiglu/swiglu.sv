@@ -3,7 +3,7 @@
 //   y = (gate * sigmoid(gate)) * up
 //
 // Numbers:       those of fp32_sigmoid and fp32_mul, every step rounded. A gate of -infinity gives NaN (-inf * 0).
-// Latency:       Sigmoid + 2 Mul + 1 = 103 cycles from the later of the two beats to the result.
+// Latency:       Sigmoid + 2 Mul + 1 = 99 cycles from the later of the two beats to the result.
 // Throughput:    one beat a cycle.
 // Back-pressure: a beat of each stream is taken at once, when both are there and the pipeline moves; it moves as long as no
 //                result waits at its end, or the spill register has room. No ready depends on m_axis_tready within a cycle; each

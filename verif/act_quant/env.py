@@ -44,7 +44,7 @@ class Shape:
         build = {"Lanes": 16, "MaxBeats": 256} | parameters()
         self.lanes, self.beats = int(build["Lanes"]), int(build["MaxBeats"])
         levels = self.lanes.bit_length() - 1
-        self.scale_latency = levels + 44
+        self.scale_latency = levels + 40
         self.latency = self.scale_latency + 11
         default = 1 << (self.beats + self.scale_latency + 4 - 1).bit_length()
         self.ring = int(build.get("RingBeats", default))

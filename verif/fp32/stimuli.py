@@ -9,7 +9,7 @@ from lutloom import fp32
 
 LATENCY = {
     "Add": 5, "Mul": 4, "MulAdd": 9, "Compare": 2, "FromInt": 4, "ToInt": 4, "ToBf16": 2, "FromBf16": 1,
-    "Exp": 46, "Reciprocal": 38, "Rsqrt": 46, "Log": 39, "Sigmoid": 94,
+    "Exp": 46, "Reciprocal": 34, "Rsqrt": 42, "Log": 39, "Sigmoid": 90,
     "Dot2": 9,
 }  # fmt: skip
 UNITS = list(LATENCY)  # in the order of fp32_pkg::unit_e

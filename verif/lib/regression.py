@@ -45,6 +45,8 @@ def main(argv: list[str]) -> int:
         problems.append("lint")
     shutil.rmtree(PARTS, ignore_errors=True)
     workers = str(min(os.cpu_count() or 1, 8))
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # the workers fill the cores; more threads only wait
+        os.environ.setdefault(variable, "1")
     command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "worksteal", "--durations=8", *argv]
     if subprocess.run(command, cwd=ROOT).returncode:
         problems.append("pytest")

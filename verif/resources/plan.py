@@ -7,7 +7,7 @@ from lutloom.v80 import project
 
 CONFIGURATION = "v80"
 
-# Modules at which the hierarchy is cut, in the order of the table. What is in none of them is part of what is around it.
+# Modules at which the hierarchy is cut, in the order of the table. The others are part of the module around them.
 PARTS = (
     "linear_synth_slice",
     "linear_synth_join",
@@ -15,7 +15,11 @@ PARTS = (
     "linear_synth_vector",
     "linear_synth_pairs",
     "linear_synth",
+    "attention_way",
     "attention",
+    "attention_array",
+    "axi_read_mux",
+    "accel_ports",
     "rms_norm",
     "rope",
     "swiglu_lane",

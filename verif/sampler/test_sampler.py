@@ -7,7 +7,12 @@ from verif.lib.runner import ElaborationRefused
 
 TB = "verif.sampler.tb"
 TESTS = 8
-SETS = [{}, {"Lanes": 4, "NoiseLanes": 2, "TopK": 3, "IdW": 9}, {"Lanes": 1, "NoiseLanes": 1, "TopK": 1, "IdW": 7}]
+SETS = [
+    {},
+    {"Lanes": 64},
+    {"Lanes": 4, "NoiseLanes": 2, "TopK": 3, "IdW": 9},
+    {"Lanes": 1, "NoiseLanes": 1, "TopK": 1, "IdW": 7},
+]
 
 
 @pytest.mark.parametrize("parameters", SETS, ids=lambda p: "-".join(f"{k}{v}" for k, v in p.items()) or "default")
@@ -21,7 +26,7 @@ def test_wrong_tie_is_caught():
     """The later of two equal logits wins: only ties show it."""
     broken = Mutation("rtl/sampler/sampler_best.sv", "rank[1] > best_q", "rank[1] >= best_q")
     with pytest.raises(SimulationFailed, match="Mismatch"):
-        simulate("sampler", TB, name="broken", parameters=SETS[1], mutation=broken)
+        simulate("sampler", TB, name="broken", parameters=SETS[2], mutation=broken)
 
 
 @pytest.mark.parametrize(
