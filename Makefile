@@ -48,7 +48,7 @@ env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by han
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
-.PHONY: demo demo-smollm2 perf estimate perf-check sim synth resources v80 lint ip-xact test readme clean help
+.PHONY: demo demo-smollm2 perf perf-check estimate sim synth resources v80 lint ip-xact test readme clean help
 
 demo: $(STAMP)-sim ## a prompt in, Shakespeare out, by the whole accelerator in RTL, golden alongside [PROMPT="..."]
 	@$(PY) -m verif.demo $(if $(PROMPT),--prompt "$(PROMPT)")
