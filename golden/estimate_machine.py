@@ -91,6 +91,7 @@ class Token:
         self.machine, self.program, self.stages, self.context = machine, program, stages, context
         self.written: dict[int, float] = defaultdict(float)  # by line: when it was written last
         self.read: dict[int, float] = defaultdict(float)
+        self.writes: set[int] = set()  # cycles in which a line is written
         self.free: dict[str, float] = defaultdict(float)  # station -> its last operation's end
         self.norms = 0  # begun
         self.norm_in = self.norm_out = 0.0
@@ -126,10 +127,13 @@ class Token:
         return found
 
     def write(self, lines: range, times: Sequence[float]) -> float:
-        """Results that come at `times` to their lines: when the last was written."""
-        done = 0.0
+        """Results that come at `times` to their lines: when the last was written. A cycle has one line of all streams."""
+        done = 0
         for line, time in zip(lines, times, strict=True):
-            done = max(done + 1, time, self.read[line], self.written[line])
+            done = math.ceil(max(done + 1, time, self.read[line], self.written[line]))
+            while done in self.writes:  # of an operation that began before
+                done += 1
+            self.writes.add(done)
             self.written[line] = done
         return done
 
