@@ -45,7 +45,8 @@
 //   MaxPositions  positions at most, a power of two from 16 to 32768
 //   BufferBeats   run-ahead of each port
 //   IndexBeats    run-ahead of the indices behind the codebooks, in beats: two blocks at least
-//   DrainW        sums that a slice delivers a cycle: 1, 2, 4, 8, at most Units/4
+//   BookBeats     run-ahead of the codebooks, in beats, a power of two: a block at least
+//   DrainW        sums that a slice delivers a cycle: 1, 2, 4, 8, 16, at most Units/2
 //   AddrW         address bits
 //   Depth         commands queued in every unit
 module linear_synth
@@ -63,6 +64,7 @@ module linear_synth
     parameter int unsigned MaxPositions = 4096,
     parameter int unsigned BufferBeats = 512,
     parameter int unsigned IndexBeats = 512,
+    parameter int unsigned BookBeats = 64,
     parameter int unsigned DrainW = 2,
     parameter int unsigned AddrW = 64,
     parameter int unsigned Depth = 4,
@@ -144,7 +146,7 @@ module linear_synth
     $error("%m: MaxInputs is %0d, allowed: powers of two from %0d to 32768", MaxInputs, (4 * Width > 64) ? 4 * Width : 64);
   if (MaxPositions < 16 || MaxPositions > 32768 || 2 ** $clog2(MaxPositions) != MaxPositions)
     $error("%m: MaxPositions is %0d, allowed: powers of two from 16 to 32768", MaxPositions);
-  if (!(DrainW inside {1, 2, 4, 8})) $error("%m: DrainW is %0d, allowed: 1, 2, 4, 8", DrainW);
+  if (!(DrainW inside {1, 2, 4, 8, 16})) $error("%m: DrainW is %0d, allowed: 1, 2, 4, 8, 16", DrainW);
   if (IndexBeats < 3 * Slots) $error("%m: IndexBeats is %0d, allowed: >= %0d", IndexBeats, 3 * Slots);
 
   // ---- clear: until every port is quiet, and long enough for every pipeline stage to forget --------------------------
@@ -252,12 +254,13 @@ module linear_synth
   logic [Slices-1:0][PortW-1:0] slice_addr, slice_araddr;
   logic [PortW-1:0] error_addr_q;
   logic round_ready, sum_last, sum_valid, bank;
+  logic [2:0] sum_subsets;
 
   for (genvar s = 0; s < Slices; s++) begin : gen_slice
     linear_synth_slice #(
-        .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .ActW(ActW),
-        .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats),
-        .DrainW(DrainW), .AddrW(PortW), .Depth(Depth)
+        .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW),
+        .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats),
+        .BookBeats(BookBeats), .DrainW(DrainW), .AddrW(PortW), .Depth(Depth)
     ) i_slice (
         .clk_i, .rst_ni, .clear_i(clear), .setup_i(setup), .setup_addr_i(setup_addr), .setup_bytes_i(setup_bytes),
         .setup_valid_i(setup_valid[s]), .setup_ready_o(setup_ready[s]), .act_data_i(act_data), .act_addr_i(act_addr),
@@ -279,12 +282,12 @@ module linear_synth
 
   // ---- results ---------------------------------------------------------------------------------------------------------
   linear_synth_join #(
-      .Slices(Slices), .DrainW(DrainW)
+      .Slices(Slices), .Width(Width), .DrainW(DrainW)
   ) i_join (
       .clk_i, .rst_ni, .clear_i(clear), .s_round_some_i(round_some), .s_round_subsets_i(round_subsets[0]),
       .s_round_valid_i(round_valid), .s_round_ready_o(round_ready), .s_axis_acc_tdata(acc), .s_axis_acc_tlast(acc_last),
-      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_axis_tlast(sum_last),
-      .m_axis_tvalid(sum_valid), .bank_i(bank)
+      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_subsets_o(sum_subsets),
+      .m_axis_tlast(sum_last), .m_axis_tvalid(sum_valid), .bank_i(bank)
   );
 
   logic [18:0] collect_outputs;
@@ -306,7 +309,7 @@ module linear_synth
   ) i_collect (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_outputs_i(collect_outputs), .s_job_group_i(collect_group),
       .s_job_subsets_i(collect_subsets), .s_job_valid_i(collect_valid), .s_job_ready_o(collect_done), .s_axis_tdata(sum),
-      .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
+      .s_subsets_i(sum_subsets), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
       .m_axis_tlast(m_axis_acc_tlast), .m_axis_tvalid(m_axis_acc_tvalid), .m_axis_tready(m_axis_acc_tready)
   );
 

@@ -1,16 +1,20 @@
 // linear_synth_collect: the sums of a round, in output order, Width a beat; zeros behind a command's last.
 //
-// Two banks of a memory for every slice: a round is written (segment j into the memory of slice j*subsets) while the round
-// before it is read, segment by segment.
+// Sums come as chunks of DrainW, of all segments of a round at a time; they leave segment by segment, line by line of Width. So
+// there are Width/DrainW banks: chunk k of segment g lies in bank (g + k) mod banks. The chunks of as many segments as there are
+// banks are written in one cycle (a wave), and a line is read in one, each time from all banks. Every bank has two halves: a round is
+// written into one while the round before it is read from the other, or the same round, as far as its lines are complete.
 //
-// Latency:       7 cycles from a round's last sums to its first beat.
-// Throughput:    one beat a cycle; 2 cycles more a group, 1 more a command.
-// Back-pressure: s_axis is never stopped: a bank was reserved for it. A stalled m_axis stops the reading.
+// Latency:       7 cycles from the last chunk of a line of the first segment to the line.
+// Throughput:    one line a cycle, in groups of three lines and more; a beat of chunks takes a cycle for every wave of its segments.
+// Back-pressure: s_axis is never stopped: a half was reserved for it. A stalled m_axis stops the reading.
 //
 // Parameters: as in linear_synth
 // Ports:
-//   s_job_*  one a command: how its outputs are laid out
-//   bank_o   a pulse: a bank was read
+//   s_job_*     one a command: how its outputs are laid out
+//   s_subsets_i of the beat, log2: Slices >> s_subsets_i segments, from the first word on
+//   s_axis_*    a beat comes no sooner than its predecessor's waves allow
+//   bank_o      a pulse: a half was read
 module linear_synth_collect
   import linear_synth_pkg::*;
 #(
@@ -27,8 +31,9 @@ module linear_synth_collect
     input  logic [      15:0]                s_job_group_i,
     input  logic [       2:0]                s_job_subsets_i,
     input  logic                             s_job_valid_i,
-    output logic                             s_job_ready_o,     // with the command's last read
+    output logic                             s_job_ready_o,
     input  logic [Slices-1:0][DrainW*32-1:0] s_axis_tdata,
+    input  logic [       2:0]                s_subsets_i,
     input  logic                             s_axis_tlast,
     input  logic                             s_axis_tvalid,
     output logic                             bank_o,
@@ -37,40 +42,100 @@ module linear_synth_collect
     output logic                             m_axis_tvalid,
     input  logic                             m_axis_tready
 );
-  localparam int unsigned Lines = Units * Slots / Width;  // of a bank
+  localparam int unsigned ChunkW = DrainW * 32;
+  localparam int unsigned Banks = Width / DrainW;
+  localparam int unsigned BankShift = $clog2(Banks);
+  localparam int unsigned BankW = (Banks > 1) ? BankShift : 1;
+  localparam int unsigned Lines = Units * Slots / Width;  // of a segment
   localparam int unsigned LineW = (Lines > 1) ? $clog2(Lines) : 1;
+  localparam int unsigned SegW = (Slices > 1) ? $clog2(Slices) : 1;
+  localparam int unsigned AddrW = 1 + $clog2(Slices) + LineW;
   localparam int unsigned Steps = Width / OutputStep;  // of a beat, valid or not
   localparam int unsigned TailW = (Steps > 1) ? $clog2(Steps) : 1;
-  localparam int unsigned Parts = Width / DrainW;
-  localparam int unsigned PartShift = $clog2(Parts);
-  localparam int unsigned Fold = 8;  // memories behind one selection
-  localparam int unsigned Folds = (Slices + Fold - 1) / Fold;
-  localparam int unsigned WordW = $clog2(Folds * Fold);
-  localparam int unsigned FoldW = (Folds > 1) ? $clog2(Folds) : 1;
-  localparam int unsigned SliceShift = $clog2(Slices);
 
-  // ---- in --------------------------------------------------------------------------------------------------------------
-  logic wr_q, rd_q;
+  // ---- waves ------------------------------------------------------------------------------------------------------------
+  localparam int unsigned Waves = (Slices > Banks) ? Slices / Banks : 1;
+  localparam int unsigned WaveW = (Waves > 1) ? $clog2(Waves) : 1;
+
+  logic [Banks-1:0][ChunkW-1:0] wave_q;
+  logic [WaveW-1:0] number_q;
+  logic wave_valid_q, wave_end_q, wave_last_q;  // the beat's last wave; of the round's last beat
+
+  if (Waves > 1) begin : gen_waves
+    logic [Slices-1:0][ChunkW-1:0] hold_q;
+    logic [WaveW-1:0] left_q;
+    wire [WaveW-1:0] top = WaveW'((32'(Waves) >> s_subsets_i) - 32'd1);  // without waves -1, which is cut away
+    wire one = 32'(Waves) >> s_subsets_i <= 32'd1;
+    always_ff @(posedge clk_i) begin
+      if (s_axis_tvalid) begin
+        hold_q      <= s_axis_tdata;
+        wave_q      <= s_axis_tdata[Banks-1:0];
+        wave_last_q <= s_axis_tlast;
+        number_q    <= '0;
+        wave_end_q  <= one;
+      end else begin
+        for (int unsigned i = 0; i < Banks; i++) wave_q[i] <= hold_q[SegW'((32'(number_q) + 1) * Banks + i)];
+        number_q   <= number_q + WaveW'(1);
+        wave_end_q <= left_q == WaveW'(1);
+      end
+      if (!rst_ni || clear_i) begin
+        left_q       <= '0;
+        wave_valid_q <= 1'b0;
+      end else begin
+        if (s_axis_tvalid) left_q <= one ? '0 : top;
+        else if (left_q != '0) left_q <= left_q - WaveW'(1);
+        wave_valid_q <= s_axis_tvalid || left_q != '0;
+      end
+    end
+    a_waves_done :
+    assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) s_axis_tvalid |-> left_q == '0);
+  end else begin : gen_wave
+    wire unused = ^s_subsets_i;
+    assign number_q   = '0;
+    assign wave_end_q = 1'b1;
+    always_ff @(posedge clk_i) begin
+      for (int unsigned i = 0; i < Banks; i++) wave_q[i] <= (i < Slices) ? s_axis_tdata[SegW'(i)] : '0;
+      wave_last_q  <= s_axis_tlast;
+      wave_valid_q <= s_axis_tvalid && rst_ni && !clear_i;
+    end
+  end
+
+  // ---- into the banks ----------------------------------------------------------------------------------------------------
+  logic wr_q, rd_q, in_end_q, in_last_q;
   logic [1:0] full_q;
-  logic [LineW+PartShift-1:0] count_q;
-  logic [Parts-1:0] we;
+  logic [LineW+BankShift-1:0] count_q;  // chunks of every segment so far
+  logic [LineW:0] lines_q;  // complete in the half that is written
+  logic [Banks-1:0][ChunkW-1:0] in_q;
+  logic [Banks-1:0][AddrW-1:0] in_addr_q;
+  logic [Banks-1:0] in_we_q;
+  wire [LineW-1:0] in_line = LineW'(count_q >> BankShift);
+
+  logic [Banks-1:0][BankW-1:0] chunk;  // of the wave, for every bank
   always_comb begin
-    we = '0;
-    for (int unsigned i = 0; i < Parts; i++) we[i] = s_axis_tvalid && PartShift'(i) == count_q[PartShift-1:0];
+    for (int unsigned b = 0; b < Banks; b++) chunk[b] = (Banks > 1) ? BankW'(b) - BankW'(count_q) : '0;
   end
 
   always_ff @(posedge clk_i) begin
+    for (int unsigned b = 0; b < Banks; b++) begin
+      in_q[b]      <= wave_q[chunk[b]];
+      in_addr_q[b] <= AddrW'({32'(number_q) * Banks + 32'(chunk[b]), in_line}) | {wr_q, (AddrW - 1)'(0)};
+      in_we_q[b]   <= wave_valid_q && 32'(chunk[b]) < Slices;
+    end
+    in_end_q  <= wave_valid_q && wave_end_q && (wave_last_q || BankShift == 0 || chunk[0] == BankW'(1));
+    in_last_q <= wave_last_q;
     if (!rst_ni || clear_i) begin
       wr_q    <= 1'b0;
       rd_q    <= 1'b0;
       full_q  <= '0;
       count_q <= '0;
+      lines_q <= '0;
     end else begin
-      if (s_axis_tvalid) count_q <= s_axis_tlast ? '0 : count_q + (LineW + PartShift)'(1);
-      if (s_axis_tvalid && s_axis_tlast) begin
-        full_q[wr_q] <= 1'b1;
-        wr_q         <= !wr_q;
+      if (wave_valid_q && wave_end_q) begin
+        count_q <= wave_last_q ? '0 : count_q + (LineW + BankShift)'(1);
+        wr_q    <= wr_q ^ wave_last_q;
       end
+      if (in_end_q) lines_q <= in_last_q ? '0 : lines_q + (LineW + 1)'(1);
+      if (in_end_q && in_last_q) full_q[!wr_q] <= 1'b1;
       if (bank_o) begin
         full_q[rd_q] <= 1'b0;
         rd_q         <= !rd_q;
@@ -78,107 +143,124 @@ module linear_synth_collect
     end
   end
 
-  // ---- what is read next -----------------------------------------------------------------------------------------------
+  // ---- what is read: groups, one behind the other, found ahead -------------------------------------------------------------
   typedef enum logic [1:0] {
     Idle,
     Group,  // what is left of the command is known now
-    Wait,   // for the bank; the length of the group is known now
-    Read
+    Give
   } state_e;
+
+  typedef struct packed {
+    logic [5:0]       segment;
+    logic [LineW-1:0] top;      // the last line
+    logic [TailW-1:0] tail;     // the last valid step of that line
+    logic             final_;   // the command's last group
+    logic             high;     // the round's last segment
+  } group_t;
 
   state_e state_q;
   logic [18:0] left_q;  // outputs of the command from this group on
-  logic [5:0] slice_q;  // whose memory holds the segment
-  logic [LineW-1:0] line_q, top_q;
-  logic [TailW-1:0] tail_q;  // the last valid step of the group's last beat
-  logic final_q, high_q, some_q;  // the command's last group; the round's last segment; a bank is full
-  logic en;
+  logic [5:0] segment_q;
+  logic final_q, high_q, give_ready;
   wire [15:0] top = (final_q ? left_q[15:0] : s_job_group_i) - 16'd1;
-  wire read = state_q == Read && en;
-  wire line_last = line_q == top_q;
-  wire group_done = read && line_last;
-  wire [6:0] next_slice = 7'(slice_q) + (7'd1 << s_job_subsets_i);
-
-  assign bank_o = group_done && (final_q || high_q);
-  assign s_job_ready_o = group_done && final_q;
+  wire give = state_q == Give && give_ready;
+  group_t found, group;
+  assign found = '{
+          segment: segment_q,
+          top: LineW'(top >> $clog2(Width)),
+          tail: (Steps > 1) ? TailW'(top >> $clog2(OutputStep)) : '0,
+          final_: final_q,
+          high: high_q
+      };
+  assign s_job_ready_o = give && final_q;
 
   always_ff @(posedge clk_i) begin
     if (state_q == Group) begin
       final_q <= left_q <= 19'(s_job_group_i);
-      high_q  <= next_slice[SliceShift];
+      high_q  <= 7'(segment_q) + 7'd1 == 7'(Slices) >> s_job_subsets_i;
     end
-    if (state_q == Wait) begin
-      line_q <= '0;
-      top_q  <= LineW'(top >> $clog2(Width));
-      tail_q <= (Steps > 1) ? TailW'(top >> $clog2(OutputStep)) : '0;
-    end else if (read) line_q <= line_q + LineW'(1);
     if (state_q == Idle) left_q <= s_job_outputs_i;
-    else if (group_done) left_q <= left_q - 19'(s_job_group_i);
+    else if (give) left_q <= left_q - 19'(s_job_group_i);
     if (!rst_ni || clear_i) begin
-      state_q <= Idle;
-      slice_q <= '0;
-      some_q  <= 1'b0;
+      state_q   <= Idle;
+      segment_q <= '0;
     end else begin
-      some_q <= full_q[rd_q] && !bank_o;
-      if (group_done) slice_q <= (final_q || high_q) ? '0 : next_slice[5:0];
+      if (give) segment_q <= (final_q || high_q) ? '0 : segment_q + 6'd1;
       unique case (state_q)
         Idle: if (s_job_valid_i) state_q <= Group;
-        Group: state_q <= Wait;
-        Wait: if (some_q) state_q <= Read;
-        default: if (group_done) state_q <= final_q ? Idle : Group;
+        Group: state_q <= Give;
+        default: if (give) state_q <= final_q ? Idle : Group;
       endcase
     end
   end
 
-  // ---- memories, and the choice between them: eight at a time -----------------------------------------------------------
-  logic [Width*32-1:0] word[Folds*Fold];
-  logic [Width*32-1:0] fold_q[Folds];
+  logic group_valid, group_ready;
+  logic [1:0] unused_level;
+  fifo #(
+      .Width($bits(group_t)), .Depth(2)
+  ) i_groups (
+      .clk_i, .rst_ni, .clear_i, .s_data_i(found), .s_valid_i(state_q == Give), .s_ready_o(give_ready), .m_data_o(group),
+      .m_valid_o(group_valid), .m_ready_i(group_ready), .level_o(unused_level)
+  );
+
+  // ---- out of the banks -----------------------------------------------------------------------------------------------------
+  logic [LineW-1:0] line_q;
+  logic en;
+  wire line_last = line_q == group.top;
+  wire round_last = line_last && (group.final_ || group.high);
+  // The half is only free when it was written to its end.
+  wire there = full_q[rd_q] || (wr_q == rd_q && lines_q > (LineW + 1)'(line_q) && !round_last);
+  wire read = group_valid && en && there;
+  assign group_ready = read && line_last;
+  assign bank_o = read && round_last;
+
+  logic [Banks-1:0][ChunkW-1:0] word;
   logic [Width*32-1:0] out_q;
-  logic [2:0] valid_q, last_q;
-  logic [5:0] sel_q[2];
-  logic [TailW-1:0] end_q[2];
+  logic [1:0] valid_q, last_q;
+  logic [BankW-1:0] turn_q;
+  logic [TailW-1:0] tail_q;
   logic out_ready;
 
-  for (genvar s = 0; s < Folds * Fold; s++) begin : gen_slice
-    if (s < Slices) begin : gen_memory
-      linear_synth_collect_ram #(
-          .Width(Width), .Words(2 << LineW), .PartW(DrainW * 32)
-      ) i_ram (
-          .clk_i, .we_i(we), .waddr_i({wr_q, count_q[PartShift+:LineW]}), .data_i(s_axis_tdata[s]), .en_i(en),
-          .raddr_i({rd_q, line_q}), .read_o(word[s])
-      );
-    end else begin : gen_none
-      assign word[s] = '0;
-    end
+  for (genvar b = 0; b < Banks; b++) begin : gen_bank
+    linear_synth_collect_ram #(
+        .Words(2 ** AddrW), .DataW(ChunkW)
+    ) i_ram (
+        .clk_i, .we_i(in_we_q[b]), .waddr_i(in_addr_q[b]), .data_i(in_q[b]), .en_i(en),
+        .raddr_i(AddrW'({group.segment, line_q}) | {rd_q, (AddrW - 1)'(0)}), .read_o(word[b])
+    );
   end
 
-  assign en = out_ready || !valid_q[2];
+  assign en = out_ready || !valid_q[1];
   always_ff @(posedge clk_i) begin
     if (en) begin
-      sel_q[0] <= slice_q;
-      sel_q[1] <= sel_q[0];
-      last_q   <= {last_q[1:0], line_last && final_q};
-      for (int unsigned i = 0; i < Folds; i++) fold_q[i] <= word[WordW'({i[2:0], sel_q[0][2:0]})];
-      end_q[0] <= tail_q;
-      end_q[1] <= end_q[0];
-      out_q <= fold_q[FoldW'(sel_q[1][5:3])];
+      turn_q <= BankW'(group.segment);
+      tail_q <= group.tail;
+      last_q <= {last_q[0], line_last && group.final_};
+      for (int unsigned i = 0; i < Banks; i++) begin
+        out_q[i*ChunkW+:ChunkW] <= word[(Banks > 1) ? BankW'(i) + turn_q : '0];
+      end
       for (int unsigned i = 1; i < Steps; i++) begin
-        if (last_q[1] && TailW'(i) > end_q[1]) out_q[i*OutputStep*32+:OutputStep*32] <= '0;
+        if (last_q[0] && TailW'(i) > tail_q) out_q[i*OutputStep*32+:OutputStep*32] <= '0;
       end
     end
-    if (!rst_ni || clear_i) valid_q <= '0;
-    else if (en) valid_q <= {valid_q[1:0], read};
+    if (!rst_ni || clear_i) begin
+      valid_q <= '0;
+      line_q  <= '0;
+    end else begin
+      if (en) valid_q <= {valid_q[0], read};
+      if (read) line_q <= line_last ? '0 : line_q + LineW'(1);
+    end
   end
 
   spill_register #(
       .Width(Width * 32 + 1)
   ) i_out (
-      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({last_q[2], out_q}), .s_valid_i(valid_q[2]), .s_ready_o(out_ready),
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({last_q[1], out_q}), .s_valid_i(valid_q[1]), .s_ready_o(out_ready),
       .m_data_o({m_axis_tlast, m_axis_tdata}), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready)
   );
 
   a_reserved :
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) s_axis_tvalid |-> !full_q[wr_q]);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) wave_valid_q |-> !full_q[wr_q]);
   a_job :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) state_q != Idle |-> s_job_valid_i);
 endmodule

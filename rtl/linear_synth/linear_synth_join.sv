@@ -4,15 +4,18 @@
 // a job that still delivers go in lockstep; a slice without one counts as zero, and so does one that is done before the others.
 //
 // Latency:       log2(Slices) cycles, at least 1; 2 cycles from the last slice's word on the round to its first beat.
-// Throughput:    one beat a cycle, as fast as the slowest slice delivers; 2 cycles more a round.
+// Throughput:    one beat a cycle, as fast as the slowest slice delivers, no faster than Width sums of all segments; 2 cycles more a
+//                round.
 // Back-pressure: a begun round is never stopped from behind: its bank is reserved.
 //
 // Parameters: as in linear_synth
 // Ports:
-//   m_axis_*   sums of segment j at slice j*subsets, tlast at a round's end
+//   m_axis_*   sums of segment j at place j, tlast at a round's end
+//   m_subsets_o  of the beat, log2
 //   bank_i     a pulse: the collector has read a bank
 module linear_synth_join #(
     parameter int unsigned Slices = 2,
+    parameter int unsigned Width = 16,
     parameter int unsigned DrainW = 2
 ) (
     input  logic                              clk_i,
@@ -27,12 +30,16 @@ module linear_synth_join #(
     input  logic [Slices-1:0]                 s_axis_acc_tvalid,
     output logic [Slices-1:0]                 s_axis_acc_tready,
     output logic [Slices-1:0][DrainW*32-1:0]  m_axis_tdata,
+    output logic [       2:0]                 m_subsets_o,
     output logic                              m_axis_tlast,
     output logic                              m_axis_tvalid,
     input  logic                              bank_i
 );
   localparam int unsigned Levels = (Slices > 1) ? $clog2(Slices) : 1;
   localparam int unsigned CodeW = $clog2(Levels + 1);
+  localparam int unsigned Banks = Width / DrainW;  // of the collector: it takes as many segments a cycle
+  localparam int unsigned Waves = (Slices > Banks) ? Slices / Banks : 1;
+  localparam int unsigned WaveW = (Waves > 1) ? $clog2(Waves) : 1;
 
   logic ready_q, round_q;  // every slice has a word on its next round; a round is under way
   logic [Slices-1:0] active_q;
@@ -40,7 +47,8 @@ module linear_synth_join #(
   logic [1:0] free_q;  // banks
 
   wire begin_it = ready_q && !round_q && free_q != '0;
-  wire fire = round_q && (s_axis_acc_tvalid | ~active_q) == '1;
+  logic pace;  // the collector has taken all segments of the beat before
+  wire fire = round_q && pace && (s_axis_acc_tvalid | ~active_q) == '1;
   wire last = (s_axis_acc_tlast | ~active_q) == '1;
 
   assign s_round_ready_o   = begin_it;
@@ -63,9 +71,22 @@ module linear_synth_join #(
     end
   end
 
+  if (Waves > 1) begin : gen_pace
+    logic [WaveW-1:0] wait_q;
+    assign pace = wait_q == '0;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni || clear_i) wait_q <= '0;
+      else if (fire) wait_q <= (32'(Waves) >> subsets_q <= 32'd1) ? '0 : WaveW'((32'(Waves) >> subsets_q) - 32'd1);
+      else if (!pace) wait_q <= wait_q - WaveW'(1);
+    end
+  end else begin : gen_no_pace
+    assign pace = 1'b1;
+  end
+
   // The adders have values of 32 bits: a word of DrainW of them is DrainW trees.
   logic [DrainW-1:0][Slices-1:0][31:0] part, sum;
   logic [DrainW-1:0] part_ready, sum_last, sum_valid;
+  logic [DrainW-1:0][CodeW-1:0] sum_code;
 
   always_comb begin
     for (int unsigned d = 0; d < DrainW; d++) begin
@@ -81,10 +102,11 @@ module linear_synth_join #(
         .Sources(Slices), .Width(32)
     ) i_reduce (
         .clk_i, .rst_ni(rst_ni && !clear_i), .code_i(CodeW'(subsets_q)), .s_axis_tdata(part[d]), .s_axis_tlast(last),
-        .s_axis_tvalid(fire), .s_axis_tready(part_ready[d]), .m_axis_tdata(sum[d]), .m_axis_tlast(sum_last[d]),
+        .s_axis_tvalid(fire), .s_axis_tready(part_ready[d]), .m_axis_tdata(sum[d]), .code_o(sum_code[d]), .m_axis_tlast(sum_last[d]),
         .m_axis_tvalid(sum_valid[d]), .m_axis_tready(1'b1)
     );
   end
+  assign m_subsets_o   = 3'(sum_code[0]);
   assign m_axis_tlast  = sum_last[0];
   assign m_axis_tvalid = sum_valid[0];
 
@@ -92,7 +114,7 @@ module linear_synth_join #(
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) part_ready == '1);
   a_in_step :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
-      sum_valid == '0 || (sum_valid == '1 && sum_last == {DrainW{sum_last[0]}}));
+      sum_valid == '0 || (sum_valid == '1 && sum_last == {DrainW{sum_last[0]}} && sum_code == {DrainW{sum_code[0]}}));
   a_banks :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) free_q <= 2'd2);
   a_somebody_works :

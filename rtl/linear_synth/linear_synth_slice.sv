@@ -10,7 +10,7 @@
 // Latency, throughput: those of the parts; see linear_synth.
 // Back-pressure: m_axis_acc_tvalid and the round's valid depend on registers, so do their readies inside.
 //
-// Parameters: as in linear_synth; IndexBeats  depth of the index queue
+// Parameters: as in linear_synth; IndexBeats, BookBeats  depth of the index queue, of row_synth's ring
 // Ports:
 //   setup_*       a queue: setup_ready_o must have been seen in the cycle before
 //   m_round_*     one word a round of the command: is there a job, log2 of the subsets
@@ -30,6 +30,7 @@ module linear_synth_slice
     parameter int unsigned MaxPositions = 4096,
     parameter int unsigned BufferBeats = 512,
     parameter int unsigned IndexBeats = 512,
+    parameter int unsigned BookBeats = 64,
     parameter int unsigned DrainW = 2,
     parameter int unsigned AddrW = 64,
     parameter int unsigned Depth = 4,
@@ -214,7 +215,8 @@ module linear_synth_slice
   );
 
   row_synth #(
-      .Lanes(Lanes), .Centroids(Centroids), .ActW(ActW), .EntryW(EntryW), .MaxShift(0), .BeatW(BeatW)
+      .Lanes(Lanes), .Centroids(Centroids), .ActW(ActW), .EntryW(EntryW), .MaxShift(0), .BeatW(BeatW),
+      .RingBeats(BookBeats)
   ) i_rows (
       .clk_i, .rst_ni, .clear_i, .s_job_blocks(row_blocks), .s_job_code(row_code), .s_job_shift(4'd0),
       .s_job_tvalid(row_job_valid), .s_job_tready(row_job_ready), .s_axis_act_tdata(act), .s_axis_act_tvalid(act_valid),
@@ -234,9 +236,8 @@ module linear_synth_slice
   logic [BlocksW-1:0] lut_blocks;
   logic [SlotW:0] lut_slots;
   logic [1:0] lut_code;
-  logic lut_valid, lut_ready, idx_valid, idx_ready, unused_start_ready, acc_last, acc_valid, acc_ready;
+  logic lut_valid, lut_ready, idx_valid, idx_ready, unused_start_ready;
   logic [BeatW-1:0] idx;
-  logic [DrainW*32-1:0] acc;
   logic [$clog2(IndexBeats+3)-1:0] unused_idx_level;
 
   fifo #(
@@ -256,21 +257,13 @@ module linear_synth_slice
 
   lut2d #(
       .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .NarrowW(NarrowW), .AccW(32),
-      .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW), .SumPromised(1'b1)
+      .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW), .SumPromised(1'b1), .Start(1'b0)
   ) i_lut (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_job_blocks_i(lut_blocks), .s_job_slots_i(lut_slots),
       .s_job_code_i(lut_code), .s_job_valid_i(lut_valid), .s_job_ready_o(lut_ready), .s_axis_row_tdata(row),
       .s_axis_row_tlast(row_last), .s_axis_row_tvalid(row_valid), .s_axis_row_tready(row_ready), .s_axis_idx_tdata(idx),
-      .s_axis_idx_tvalid(idx_valid), .s_axis_idx_tready(idx_ready), .s_axis_start_tdata('0), .s_axis_start_tvalid(1'b1),
-      .s_axis_start_tready(unused_start_ready), .m_axis_acc_tdata(acc), .m_axis_acc_tlast(acc_last),
-      .m_axis_acc_tvalid(acc_valid), .m_axis_acc_tready(acc_ready)
-  );
-
-  spill_register #(
-      .Width(DrainW * 32 + 1)
-  ) i_acc (
-      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({acc_last, acc}), .s_valid_i(acc_valid), .s_ready_o(acc_ready),
-      .m_data_o({m_axis_acc_tlast, m_axis_acc_tdata}), .m_valid_o(m_axis_acc_tvalid), .m_ready_i(m_axis_acc_tready)
+      .s_axis_idx_tvalid(idx_valid), .s_axis_idx_tready(idx_ready), .s_axis_start_tdata('0), .s_axis_start_tvalid(1'b0),
+      .s_axis_start_tready(unused_start_ready), .m_axis_acc_tdata, .m_axis_acc_tlast, .m_axis_acc_tvalid, .m_axis_acc_tready
   );
 
   // ---- status ----------------------------------------------------------------------------------------------------------

@@ -21,10 +21,13 @@
 //             stolen read a slot; hidden where a block has idle cycles) and 1 per job. A run's drain takes
 //             slots*Units/DrainW cycles and must be over before the next run ends: shorter runs wait for it,
 //             and so does a run's block Window-Slots, where its takes begin. With
-//             Units/DrainW < 8, and for the slots that take a start value or deliver, 3 cycles more a slot.
-// Latency:    9 cycles from a job's last index word to its first output (if the drain is idle); the last output comes
-//             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls.
-// Back-pressure: one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
+//             Units/DrainW < 8, and for the slots that take a start value or deliver, 3 cycles more a slot; not so
+//             without Start.
+// Latency:    11 cycles from the first index word of a job's last block to its first output, if there are 4 slots at least,
+//             the drain is idle and no take is in that block, else 9 from its last word; the last output comes
+//             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls. Without Start 12, 10 and
+//             slots*Units/DrainW - 1.
+// Back-pressure: with Start one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
 // Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
 //             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
 //             With SumPromised only the final sums must fit, and that is the caller's promise: sums on the way may wrap
@@ -39,10 +42,12 @@
 //   Tokens     copies of rows, sums and outputs behind one index stream, >= 1
 //   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) > Slots
 //   AccW       bits of an accumulator, <= 32
-//   DrainW     values drained a cycle; Units/DrainW a power of two >= 4
+//   DrainW     values drained a cycle; Units/DrainW a power of two >= 2
 //   StartW     bits of a start value
 //   MaxBlocks  blocks of a job at most
 //   BeatW      bits of an index beat
+//   Start      1: there are start values; 0: sums start from zero, s_axis_start is ignored. Then nothing stalls the
+//              drain: results wait in a queue, and a slot is only drained when it has room there
 //   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a token; 0: about 26 LUTs more each
 //   SumPromised  1: the caller knows that every final sum fits AccW (see Overflow)
 module lut2d #(
@@ -60,6 +65,7 @@ module lut2d #(
     parameter int unsigned BeatW = 256,
     parameter bit UseDsp = 1'b1,
     parameter bit SumPromised = 1'b0,
+    parameter bit Start = 1'b1,
     localparam int unsigned BlocksW = $clog2(MaxBlocks + 1),
     localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1
 ) (
@@ -89,9 +95,11 @@ module lut2d #(
   localparam int unsigned Fields = Lanes * Units;
   localparam int unsigned SumW = EntryW + $clog2(Lanes);  // of one block
   localparam int unsigned Window = (NarrowW > SumW) ? 1 << (NarrowW - SumW) : 2;
-  localparam int unsigned Steps = (DrainW > 0 && Units / DrainW > 1) ? Units / DrainW : 2;  // 2 is refused below
+  localparam int unsigned Steps = (DrainW > 0 && Units / DrainW > 1) ? Units / DrainW : 2;  // others are refused below
   localparam int unsigned StepW = $clog2(Steps);
   localparam int unsigned AddrW = SlotW + StepW;
+  // The queue of results, in slots: a place is kept from a slot's load until its last result has left.
+  localparam int unsigned Places = (Steps >= 8) ? 2 : (Steps >= 4) ? 4 : 8;
 
   if (Centroids != 16 && Centroids != 32 && Centroids != 64)
     $error("%m: Centroids is %0d, allowed: 16, 32, 64", Centroids);
@@ -104,8 +112,8 @@ module lut2d #(
   if (EntryW < 4 || EntryW > 16) $error("%m: EntryW is %0d, allowed: 4..16", EntryW);
   if (NarrowW <= SumW || NarrowW > SumW + 16 || Window <= Slots)
     $error("%m: NarrowW is %0d, allowed: windows of 2^(NarrowW-%0d) blocks, Slots+1..65536", NarrowW, SumW);
-  if (Steps * DrainW != Units || 2 ** StepW != Steps || Steps < 4)
-    $error("%m: DrainW is %0d, allowed: Units/DrainW a power of two >= 4", DrainW);
+  if (Steps * DrainW != Units || 2 ** StepW != Steps)
+    $error("%m: DrainW is %0d, allowed: Units/DrainW a power of two >= 2", DrainW);
   if (AccW > 32 || AccW < NarrowW + 7) $error("%m: AccW is %0d, allowed: NarrowW+7..32", AccW);
   if (!SumPromised
       && 64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
@@ -204,6 +212,8 @@ module lut2d #(
       .drain_end_o  (drain_end)
   );
 
+  logic result_valid, result_last, result_ready;
+  logic [Tokens*DrainW*32-1:0] result;
   logic en, sum_valid, sum_first, wide_we;
   logic [StepW-1:0] sel;
   logic [1:0] pick;
@@ -211,8 +221,10 @@ module lut2d #(
   logic [AddrW-1:0] wide_raddr, wide_waddr;
 
   lut2d_sequencer #(
-      .Slots(Slots),
-      .Steps(Steps)
+      .Slots (Slots),
+      .Steps (Steps),
+      .Start (Start),
+      .Places(Places)
   ) i_sequencer (
       .clk_i,
       .rst_ni,
@@ -234,10 +246,37 @@ module lut2d #(
       .waddr_o      (wide_waddr),
       .start_valid_i(s_axis_start_tvalid),
       .start_ready_o(s_axis_start_tready),
-      .m_valid_o    (m_axis_acc_tvalid),
-      .m_last_o     (m_axis_acc_tlast),
-      .m_ready_i    (m_axis_acc_tready)
+      .m_valid_o    (result_valid),
+      .m_last_o     (result_last),
+      .m_ready_i    (result_ready),
+      .pop_i        (m_axis_acc_tvalid && m_axis_acc_tready)
   );
+
+  if (Start) begin : gen_direct
+    assign m_axis_acc_tdata  = result;
+    assign m_axis_acc_tlast  = result_last;
+    assign m_axis_acc_tvalid = result_valid;
+    assign result_ready      = m_axis_acc_tready;
+  end else begin : gen_queue
+    logic [$clog2(Places*Steps+1)-1:0] unused_level;
+    fifo #(
+        .Width(Tokens * DrainW * 32 + 1),
+        .Depth(Places * Steps)
+    ) i_results (
+        .clk_i,
+        .rst_ni,
+        .clear_i  (1'b0),
+        .s_data_i ({result_last, result}),
+        .s_valid_i(result_valid),
+        .s_ready_o(result_ready),
+        .m_data_o ({m_axis_acc_tlast, m_axis_acc_tdata}),
+        .m_valid_o(m_axis_acc_tvalid),
+        .m_ready_i(m_axis_acc_tready),
+        .level_o  (unused_level)
+    );
+    a_result_room :
+    assert property (@(posedge clk_i) disable iff (!rst_ni) result_valid |-> result_ready);
+  end
 
   // ---- datapaths, one per token -----------------------------------------------------------------------------------
   for (genvar t = 0; t < Tokens; t++) begin : gen_token
@@ -276,6 +315,7 @@ module lut2d #(
         .AccW   (AccW),
         .DrainW (DrainW),
         .UseDsp (UseDsp),
+        .Start  (Start),
         .SumPromised(SumPromised)
     ) i_drain (
         .clk_i,
@@ -294,7 +334,7 @@ module lut2d #(
 
     always_comb begin
       for (int unsigned d = 0; d < DrainW; d++) begin
-        m_axis_acc_tdata[(t*DrainW+d)*32+:32] = 32'($signed(acc[d*AccW+:AccW]));
+        result[(t*DrainW+d)*32+:32] = 32'($signed(acc[d*AccW+:AccW]));
       end
     end
   end

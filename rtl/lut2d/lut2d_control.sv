@@ -4,7 +4,8 @@
 //   block    = slots 0 .. slots-1, one index word each
 //   bank     = a run's sums live in one bank of the narrow memory and restart from zero in its first block. The end of
 //              the run closes the bank: its slots are drained by *stolen* reads (a cycle without lookup) while the
-//              next run fills the other bank.
+//              next run fills the other bank. Where the drain is idle and no take is to come, that begins in the run's
+//              last block already, a few slots behind the lookups.
 //   take     = within a run every slot is drained once per Window blocks at no cost: slot s of the run's block j
 //              with (j + Slots) % Window == s sends the old sum to the drain by the very read whose value the
 //              lookup would add, and restarts from zero.
@@ -13,7 +14,8 @@
 // Timing:     a word is consumed at stage 0; everything for stage 1 is registered here.
 //             One cycle per slot; plus 2 per run (header, close), 1 per stolen read, 1 per job; two cycles after each
 //             block of fewer than 3 slots.
-// Deadlock:   steals go before lookups and need only the drain, so a closed bank always empties.
+// Deadlock:   steals go before lookups and need only the drain, so a closed bank always empties; early ones wait for lookups
+//             that are no takes, and so for nothing else.
 //
 // Parameters: see lut2d; Window is the longest run of blocks that cannot overflow a narrow sum.
 module lut2d_control #(
@@ -75,18 +77,25 @@ module lut2d_control #(
   logic restart_q, bank_q;                       // the run's first block; the bank being filled
   logic [WinW-1:0] age_q;
 
+  localparam int unsigned Behind = 3;  // slots from a lookup to the first read that finds its sum
+
   logic flush_q, flush_bank_q, flush_last_q, load_flush_q;
+  logic flush_all_q, behind_q;  // every slot may be read: the last block is over; the next one may
   logic [SlotW-1:0] flush_slot_q, flush_top_q;
   logic [2:0] flush_exp_q;
   logic [SlotW:0] fresh_q;                       // slots from here on have not been drained in this job
 
   wire at_top = slot_q == top_q;
-  wire steal = flush_q && drain_ready_i;
+  wire steal = flush_q && drain_ready_i && (flush_all_q || behind_q);
   wire take = !restart_q && age_q == WinW'(slot_q);
   wire go = state_q == Run && row_valid_i && !steal && (!take || (drain_ready_i && !flush_q));
   wire fire = word_valid_i && go;
   wire flush_done = steal && flush_slot_q == flush_top_q;
-  wire close = state_q == Close && !flush_q;
+  // In the last block, where its take, if it has one, is over: the flags are right from the third slot on.
+  wire early = state_q == Run && !flush_q && run_last_q && slot_q >= SlotW'(Behind) && !short_q
+      && (restart_q || age_q > WinW'(top_q) || age_q < WinW'(slot_q));
+  wire close = state_q == Close && (!flush_q || !flush_all_q);
+  wire begin_it = early || (close && !flush_q);
 
   assign job_ready_o   = state_q == Idle;
   assign code_o        = code_q;
@@ -99,6 +108,7 @@ module lut2d_control #(
 
   always_ff @(posedge clk_i) begin
     run_last_q <= begun_q == end_q;
+    behind_q   <= (SlotW + 1)'(flush_slot_q) + (SlotW + 1)'(Behind) <= (SlotW + 1)'(slot_q);
     job_last_q <= begun_q == blocks_q;
     if (job_ready_o) begin
       blocks_q <= job_blocks_i;
@@ -110,7 +120,7 @@ module lut2d_control #(
       exp_q <= beat_i[2:0];
       end_q <= BlocksW'(beat_i[31:16]);
     end
-    if (close) begin
+    if (begin_it) begin
       flush_bank_q <= bank_q;
       flush_exp_q  <= exp_q;
       flush_last_q <= job_last_q;
@@ -136,6 +146,7 @@ module lut2d_control #(
       age_q        <= FirstAge;
       flush_q      <= 1'b0;
       flush_slot_q <= '0;
+      flush_all_q  <= 1'b1;
       fresh_q      <= '0;
       valid_o      <= 1'b0;
       load_o       <= 1'b0;
@@ -155,10 +166,12 @@ module lut2d_control #(
         age_q     <= age_q + WinW'(1);
       end
 
-      if (close) flush_q <= 1'b1;
+      if (begin_it) flush_q <= 1'b1;
       else if (flush_done) flush_q <= 1'b0;
-      if (close) flush_slot_q <= '0;
-      else if (steal) flush_slot_q <= flush_slot_q + SlotW'(1);
+      if (close) flush_all_q <= 1'b1;
+      else if (early) flush_all_q <= 1'b0;
+      if (begin_it) flush_slot_q <= '0;
+      else if (steal) flush_slot_q <= flush_done ? '0 : flush_slot_q + SlotW'(1);
       if (load_o) begin
         if (drain_last_o && drain_end_o) fresh_q <= '0;
         else if (drain_first_o) fresh_q <= fresh_q + (SlotW + 1)'(1);

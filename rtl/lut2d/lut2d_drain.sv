@@ -1,7 +1,7 @@
 // lut2d_drain: shift and wide accumulation of one token's drained sums.
 //
 //   p[d]   <- value[d] << exp_i                             wide_q <- wide[raddr_i]
-//   acc[d] <- p[d] + (first_i ? start_i[d] : wide_q[d])
+//   acc[d] <- p[d] + (first_i ? start_i[d] : wide_q[d])      without Start: 0
 //   wide[waddr_i] <- acc, and acc_o shows it
 //
 // Formats:    value NarrowW, accumulators AccW, start the low AccW bits of a 32-bit number; two's complement.
@@ -18,6 +18,7 @@ module lut2d_drain #(
     parameter int unsigned AccW = 28,
     parameter int unsigned DrainW = 2,
     parameter bit UseDsp = 1'b1,
+    parameter bit Start = 1'b1,
     parameter bit SumPromised = 1'b0,
     localparam int unsigned AddrW = (Depth > 1) ? $clog2(Depth) : 1
 ) (
@@ -42,7 +43,7 @@ module lut2d_drain #(
 
   always_comb begin
     for (int unsigned d = 0; d < DrainW; d++) begin
-      base[d*AccW+:AccW] = first_i ? start_i[d*32+:AccW] : wide_q[d*AccW+:AccW];
+      base[d*AccW+:AccW] = first_i ? (Start ? start_i[d*32+:AccW] : '0) : wide_q[d*AccW+:AccW];
       acc_d[d*AccW+:AccW] = AccW'($signed(p_q[d*ShiftW+:ShiftW])) + base[d*AccW+:AccW];
     end
   end
@@ -83,7 +84,7 @@ module lut2d_drain #(
     end
     a_start_fits :
     assert property (@(posedge clk_i) disable iff (!rst_ni)
-        sum_valid_i && en_i && first_i |-> start_i[d*32+:32] == 32'($signed(start_i[d*32+:AccW])));
+        Start && sum_valid_i && en_i && first_i |-> start_i[d*32+:32] == 32'($signed(start_i[d*32+:AccW])));
   end
 `endif
 endmodule

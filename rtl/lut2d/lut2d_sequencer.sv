@@ -4,15 +4,20 @@
 //   DrainW of them each, in two stages; stage 3 shifts, 4 adds, 5 writes the wide memory or offers the result.
 //
 // Throughput:    one slot per Units/DrainW cycles: ready_o rises three steps before the end, so that the next load
-//                lands when the register is free; for first and last slots (they can stall), and if
-//                Units/DrainW < 8, only after the end (3 more cycles a slot).
-// Back-pressure: a result that is not taken, or a missing start value, stops all stages; one gate lies between
-//                m_ready_i and start_ready_o.
+//                lands when the register is free. With start values, first and last slots can stall: there, and if
+//                Units/DrainW < 8, ready_o rises only after the end (3 more cycles a slot).
+// Back-pressure: with start values, a result that is not taken, or a missing start value, stops all stages; one gate lies between
+//                m_ready_i and start_ready_o. Without, nothing ever stops: results go to a queue with room for Places slots, and
+//                ready_o waits for such a place.
 //
-// Parameters: see lut2d.
+// Parameters: see lut2d; Places  slots that the queue behind has room for, if Start is 0
+// Ports:
+//   pop_i  a result has left that queue
 module lut2d_sequencer #(
     parameter int unsigned Slots = 16,
     parameter int unsigned Steps = 16,
+    parameter bit Start = 1'b1,
+    parameter int unsigned Places = 2,
     localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1,
     localparam int unsigned StepW = $clog2(Steps),
     localparam int unsigned AddrW = SlotW + StepW
@@ -42,10 +47,10 @@ module lut2d_sequencer #(
     output logic             start_ready_o,
     output logic             m_valid_o,
     output logic             m_last_o,
-    input  logic             m_ready_i
+    input  logic             m_ready_i,
+    input  logic             pop_i
 );
-  localparam bit Early = Steps >= 8;
-
+  localparam int unsigned PlaceW = $clog2(Places + 1);
   localparam int unsigned MetaW = SlotW + 6;
 
   logic load_q, active_q;
@@ -63,15 +68,38 @@ module lut2d_sequencer #(
   logic [AddrW-1:0] addr1_q, addr2_q, addr3_q, addr4_q;
 
   wire out_ok = !(v4_q && last4_q) || m_ready_i;
-  wire need_start = v3_q && first3_q;
+  wire need_start = Start && v3_q && first3_q;
   wire en = out_ok && (!need_start || start_valid_i);
   wire top = sel_q == StepW'(Steps - 1);
-  wire near = Early && sel_q >= StepW'(Steps - 3) && !first && !last;
+  wire close = Steps < 4 || sel_q >= StepW'(Steps - 3);  // to the end: the next load comes behind it
 
-  assign ready_o       = !load_i && !load_q && (!active_q || near);
+  if (Start) begin : gen_stalls
+    wire near = Steps >= 8 && close && !first && !last;
+    assign ready_o = !load_i && !load_q && (!active_q || near);
+    wire unused = pop_i;
+  end else begin : gen_flow
+    logic [PlaceW-1:0] places_q;
+    logic [StepW-1:0] popped_q;
+    wire take = load_i && last_i;
+    wire give = pop_i && popped_q == StepW'(Steps - 1);
+    wire some = places_q != '0;
+    assign ready_o = !load_i && (!load_q || Steps < 4) && (!active_q || close) && some;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        places_q <= PlaceW'(Places);
+        popped_q <= '0;
+      end else begin
+        if (pop_i) popped_q <= popped_q + StepW'(1);
+        if (take != give) places_q <= take ? places_q - PlaceW'(1) : places_q + PlaceW'(1);
+      end
+    end
+    a_place :
+    assert property (@(posedge clk_i) disable iff (!rst_ni) (take |-> some) and en);
+  end
+
   assign en_o          = en;
   assign sel_o         = sel_q;
-  assign pick_o        = addr1_q[1:0];
+  assign pick_o        = 2'(addr1_q[StepW-1:0]);
   assign exp_o         = exp2_q;
   assign raddr_o       = addr2_q;
   assign sum_valid_o   = v3_q;

@@ -45,6 +45,7 @@ module lut2d_units #(
     output logic [     DrainW*NarrowW-1:0] value_o
 );
   localparam int unsigned ValueW = DrainW * NarrowW;
+  localparam int unsigned Four = (SelN < 4) ? SelN : 4;  // values of the first selection
   localparam int unsigned SumW = EntryW + $clog2(Lanes);
 
   logic [Lanes*Units*EntryW-1:0] a_q;
@@ -71,8 +72,8 @@ module lut2d_units #(
   logic [SlotW:0] addr_q2, addr_q3, addr_q4;
   logic [Units*NarrowW-1:0] read, r_q, n_d, n_q, hold_q;
   logic [Units*SumW-1:0] s_d, s_q;
-  logic [4*ValueW-1:0] four_q;
-  wire [SelW-1:0] drain_four = drain_sel_i >> 2;
+  logic [Four*ValueW-1:0] four_q;
+  wire [SelW-1:0] drain_four = drain_sel_i >> $clog2(Four);
 
   (* ram_style = "distributed" *)logic [Units*NarrowW-1:0] narrow[2<<SlotW];
 
@@ -100,7 +101,7 @@ module lut2d_units #(
     if (load_q2) hold_q <= read;
     if (valid_q4) narrow[addr_q4] <= n_q;
     if (drain_en_i) begin
-      four_q  <= hold_q[drain_four*4*ValueW+:4*ValueW];
+      four_q  <= hold_q[drain_four*Four*ValueW+:Four*ValueW];
       value_o <= four_q[drain_pick_i*ValueW+:ValueW];
     end
     if (!rst_ni) begin

@@ -1,11 +1,11 @@
 // segment_reduce: adds the partial sums of several slices in aligned segments.
 //
-//   size = 2^code_i sources a segment;   result of segment j = sum of sources j*size .. j*size+size-1, at output j*size
-//   The other outputs of a segment carry partial sums of the tree: ignore them.
+//   size = 2^code_i sources a segment;   output j = sum of sources j*size .. j*size+size-1, j = 0 .. Sources/size - 1
+//   The outputs behind them carry what was left on the way: ignore them.
 //
 // Formats:       Width bits two's complement, modulo 2^Width (no overflow if the sums fit, asserted for every adder used).
-// Streams:       all sources in lockstep in one beat, source i at [i*Width +: Width]; code_i travels with its beat.
-// Structure:     one register stage per level of the tree; level k adds neighbours 2^(k-1) apart if code >= k.
+// Streams:       all sources in lockstep in one beat, source i at [i*Width +: Width]; code_i travels with its beat to code_o.
+// Structure:     one register stage per level of the tree; level k adds neighbours and moves the sums together if code >= k.
 // Latency:       $clog2(Sources) cycles, at least 1.
 // Throughput:    one beat a cycle.
 // Back-pressure: a stage moves when it is empty or the next one moves; s_axis_tready depends on m_axis_tready through
@@ -29,6 +29,7 @@ module segment_reduce #(
     output logic                     s_axis_tready,
     output logic [Sources*Width-1:0] m_axis_tdata,
     output logic                     m_axis_tlast,
+    output logic [        CodeW-1:0] code_o,
     output logic                     m_axis_tvalid,
     input  logic                     m_axis_tready
 );
@@ -49,9 +50,10 @@ module segment_reduce #(
   assign m_axis_tvalid = valid[Levels];
   assign m_axis_tlast  = last[Levels];
   assign ready[Levels] = m_axis_tready;
+  assign code_o        = code[Levels];
 
   for (genvar k = 0; k < Levels; k++) begin : gen_level
-    localparam int unsigned Step = 1 << k;
+    localparam int unsigned Values = Sources >> k;  // at most
     wire add = code[k] > CodeW'(k);
     logic [Sources*Width-1:0] data_q;
     logic [CodeW-1:0] code_q;
@@ -68,8 +70,8 @@ module segment_reduce #(
         code_q <= code[k];
         last_q <= last[k];
         data_q <= data[k];
-        for (int unsigned i = 0; i + Step < Sources; i += 2 * Step) begin
-          if (add) data_q[i*Width+:Width] <= data[k][i*Width+:Width] + data[k][(i+Step)*Width+:Width];
+        for (int unsigned i = 0; 2 * i + 1 < Values; i++) begin
+          if (add) data_q[i*Width+:Width] <= data[k][2*i*Width+:Width] + data[k][(2*i+1)*Width+:Width];
         end
       end
       if (!rst_ni) valid_q <= 1'b0;
@@ -77,17 +79,14 @@ module segment_reduce #(
     end
 
 `ifndef SYNTHESIS
-    for (genvar i = 0; i + Step < Sources; i += 2 * Step) begin : gen_check
+    for (genvar i = 0; 2 * i + 1 < Values; i++) begin : gen_check
       logic signed [Width:0] exact;
-      assign exact = $signed(data[k][i*Width+:Width]) + $signed(data[k][(i+Step)*Width+:Width]);
+      assign exact = $signed(data[k][2*i*Width+:Width]) + $signed(data[k][(2*i+1)*Width+:Width]);
       a_sum_fits :
       assert property (@(posedge clk_i) disable iff (!rst_ni) valid[k] && add |-> exact[Width] == exact[Width-1]);
     end
 `endif
   end
-
-  logic unused;
-  assign unused = &{1'b0, code[Levels]};
 
   a_code :
   assert property (@(posedge clk_i) disable iff (!rst_ni) s_axis_tvalid |-> 32'(code_i) <= $clog2(Sources));

@@ -113,19 +113,19 @@ module DSPFP32 #(
     return {bits[63], 8'(bits[62:52] - 11'd896), bits[51:29]};
   endfunction
 
-  function automatic logic [31:0] multiply(input logic [31:0] a, input logic [31:0] b);
-    logic sign = a[31] ^ b[31];
-    if (is_nan(a[30:0]) || is_nan(b[30:0])) return {sign, QuietNan[30:0]};
-    if (is_infinite(a[30:0]) || is_infinite(b[30:0]))
-      return {sign, (a[30:23] == '0 || b[30:23] == '0) ? QuietNan[30:0] : 31'h7f80_0000};
-    return rounded(value(a) * value(b));
+  function automatic logic [31:0] multiply(input logic [31:0] x, input logic [31:0] y);
+    logic sign = x[31] ^ y[31];
+    if (is_nan(x[30:0]) || is_nan(y[30:0])) return {sign, QuietNan[30:0]};
+    if (is_infinite(x[30:0]) || is_infinite(y[30:0]))
+      return {sign, (x[30:23] == '0 || y[30:23] == '0) ? QuietNan[30:0] : 31'h7f80_0000};
+    return rounded(value(x) * value(y));
   endfunction
 
-  function automatic logic [31:0] add(input logic [31:0] a, input logic [31:0] b);
-    if (is_nan(a[30:0]) || is_nan(b[30:0])) return QuietNan;
-    if (is_infinite(a[30:0])) return (is_infinite(b[30:0]) && a[31] != b[31]) ? QuietNan : a;
-    if (is_infinite(b[30:0])) return b;
-    return rounded(value(a) + value(b));
+  function automatic logic [31:0] add(input logic [31:0] x, input logic [31:0] y);
+    if (is_nan(x[30:0]) || is_nan(y[30:0])) return QuietNan;
+    if (is_infinite(x[30:0])) return (is_infinite(y[30:0]) && x[31] != y[31]) ? QuietNan : x;
+    if (is_infinite(y[30:0])) return y;
+    return rounded(value(x) + value(y));
   endfunction
 
   // ---- registers: as many as the attributes say ----------------------------------------------------------------------

@@ -26,7 +26,7 @@ GRAIN = max(UNITS, WIDTH)  # a group is a multiple of it
 coverage = Coverage(
     "linear_synth",
     {
-        "slices": [1, 2, 4],
+        "slices": [1, 2, 4, 8],
         "width": [16, 32, 64],
         "lanes": [1, 2],
         "centroids": [16, 32, 64],
@@ -84,7 +84,7 @@ class RandomLinears(LinearTest):
 
     def linears(self):
         rng, blocks = self.np_rng, dict(lanes=LANES)
-        wide, some = min(CENTROIDS, 64), max(SLICES // 2, 1)
+        wide, some, few = min(CENTROIDS, 64), max(SLICES // 2, 1), min(SLICES, 4)
         yield (
             random_linear(rng, 6 * GRAIN + 16, 2 * WIDTH + 8, centroids=16, act_bits=9, group=2 * GRAIN, **blocks),
             SLICES,
@@ -96,7 +96,7 @@ class RandomLinears(LinearTest):
         coverage.hit("positions", "residual")
         yield residual, 1
         yield random_linear(rng, 5 * GRAIN, 32, centroids=wide, act_bits=10, group=4 * GRAIN, **blocks), some
-        yield random_linear(rng, SLOTS * UNITS, 17, centroids=wide, act_bits=11, group=SLOTS * UNITS, **blocks), SLICES
+        yield random_linear(rng, SLOTS * UNITS, 17, centroids=wide, act_bits=11, group=SLOTS * UNITS, **blocks), few
 
     def build_phase(self):
         super().build_phase()
@@ -203,9 +203,22 @@ class Decode(RandomLinears):
         await self.idle(200)
 
 
+def until_sums(inputs: int, centroids: int, blocks: int, block: int, slots: int) -> int:
+    """Cycles from the last activations until sums leave; `blocks` of the slice take `block` cycles each."""
+    return (
+        83 + (WIDTH.bit_length() - 1)  # act_quant, control, collector
+        + -(-inputs // WIDTH)  # broadcast
+        + 3 * LANES  # gather and rows
+        + centroids  # the first row
+        + (blocks - 1) * block
+        + (slots if slots < 4 else 3)  # the last block, until it is read behind the lookups
+        + max(SLICES.bit_length() - 1, 1)  # adders
+    )  # fmt: skip
+
+
 @pyuvm.test(timeout_time=1, timeout_unit="ms")
 class Latency(RandomLinears):
-    """One round, everything read ahead: cycles from the last activations to the first accumulators."""
+    """One round, everything read ahead: cycles from the last activations to the first and the last accumulators."""
 
     def linears(self):
         for inputs, slots, centroids in (
@@ -231,18 +244,48 @@ class Latency(RandomLinears):
             slots, bits = linear.group // UNITS, linear.centroids.bit_length() - 1
             block = max(linear.centroids, slots, -(-slots * bits // 4))
             blocks = len(linear.pairs) // LANES // SLICES
-            result = self.env.acc.monitor.cycles[linear.shape[0] // -WIDTH]
-            cycles = result - self.env.vectors.monitor.cycles[-1]
-            parts = (
-                -(-linear.inputs // WIDTH)  # broadcast
-                + linear.centroids  # the first row
-                + (blocks - 1) * block
-                + slots  # the last block
-                + slots * (STEPS + 3)  # the sums leave
-                + 3 * LANES
-                + max(SLICES.bit_length() - 1, 1)  # gather and rows, adders
+            results = self.env.acc.monitor.cycles[linear.shape[0] // -WIDTH :]
+            last_input = self.env.vectors.monitor.cycles[-1]
+            parts = until_sums(linear.inputs, linear.centroids, blocks, block, slots)
+            measure("latency last vector beat to first sums", results[0] - last_input, parts + WIDTH // DRAIN)
+            measure("latency last vector beat to last sums", results[-1] - last_input, parts + slots * STEPS)
+
+
+@pyuvm.test(timeout_time=1, timeout_unit="ms", skip="IndexBeats" in parameters())
+class Rounds(RandomLinears):
+    """Rounds of full groups, one slice a group, everything read ahead that has room: a block in its 16 cycles."""
+
+    blocks = 64 if SLOTS == 32 else 48  # no takes in the last ones
+    slots = min(SLOTS, 16)
+
+    def linears(self):
+        for rounds in (1, 4):
+            outputs, positions = rounds * SLICES * self.slots * UNITS, self.blocks * LANES
+            yield (
+                random_linear(
+                    self.np_rng, outputs, 2 * positions, centroids=16, group=self.slots * UNITS, runs=1, lanes=LANES
+                ),
+                1,
             )
-            measure("latency last vector beat to first sums", cycles, parts + 95 + WIDTH.bit_length() - 1)
+
+    async def stimulus(self):
+        await self.load()
+        took, slots, blocks = [], self.slots, self.blocks
+        for placed in self.placed:
+            x = self.vector(placed)
+            self.expect(placed, x)
+            await self.env.commands.send([astuple(placed.command)])
+            await self.env.pairs.send(pair_words(placed.linear.pairs, self.np_rng))
+            await self.cycles(2500)
+            await self.env.vectors.send(vector_words(x, self.np_rng, WIDTH))
+            await self.env.sums.drain(self.dut.clk_i, 20_000)
+            took.append(self.env.acc.monitor.cycles[-1] - self.env.vectors.monitor.cycles[-1])
+        waves = max(1, SLICES * DRAIN // WIDTH)
+        promised = until_sums(self.placed[0].linear.inputs, 16, blocks, 16, slots)
+        promised += waves * slots * STEPS + (SLICES - 1) * slots * UNITS // WIDTH
+        measure("latency last vector beat to last sums, a round", took[0], promised)
+        rate, promised = 3 * blocks / (took[1] - took[0]), blocks / (16 * blocks + slots + 3)
+        measure("throughput, rounds", rate, promised, "blocks/cycle of every slice", at_least=True)
 
 
 @pyuvm.test(timeout_time=2, timeout_unit="ms", skip=SLICES != 2 or LANES != 2 or CENTROIDS < 64)

@@ -32,6 +32,7 @@ coverage = Coverage(
         ],
         "tokens": ["one", "several"],
         "lanes": [2, 4],
+        "start values": ["yes", "no"],
     },
 )
 
@@ -48,6 +49,7 @@ class Shape:
         self.StartW = given.get("StartW", self.AccW - 1)
         self.MaxBlocks = given.get("MaxBlocks", 2048)
         self.SumPromised = given.get("SumPromised", 0)
+        self.Start = given.get("Start", 1)
         self.window = 1 << (self.NarrowW - self.EntryW - (self.Lanes - 1).bit_length())
         self.beat_bits = 4 * self.Lanes * self.Units
         self.steps = self.Units // self.DrainW
@@ -118,6 +120,7 @@ class Job:
             coverage.hit("exponent", exponent)
         coverage.hit("tokens", "one" if shape.Tokens == 1 else "several")
         coverage.hit("lanes", shape.Lanes)
+        coverage.hit("start values", "yes" if shape.Start else "no")
 
 
 def pack32(values) -> int:

@@ -10,7 +10,7 @@ coverage = Coverage("lut2d", {"segment": [1, 2, 4, 8], "segment stall": ["none",
 
 
 class Sums(Scoreboard):
-    """Compares what the header defines of a beat: the first output of each segment."""
+    """Compares what the header defines of a beat: as many outputs as there are segments."""
 
     def build_phase(self):
         super().build_phase()
@@ -20,7 +20,7 @@ class Sums(Scoreboard):
     def write(self, word):
         size = 1 << self.codes[self.received]
         mask = (1 << self.width) - 1
-        sums = tuple(word.data >> i * self.width & mask for i in range(0, self.sources, size))
+        sums = tuple(word.data >> i * self.width & mask for i in range(self.sources // size))
         super().write((sums, word.last))
 
 

@@ -20,6 +20,8 @@ SETS = {
     "tight": {**SMALL, "MaxBlocks": 64, "StartW": 22, "AccW": 23, "NarrowW": 13, "Slots": 15},
     # more blocks than AccW holds for any entries
     "promised": {**SMALL, "EntryW": 16, "AccW": 32, "SumPromised": 1},
+    "no start values": {**SMALL, "Start": 0},
+    "half a slot a cycle": {**SMALL, "DrainW": 4, "Start": 0},
 }
 
 
@@ -64,7 +66,7 @@ def test_broken_rtl_is_caught(name):
         ({"NarrowW": 9}, "allowed: windows"),
         ({"MaxBlocks": 2049}, "allowed: what AccW"),
         ({"EntryW": 16, "AccW": 32}, "allowed: what AccW"),
-        ({"DrainW": 16}, "allowed: Units/DrainW a power"),
+        ({"DrainW": 32}, "allowed: Units/DrainW a power"),
         ({"EntryW": 17}, "allowed: 4..16"),
     ],
     ids=lambda v: "-".join(f"{k}{n}" for k, n in v.items()) if isinstance(v, dict) else "",
