@@ -34,7 +34,7 @@ from lutloom.estimate_engines import (
     SWIGLU,
     TREE,
 )
-from lutloom.estimate_linear import COLLECT_GROUP, COMMANDS, PLAN_FIRST, PLAN_SLICE, Linears
+from lutloom.estimate_linear import COMMANDS, PLAN_FIRST, PLAN_SLICE, Linears
 from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port, pieces
 from lutloom.program import (
     LOGITS,
@@ -127,7 +127,7 @@ class Token:
         return found
 
     def write(self, lines: range, times: Sequence[float]) -> float:
-        """Results that come at `times` to their lines: when the last was written. A cycle has one line of all streams."""
+        """Results that come at `times` to their lines: when the last was written. One line a cycle, of all streams."""
         done = 0
         for line, time in zip(lines, times, strict=True):
             done = math.ceil(max(done + 1, time, self.read[line], self.written[line]))
@@ -365,16 +365,15 @@ class Token:
         lanes, per = self.machine.lanes, self.machine.lanes * 4 // self.machine.hardware.beat_bytes
         out: list[float] = []
         time = 0.0
-        for ready, outputs in rounds:
-            time = max(time, ready - 1)
+        for ready, pace, outputs in rounds:
             for group in outputs:
-                for _ in range(-(-group // lanes)):
+                for line in range(-(-group // lanes)):
+                    time = max(time, ready + (line + 1) * pace - 1)
                     scale = self.constants("scale", per, SCALE_LINES, read_scales)
                     time = max(time + 1, scale, residual[len(out)] if residual else 0.0)
                     self.used["scale"].append(time)
                     out.append(time + DEQUANT)
-                time += COLLECT_GROUP
-            self.linears.collected = time - COLLECT_GROUP
+            self.linears.collected = time
         self.asked.append(max(read_scales, self.aux.room()))
         if d.flags & LOGITS:
             return out[-1]
