@@ -174,8 +174,9 @@ def test_command(tmp_path):
 
 
 @pytest.fixture
-def measured(tmp_path):
+def measured(tmp_path, monkeypatch):
     """A result of perf that is exactly the estimate, and the command that compares with it."""
+    monkeypatch.setattr("lutloom.estimate.IMAGES", tmp_path)  # no image that says more than the shapes
     report = estimate(replace(TINY, head_bits=2.0))
     keys = ("shape", "bits", "head_bits", "seed", "group", "layers")
     synthetic = Synthetic("qwen3-tiny", 2.0, 2.0)
