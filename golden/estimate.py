@@ -14,13 +14,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lutloom import estimate_plots, perf_report
+from lutloom import estimate_plots, models, perf_report
 from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
 from lutloom.estimate_machine import Token, cycles_by_stage, simulate
-from lutloom.estimate_plan import Planned, plan
+from lutloom.estimate_plan import Planned, of_image, plan, synthetic_path
 from lutloom.estimate_ports import Machine
+from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
+from lutloom.image import Image
 from lutloom.perf import CLOCKS, MEMORIES, RESULTS, ROOM, kind_of, operation_of
 from lutloom.perf_check import read_result
 from lutloom.program import Attention, RmsNorm
@@ -104,7 +106,7 @@ def estimate(case: Case, planned: Planned | None = None) -> dict:
     """Cycles, bytes and use of the ports of one token; where perf's results have the same, by the same names."""
     planned = planned or case.planned()
     machine = case.machine(planned)
-    token = simulate(machine, planned.program, planned.config, case.context)
+    token = simulate(machine, planned.program, planned.config, case.context, planned.ends)
     moved = traffic(planned.program, planned.config, case.context)
     cycles, slices, beat = round(token.cycles), machine.hardware.slices, machine.hardware.beat_bytes
     total = sum(moved.values())
@@ -234,20 +236,20 @@ def case_of(result: dict, path: Path) -> tuple[Case, Planned]:
         decode["groups"], decode["cycles"] + 0
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: found no {error}, allowed a result of lutloom perf") from None
-    return case, case.planned() if synthetic else _image(case)
+    return case, (_synthetic if synthetic else _image)(case)
 
 
 def _image(case: Case) -> Planned:
-    """A model with weights: the program of its image, which is compiled unless it is there."""
-    from lutloom import models
-    from lutloom.generate import cached_image, find_quantized
-    from lutloom.image import Image
-    from lutloom.program import decode
-
+    """A model with weights: its image, which is compiled unless it is there."""
     source = models.resolve(case.model)
-    image = Image.open(cached_image(find_quantized(source), case.rtl().hardware, source))
-    program = decode(image.section("program").tobytes(), str(image.path))
-    return Planned(image.path, image.config, program, {name: s.bytes for name, s in image.table.items()})
+    return of_image(Image.open(cached_image(find_quantized(source), case.rtl().hardware, source)))
+
+
+def _synthetic(case: Case) -> Planned:
+    """The image that perf has made, if it is still there; else the plan."""
+    planned = case.planned()
+    path = synthetic_path(case.synthetic(), case.rtl().hardware, planned.config["max_context"], IMAGES)
+    return of_image(Image.open(path)) if path.is_file() else planned
 
 
 def compare(result: dict, path: Path) -> tuple[Table, list[str], float]:

@@ -1,12 +1,12 @@
 """Latencies of the engines in cycles, made of the float units' as in their headers. See `lutloom.estimate_machine`."""
 
 # --- fp32_pkg, a test compares ----------------------------------------------------------------------------------------
-ADD, MUL = 5, 4
+ADD, MUL, ONE_MINUS = 5, 4, 3
 FROM_INT = TO_INT = 4
 FROM_BF16, TABLE = 1, 1
 EXP = 4 * MUL + 4 * ADD + TO_INT + FROM_INT + 2 * TABLE
-RECIPROCAL = 2 * (2 * MUL + 2 * ADD) + 2 * TABLE
-RSQRT = 2 * (3 * MUL + 2 * ADD) + 2 * TABLE
+RECIPROCAL = 2 * (2 * MUL + ONE_MINUS + ADD) + 2 * TABLE
+RSQRT = 2 * (3 * MUL + ONE_MINUS + ADD) + 2 * TABLE
 SIGMOID = EXP + ADD + RECIPROCAL + MUL + TABLE
 
 # --- elementwise and norms --------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """linear_synth in time: one slice stands for all, the one with the most to do. See `lutloom.estimate_machine`."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lutloom.estimate_ports import Machine, Port, pieces
@@ -15,14 +15,12 @@ RING_BEATS = 32  # row_synth RingBeats, or the beats of a block
 INDEX_BEATS = 512
 SPLIT_JOB, SPLIT_RUN, SPLIT_COMMAND = 5, 1, 8  # linear_synth_split
 LOOKUP_JOB, LOOKUP_RUN = 1, 2  # lut2d_control
-FIRST_SUM = 9  # lut2d: last index word to first output
+FIRST_SUM = 12  # lut2d without start values: first index word of a job's last block to its first output
 ROUND = 2  # linear_synth_join
-COLLECT, COLLECT_GROUP = 7, 2  # linear_synth_collect
+COLLECT = 7  # linear_synth_collect: last chunk of a line to the line
 RUNS = 2  # of exponents a group, as the quantiser makes them: the job with the border has two
 COMMANDS = 4  # Depth
 PLAN_FIRST, PLAN_SLICE = 5, 2  # linear_synth_plan: to the first slice, from slice to slice
-DRAIN_REST = 3  # lut2d: with Units/DrainW < 8, and for slots that deliver
-LONG_DRAIN = 8
 
 
 @dataclass
@@ -35,6 +33,7 @@ class Linears:
     split: float = 0.0
     row: float = 0.0  # when the next block's row may begin
     lookup: float = 0.0  # when the lookups of the last block are over
+    steals: int = 0  # reads that the drain still takes from the lookups
     flushed: float = 0.0  # when the bank that was closed last is drained
     joined: float = 0.0
     banks: list[float] = field(default_factory=lambda: [0.0, 0.0])  # when the collector's banks are free
@@ -44,8 +43,15 @@ class Linears:
     rows_done: list[float] = field(default_factory=list)  # of every block
     lookups_done: list[float] = field(default_factory=list)
 
-    def rounds(self, d: LinearSynth, ready: float, streams: float) -> Iterator[tuple[float, list[int]]]:
-        """Rounds of the slice with the most to do: yields when a round's sums can be read, and its groups' outputs."""
+    def rounds(
+        self, d: LinearSynth, ready: float, streams: float, ends: Sequence[Collection[int]] = ()
+    ) -> Iterator[tuple[float, float, list[int]]]:
+        """Rounds of the slice with the most to do.
+
+        Yields when a round's sums begin to come, the cycles of a line of all its groups, and the groups' outputs.
+
+        ends: the last blocks of the runs of every round's slowest job, where an image says them.
+        """
         m, hw = self.machine, self.machine.hardware
         blocks = -(-(d.positions // hw.lanes) // d.subsets)
         at_once = hw.slices // d.subsets  # groups of a round
@@ -53,9 +59,7 @@ class Linears:
         rounds = -(-groups // at_once)
         code_beats = 2 * d.centroids * hw.lanes // hw.beat_bytes
         ring = max(RING_BEATS, hw.lanes * hw.centroids * 2 // hw.beat_bytes) // code_beats  # blocks that wait there
-        drain = hw.units // m.drain
-        deliver = drain + DRAIN_REST
-        drain = drain if drain >= LONG_DRAIN else deliver
+        drain = hw.units // m.drain  # cycles of a slot's sums
         levels = max(1, math.log2(hw.slices))
 
         def geometry(r: int) -> tuple[int, int]:
@@ -68,7 +72,8 @@ class Linears:
         runs = 1 if spare <= rounds else min(max(RUNS, (spare - 1) // rounds), blocks)
         border = self.border(geometry(0)[0] * drain, max(d.centroids, *geometry(0)), blocks, at_once)
         # runs end evenly, but one border alone where it costs what the worst of a round's does on average
-        ends = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
+        spread = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
+        ends = ends or [spread] * rounds
         self.split = max(self.split, streams)
         self.row = max(self.row, ready + GATHER + 2 * hw.lanes)
         rows, lookups = self.rows_done, self.lookups_done
@@ -81,7 +86,7 @@ class Linears:
             announced = self.split
             head = 1
             for block in range(blocks):
-                if block == 0 or block - 1 in ends:
+                if block == 0 or block - 1 in ends[r]:
                     head += 1
                     self.split += SPLIT_RUN
                     self.lookup += LOOKUP_RUN - 1
@@ -97,20 +102,25 @@ class Linears:
                 self.port.take(self.split)
                 rows.append(self.row)
                 first = max(self.lookup, self.row + ROWS + hw.lanes, self.split - index_beats + 1)
-                stolen = min(slots, slots // deliver + 1) if first < self.flushed else 0
+                stolen = min(self.steals, -(-slots // drain)) if first < self.flushed else 0
+                self.steals -= stolen
                 self.lookup = max(first + slots + stolen, self.split + 1)
                 lookups.append(self.lookup)
                 head = 0
-                if block in ends:
-                    self.lookup = max(self.lookup, self.flushed) + 1
+                if block in ends[r]:
+                    if block < blocks - 1:
+                        self.lookup = max(self.lookup, self.flushed)
+                    self.lookup += 1
+                    self.steals = slots
                     if block < blocks - 1:
                         self.flushed = self.lookup + slots * drain
             self.joined = max(self.joined, self.banks[-2]) + ROUND
-            first = max(self.lookup + FIRST_SUM - 1, self.joined)
-            self.flushed = first + slots * deliver - 4
-            self.joined = self.flushed + levels
             left = min(at_once, groups - r * at_once)
-            yield self.joined + COLLECT, [min(d.group, d.outputs - (r * at_once + g) * d.group) for g in range(left)]
+            waves = max(1.0, left * m.drain / m.lanes)
+            leaves = max(first + FIRST_SUM, self.flushed, self.joined)  # behind the lookups of the last block
+            self.flushed = self.joined = leaves + slots * drain * waves
+            outputs = [min(d.group, d.outputs - (r * at_once + g) * d.group) for g in range(left)]
+            yield leaves + levels + COLLECT, waves * m.lanes / m.drain, outputs
             self.banks.append(self.collected)
             del rows[: -ring - 1], lookups[: -2 * queue]
         for beats in pieces(d.beats - used):  # zeros up to the longest slice's end

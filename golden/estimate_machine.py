@@ -8,13 +8,13 @@ operation does depends on the lines, stations, queues and port beats of those be
 - Frame (frame_order, frame_reader): a line is read when it is written, a line a cycle.
 - Linears (linear_synth): one slice stands for all, the one with the most to do, since rounds go in lockstep. Block by
   block: port, buffer, splitter, ring of codebooks, rows, lookups, drain, and the rounds' two banks behind them.
-- Ports: a beat a cycle times the efficiency of the memory, as far ahead as the buffer goes; keys and values go first.
+- Ports: a beat a cycle times the efficiency of the memory, as far ahead as the buffer goes; keys and values have half.
 - Auxiliary port: gains, RoPE rows, pairs and scales in the order of use, in front of queues of limited length.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lutloom.attention_array import local_heads
@@ -34,7 +34,7 @@ from lutloom.estimate_engines import (
     SWIGLU,
     TREE,
 )
-from lutloom.estimate_linear import COLLECT_GROUP, COMMANDS, PLAN_FIRST, PLAN_SLICE, Linears
+from lutloom.estimate_linear import COMMANDS, PLAN_FIRST, PLAN_SLICE, Linears
 from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port, pieces
 from lutloom.program import (
     LOGITS,
@@ -80,10 +80,18 @@ class Operation:
 class Token:
     """A token's run through a program."""
 
-    def __init__(self, machine: Machine, program: Sequence[Descriptor], stages: Sequence[str], context: int):
+    def __init__(
+        self,
+        machine: Machine,
+        program: Sequence[Descriptor],
+        stages: Sequence[str],
+        context: int,
+        ends: Mapping[int, Sequence[Collection[int]]],
+    ):
         self.machine, self.program, self.stages, self.context = machine, program, stages, context
         self.written: dict[int, float] = defaultdict(float)  # by line: when it was written last
         self.read: dict[int, float] = defaultdict(float)
+        self.writes: set[int] = set()  # cycles in which a line is written
         self.free: dict[str, float] = defaultdict(float)  # station -> its last operation's end
         self.norms = 0  # begun
         self.norm_in = self.norm_out = 0.0
@@ -97,6 +105,7 @@ class Token:
         self.asked: list[float] = [0.0, 0.0]  # when the reads of the auxiliary port were issued
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it
         self.linears = Linears(machine, self.port)
+        self.ends = ends
         self.attended = 0.0
         self.kv_asked = 0.0  # beats of keys that were read ahead
         self.cycles = 0.0
@@ -118,10 +127,13 @@ class Token:
         return found
 
     def write(self, lines: range, times: Sequence[float]) -> float:
-        """Results that come at `times` to their lines: when the last was written."""
-        done = 0.0
+        """Results that come at `times` to their lines: when the last was written. One line a cycle, of all streams."""
+        done = 0
         for line, time in zip(lines, times, strict=True):
-            done = max(done + 1, time, self.read[line], self.written[line])
+            done = math.ceil(max(done + 1, time, self.read[line], self.written[line]))
+            while done in self.writes:  # of an operation that began before
+                done += 1
+            self.writes.add(done)
             self.written[line] = done
         return done
 
@@ -343,7 +355,7 @@ class Token:
             if d.flags & RESIDUAL:
                 residual = self.stream(self.lines(d.residual, d.outputs), begin)
             ready = vector[-1] + QUANT + math.log2(m.lanes) + -(-d.inputs // m.lanes)
-            sums = self.linears.rounds(d, max(ready, pairs), streams)
+            sums = self.linears.rounds(d, max(ready, pairs), streams, self.ends.get(number, ()))
             return self._outputs(d, begin, sums, residual, read_scales)
 
         return command + 1, work
@@ -353,16 +365,15 @@ class Token:
         lanes, per = self.machine.lanes, self.machine.lanes * 4 // self.machine.hardware.beat_bytes
         out: list[float] = []
         time = 0.0
-        for ready, outputs in rounds:
-            time = max(time, ready - 1)
+        for ready, pace, outputs in rounds:
             for group in outputs:
-                for _ in range(-(-group // lanes)):
+                for line in range(-(-group // lanes)):
+                    time = max(time, ready + (line + 1) * pace - 1)
                     scale = self.constants("scale", per, SCALE_LINES, read_scales)
                     time = max(time + 1, scale, residual[len(out)] if residual else 0.0)
                     self.used["scale"].append(time)
                     out.append(time + DEQUANT)
-                time += COLLECT_GROUP
-            self.linears.collected = time - COLLECT_GROUP
+            self.linears.collected = time
         self.asked.append(max(read_scales, self.aux.room()))
         if d.flags & LOGITS:
             return out[-1]
@@ -384,8 +395,17 @@ def cycles_by_stage(operations: Sequence[Operation], end: float) -> dict[str, fl
     return dict(found)
 
 
-def simulate(machine: Machine, program: Sequence[Descriptor], config: Mapping, context: int) -> Token:
-    """Run a token that attends to `context` positions; config: section "config" of the image."""
-    token = Token(machine, program, config["stages"], context)
+def simulate(
+    machine: Machine,
+    program: Sequence[Descriptor],
+    config: Mapping,
+    context: int,
+    ends: Mapping[int, Sequence[Collection[int]]] = {},
+) -> Token:
+    """Run a token that attends to `context` positions.
+
+    config: section "config" of the image; ends: by descriptor, see `Linears.rounds`.
+    """
+    token = Token(machine, program, config["stages"], context, ends)
     token.cycles = token.run()
     return token

@@ -1,7 +1,9 @@
 """The program of a model that nobody has: the compiler's first pass over shapes, without a weight."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import numpy as np
 from lutloom.checkpoint import tensor_shapes
 from lutloom.compiler import Place, plan_model
 from lutloom.hardware import Hardware
-from lutloom.image import layout
-from lutloom.program import BYTES, Attention, Descriptor, encode
+from lutloom.image import Image, layout
+from lutloom.linear_synth import subset_blocks
+from lutloom.lut2d import INDEX_BITS
+from lutloom.program import BYTES, Attention, Descriptor, LinearSynth, decode, encode
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3Config
-from lutloom.synthetic import ACT_BITS, BITS, FUSED, Synthetic
+from lutloom.synthetic import ACT_BITS, BITS, FUSED, Synthetic, code_digest
 from lutloom.wvq import WvqLinear, group_slices
 
 CONFIG_BYTES, TOKENIZER_BYTES = 1 << 14, 1 << 24  # of an image, roughly: Qwen3's tokenizer has 11 MB
@@ -83,6 +87,7 @@ class Planned:
     config: dict
     program: list[Descriptor]
     sizes: dict[str, int]  # bytes of every section
+    ends: dict[int, list[list[int]]] = field(default_factory=dict)  # of an image's linears, see `run_ends`
 
     def section(self, name: str) -> np.ndarray:
         """Of the program only."""
@@ -128,3 +133,45 @@ def _without_places(d: Descriptor) -> Descriptor:
     """Addresses have no influence on time: zeros."""
     values = {f.name: getattr(d, f.name) for f in fields(d)}
     return replace(d, **{name: 0 for name, value in values.items() if isinstance(value, Place)})
+
+
+def of_image(image: Image) -> Planned:
+    """What an image says."""
+    program = decode(image.section("program").tobytes(), str(image.path))
+    sizes = {name: section.bytes for name, section in image.table.items()}
+    ends = {n: run_ends(image, d) for n, d in enumerate(program) if isinstance(d, LinearSynth)}
+    return Planned(image.path, image.config, program, sizes, ends)
+
+
+def synthetic_path(synthetic: Synthetic, hardware: Hardware, max_context: int, folder: Path) -> Path:
+    """Where `synthetic_image` has its image, or would have it."""
+    key = json.dumps([synthetic.sha256, hardware.dict(), max_context, code_digest()], sort_keys=True)
+    return folder / f"{synthetic.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.img"
+
+
+def run_ends(image: Image, d: LinearSynth) -> list[list[int]]:
+    """Where runs of exponents end in the job of every round that has its last border latest: its blocks' numbers."""
+    hardware = Hardware(**image.config["hardware"])
+    beat, blocks = hardware.beat_bytes, d.positions // hardware.lanes
+    ranges = subset_blocks(blocks, d.subsets)
+    groups = group_slices(d.outputs, d.group)
+    rounds: list[list[int]] = [[] for _ in range(-(-len(groups) * d.subsets // hardware.slices))]
+    at = [0] * hardware.slices
+    streams = [
+        image.section(f"port{s}")[beat * d.stream : beat * (d.stream + d.beats)].reshape(-1, beat)
+        for s in range(hardware.slices)
+    ]
+    for g, columns in enumerate(groups):
+        slots = -(-(columns.stop - columns.start) // hardware.units)
+        index_beats = -(-slots * hardware.lanes * hardware.units * INDEX_BITS[d.centroids] // (8 * beat))
+        block = 2 * d.centroids * hardware.lanes // beat + index_beats
+        for u, (first, last) in enumerate(ranges):
+            r, s = divmod(g * d.subsets + u, hardware.slices)
+            ends, done = [], 0
+            at[s] += 1
+            while done < last - first:
+                end = int(streams[s][at[s], 2:4].view("<u2")[0])
+                at[s] += 1 + (end - done) * block
+                ends, done = [*ends, end - 1], end
+            rounds[r] = min(rounds[r] or ends, ends, key=lambda e: e[-1] - e[-2] if len(e) > 1 else blocks)
+    return rounds
