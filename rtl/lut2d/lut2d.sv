@@ -23,10 +23,10 @@
 //             and so does a run's block Window-Slots, where its takes begin. With
 //             Units/DrainW < 8, and for the slots that take a start value or deliver, 3 cycles more a slot; not so
 //             without Start.
-// Latency:    11 cycles from the first index word of a job's last block to its first output, if there are 4 slots at least,
-//             the drain is idle and no take is in that block, else 9 from its last word; the last output comes
-//             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls. Without Start 12, 10 and
-//             slots*Units/DrainW - 1.
+// Latency:    9 cycles from a job's last index word to its first output (if the drain is idle); the last output comes
+//             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls. Without Start 10 cycles and
+//             slots*Units/DrainW - 1, or 12 from the first index word of the last block, if there are 4 slots at least, the
+//             drain is idle and no take is in that block.
 // Back-pressure: with Start one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
 // Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
 //             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
@@ -182,7 +182,8 @@ module lut2d #(
   lut2d_control #(
       .Slots  (Slots),
       .Window (Window),
-      .BlocksW(BlocksW)
+      .BlocksW(BlocksW),
+      .Start  (Start)
   ) i_control (
       .clk_i,
       .rst_ni,

@@ -4,8 +4,8 @@
 //   block    = slots 0 .. slots-1, one index word each
 //   bank     = a run's sums live in one bank of the narrow memory and restart from zero in its first block. The end of
 //              the run closes the bank: its slots are drained by *stolen* reads (a cycle without lookup) while the
-//              next run fills the other bank. Where the drain is idle and no take is to come, that begins in the run's
-//              last block already, a few slots behind the lookups.
+//              next run fills the other bank. Without Start, where the drain is idle and no take is to come, that begins in the
+//              run's last block already, a few slots behind the lookups.
 //   take     = within a run every slot is drained once per Window blocks at no cost: slot s of the run's block j
 //              with (j + Slots) % Window == s sends the old sum to the drain by the very read whose value the
 //              lookup would add, and restarts from zero.
@@ -22,6 +22,7 @@ module lut2d_control #(
     parameter int unsigned Slots = 16,
     parameter int unsigned Window = 32,
     parameter int unsigned BlocksW = 12,
+    parameter bit Start = 1'b1,
     localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1
 ) (
     input  logic                clk_i,
@@ -86,15 +87,16 @@ module lut2d_control #(
   logic [SlotW:0] fresh_q;                       // slots from here on have not been drained in this job
 
   wire at_top = slot_q == top_q;
-  wire steal = flush_q && drain_ready_i && (flush_all_q || behind_q);
+  wire flush_all = Start || flush_all_q;
+  wire steal = flush_q && drain_ready_i && (flush_all || behind_q);
   wire take = !restart_q && age_q == WinW'(slot_q);
   wire go = state_q == Run && row_valid_i && !steal && (!take || (drain_ready_i && !flush_q));
   wire fire = word_valid_i && go;
   wire flush_done = steal && flush_slot_q == flush_top_q;
   // In the last block, where its take, if it has one, is over: the flags are right from the third slot on.
-  wire early = state_q == Run && !flush_q && run_last_q && slot_q >= SlotW'(Behind) && !short_q
+  wire early = !Start && state_q == Run && !flush_q && run_last_q && slot_q >= SlotW'(Behind) && !short_q
       && (restart_q || age_q > WinW'(top_q) || age_q < WinW'(slot_q));
-  wire close = state_q == Close && (!flush_q || !flush_all_q);
+  wire close = state_q == Close && (!flush_q || !flush_all);
   wire begin_it = early || (close && !flush_q);
 
   assign job_ready_o   = state_q == Idle;
@@ -171,7 +173,7 @@ module lut2d_control #(
       if (close) flush_all_q <= 1'b1;
       else if (early) flush_all_q <= 1'b0;
       if (begin_it) flush_slot_q <= '0;
-      else if (steal) flush_slot_q <= flush_done ? '0 : flush_slot_q + SlotW'(1);
+      else if (steal) flush_slot_q <= (!Start && flush_done) ? '0 : flush_slot_q + SlotW'(1);
       if (load_o) begin
         if (drain_last_o && drain_end_o) fresh_q <= '0;
         else if (drain_first_o) fresh_q <= fresh_q + (SlotW + 1)'(1);
