@@ -283,10 +283,10 @@ class Rounds(RandomLinears):
         waves = max(1, SLICES * DRAIN // WIDTH)
         promised = until_sums(self.placed[0].linear.inputs, 16, blocks, 16, slots)
         promised += waves * slots * STEPS + (SLICES - 1) * slots * UNITS // WIDTH
-        if LANES == 1 and DRAIN == 2:
-            promised += STEPS + 1  # as measured, see "Limits" on the core's page
+        late = STEPS + 1 if LANES == 1 and DRAIN == 2 else slots + 3  # as measured, see "Limits" on the core's page
+        promised += late if late > slots + 3 else 0
         measure("latency last vector beat to last sums, a round", took[0], promised)
-        rate, promised = 3 * blocks / (took[1] - took[0]), blocks / (16 * blocks + slots + 3)
+        rate, promised = 3 * blocks / (took[1] - took[0]), blocks / (16 * blocks + late)
         measure("throughput, rounds", rate, promised, "blocks/cycle of every slice", at_least=True)
 
 
