@@ -199,7 +199,8 @@ def sweep_cases(case: Case, name: str) -> dict[str, Case]:
         case "clock":
             return {str(mhz): replace(case, clock=mhz) for mhz in (150, 200, 250, 300, 350, 400)}
         case "bits":
-            return {f"{bits:g}": replace(case, bits=bits) for bits in BITS}
+            room = case.rtl().hardware.centroids
+            return {f"{bits:g}": replace(case, bits=bits) for bits, (count, _) in BITS.items() if count <= room}
         case "stream_beats":
             return {str(n): replace(case, stream_beats=n) for n in (512, 1024, 2048, 4096, 8192)}
         case "model":

@@ -47,9 +47,9 @@ def _empty(dtype, *shape: int) -> np.ndarray:
 
 
 @lru_cache
-def wvq_shape(outputs: int, inputs: int, centroids: int, stages: int, group: int) -> WvqShape:
+def wvq_shape(outputs: int, inputs: int, centroids: int, residual: float, group: int) -> WvqShape:
     """As `random_linear` of lutloom.synthetic: two runs of exponents a group, the border spread as it is there."""
-    positions, groups = stages * inputs // 2, len(group_slices(outputs, group))
+    positions, groups = inputs // 2 + 2 * round(residual * inputs / 4), len(group_slices(outputs, group))
     turn = 2 * np.linspace(positions // 8, positions // 2, groups, endpoint=False).astype(int)
     exponents = (np.arange(positions)[:, None] < turn).astype(np.uint8)
     return WvqShape(

@@ -65,7 +65,7 @@ class Hardware:
 CONFIGURATIONS = {
     "tiny": Hardware(slices=2),
     "small": Hardware(slices=8),
-    "v80": Hardware(slices=64, kv_engines=8, kv_ways=4),
+    "v80": Hardware(slices=64, slots=16, centroids=16, kv_engines=8, kv_ways=4),
 }
 
 

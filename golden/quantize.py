@@ -16,9 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lutloom import checkpoint, corpus, evaluate, models
 from lutloom.errors import UserError
+from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.models import Source
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3, Qwen3Config
+from lutloom.wvq import MAX_GROUP
 
 SCHEMES = ("wvq", "covq", "float")
 REPORT_FILE = evaluate.QUANTIZE_REPORT
@@ -49,6 +51,12 @@ def quantize_command(
     act_bits: Annotated[
         int, typer.Option(min=8, max=12, help="Bits of an activation of wvq (all linears, or covq's head).")
     ] = 10,
+    hardware: Annotated[
+        str,
+        typer.Option(
+            help=f"Its slices hold the codebooks: {', '.join(CONFIGURATIONS)}; v80: 16 centroids, groups of 512."
+        ),
+    ] = "small",
     samples: Annotated[
         int, typer.Option(min=0, help="wvq: contexts of text that the float model writes, for half of the training.")
     ] = 0,
@@ -103,6 +111,7 @@ def quantize_command(
             "budget": budget or BUDGET,
             "head_bits": head_bits or HEAD_BITS,
             "act_bits": act_bits,
+            **fitting(hardware),
             "calibration": contexts,
             "samples": samples,
         }
@@ -110,7 +119,13 @@ def quantize_command(
     else:
         recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
         recipe = {key: value for key, value in recipe.items() if value is not None}
-        run_covq(job, recipe, minutes, head_bits or HEAD_BITS, act_bits)
+        run_covq(job, recipe, minutes, head_bits or HEAD_BITS, act_bits, fitting(hardware))
+
+
+def fitting(hardware: str) -> dict[str, int]:
+    """The most outputs of a group and the most centroids of a codebook that the configuration's slices hold."""
+    found = configuration(hardware)
+    return {"group": min(found.units * found.slots, MAX_GROUP), "centroids": found.centroids}
 
 
 @dataclass(frozen=True)
@@ -291,7 +306,9 @@ def portable_name(source: Source) -> str:
 # --- covq -------------------------------------------------------------------------------------------------------------
 
 
-def run_covq(job: Job, recipe: dict, minutes: float | None, head_bits: float, act_bits: int) -> None:
+def run_covq(
+    job: Job, recipe: dict, minutes: float | None, head_bits: float, act_bits: int, limits: dict[str, int]
+) -> None:
     """All stages of covq, or of its control. `recipe` overrides fields of covq_train.QatSettings."""
     import torch
 
@@ -327,7 +344,7 @@ def run_covq(job: Job, recipe: dict, minutes: float | None, head_bits: float, ac
         return
     quantised = export(trainer.student, portable_name(job.source), sha256)
     with job.console.status("quantising the head"):
-        add_head(quantised, job, tokens, head_bits, act_bits)
+        add_head(quantised, job, tokens, head_bits, act_bits, limits)
     quantised.save(job.out)
     report |= {"bits_per_weight": evaluate.bits_per_weight(quantised)}
     job.write_report(report)
@@ -335,14 +352,16 @@ def run_covq(job: Job, recipe: dict, minutes: float | None, head_bits: float, ac
         job.write_report(report | measure(job))
 
 
-def add_head(model: QuantizedModel, job: Job, tokens: np.ndarray, head_bits: float, act_bits: int) -> None:
+def add_head(
+    model: QuantizedModel, job: Job, tokens: np.ndarray, head_bits: float, act_bits: int, limits: dict[str, int]
+) -> None:
     """Give a co-quantised model its head, which is wvq."""
     from lutloom.train import TrainSettings, batch_at
     from lutloom.wvq_head import HEAD, head_setting, quantize_head
 
     cfg, weights = job.source.cfg, job.source.weights()
     batch = batch_at(tokens, TrainSettings(batch=HEAD_CONTEXTS, context=256, seed=1003), 0)[:, :-1]
-    setting = head_setting(cfg.vocab_size, cfg.hidden_size, head_bits, act_bits)
+    setting = head_setting(cfg.vocab_size, cfg.hidden_size, head_bits, act_bits, **limits)
     model.linears[HEAD] = quantize_head(cfg, weights, model, batch.numpy(), setting)
     model.parts[HEAD] = (HEAD,)
 

@@ -30,8 +30,8 @@ from lutloom.qwen3 import Qwen3Config
 from lutloom.wvq import ACC_BITS, CENTROIDS, ENTRY_BITS, GROUP, WvqLinear, group_slices
 
 VERSION = 1  # of the numbers: another one makes other images
-# index bits a weight -> centroids of a pair, stages: each pair is named as often, by codebooks that add up
-BITS = {2.0: (16, 1), 2.5: (32, 1), 3.0: (64, 1), 4.0: (16, 2), 5.0: (32, 2)}
+# index bits a weight -> centroids of a pair, share of the pairs with a second stage, whose codebook adds to the first
+BITS = {2.0: (16, 0.0), 2.5: (16, 0.25), 3.0: (16, 0.5), 3.5: (16, 0.75), 4.0: (16, 1.0), 5.0: (32, 1.0)}
 ACT_BITS = 10
 FUSED = {
     "self_attn.qkv_proj": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
@@ -185,19 +185,20 @@ def random_linear(
     outputs: int,
     inputs: int,
     centroids: int,
-    stages: int = 1,
+    residual: float = 0.0,
     group: int = GROUP,
     gain: float = 1.0,
 ) -> WvqLinear:
     """A linear whose outputs have `gain` times the root mean square of its inputs.
 
-    Pairs in random order, `stages` times; the exponents of a group fall once along the positions, as after sorting by
-    scale.
+    Pairs in random order, a share `residual` of them once more behind the others; the exponents of a group fall once
+    along the positions, as after sorting by scale.
     """
     if centroids not in CENTROIDS or inputs % 4:
         raise ValueError(f"centroids, inputs: found {centroids}, {inputs}, allowed {CENTROIDS}, multiples of 4")
-    positions, groups = stages * inputs // 2, len(group_slices(outputs, group))
-    pairs = np.tile(rng.permutation(inputs).astype(np.int32).reshape(-1, 2), (stages, 1))
+    pairs = rng.permutation(inputs).astype(np.int32).reshape(-1, 2)
+    pairs = np.concatenate([pairs, pairs[: 2 * round(residual * inputs / 4)]])
+    positions, groups = len(pairs), len(group_slices(outputs, group))
     act_max = (1 << (ACT_BITS - 1)) - 1
     most = ((1 << (ENTRY_BITS - 1)) - 1) // act_max // 2
     w_cent = np.clip(np.rint(rng.normal(0, most / 2.5, (positions, groups, centroids, 2))), -most, most).astype(np.int8)
@@ -207,7 +208,7 @@ def random_linear(
     turn = rng.integers(positions // 8, positions // 2, groups) * 2
     exp = np.where(np.arange(positions)[:, None] < turn, high, max(high - 1, 0)).astype(np.uint8)
     idx = np.frombuffer(rng.bytes(positions * outputs), np.uint8) & np.uint8(centroids - 1)
-    size = np.sqrt(np.mean(np.square(w_cent.astype(np.float32) * np.exp2(exp)[:, :, None, None])) * stages * inputs)
+    size = np.sqrt(np.mean(np.square(w_cent.astype(np.float32) * np.exp2(exp)[:, :, None, None])) * 2 * positions)
     out_scale = (gain * rng.uniform(0.8, 1.25, outputs) / size).astype(np.float32)
     return WvqLinear(pairs, w_cent, exp, idx.reshape(positions, outputs), out_scale, inputs, ACT_BITS, group)
 

@@ -323,14 +323,15 @@ class Sensitivity:
 
 
 def choose_settings(
-    linears: dict[str, Sensitivity], budget: float, act_bits: int, group: int = MAX_GROUP
+    linears: dict[str, Sensitivity], budget: float, act_bits: int, group: int = MAX_GROUP, centroids: int = 64
 ) -> dict[str, Setting]:
     """The best setting of every linear under `budget` bits per weight over all of them, everything stored counted.
 
+    group, centroids: the most outputs that share a codebook, the most entries of one.
     Greedy: again and again the upgrade that saves most per bit, as long as one fits. A budget that even the smallest
     setting of all linears exceeds gives that setting.
     """
-    candidates = [Setting(centroids, residual, group, act_bits) for centroids, residual in CHOICES]
+    candidates = [Setting(count, residual, group, act_bits) for count, residual in CHOICES if count <= centroids]
     table = {
         name: [(setting, s.bits_of(setting), s.cost(setting)) for setting in candidates] for name, s in linears.items()
     }

@@ -21,6 +21,7 @@ from lutloom.errors import UserError
 from lutloom.qwen3 import Qwen3Config
 from lutloom.torch_qwen3 import TorchQwen3
 from lutloom.train import TrainSettings, batch_at
+from lutloom.wvq import MAX_GROUP
 from lutloom.wvq_calibrate import Setting, choose_settings, quantize_activation
 from lutloom.wvq_head import head_setting
 from lutloom.wvq_student import (
@@ -209,6 +210,8 @@ class WvqRecipe:
     budget: float = 4.0  # bits per weight over the decoder's linears, everything stored counted
     head_bits: float = 4.5  # the same for the head, at most
     act_bits: int = 10
+    group: int = MAX_GROUP  # outputs that share a codebook, at most
+    centroids: int = 64  # of a codebook, at most
     calibration: int = 96  # contexts
     sensitivity: int = 8  # contexts
     samples: int = 0  # contexts of text written by the float model; from 2 on they are half of all contexts
@@ -251,10 +254,11 @@ class WvqRun:
         """Measure the sensitivities and spend the budget."""
         start, recipe = time.perf_counter(), self.recipe
         linears = measure_sensitivity(self.teacher, self.batch(recipe.sensitivity, 1001))
-        self.settings = choose_settings(linears, recipe.budget, recipe.act_bits)
+        fits = {"act_bits": recipe.act_bits, "group": recipe.group, "centroids": recipe.centroids}
+        self.settings = choose_settings(linears, recipe.budget, **fits)
         spent = sum(linear.bits_of(self.settings[name]) for name, linear in linears.items())
         self.bits = spent / sum(linear.outputs * linear.inputs for linear in linears.values())
-        self.settings[HEAD] = head_setting(*head_weight(self.teacher).shape, recipe.head_bits, recipe.act_bits)
+        self.settings[HEAD] = head_setting(*head_weight(self.teacher).shape, recipe.head_bits, **fits)
         self.start_calibration()
         self.seconds += time.perf_counter() - start
 

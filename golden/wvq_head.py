@@ -8,7 +8,7 @@ import torch
 from lutloom.errors import UserError
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3, Qwen3Config
-from lutloom.wvq import WvqLinear
+from lutloom.wvq import MAX_GROUP, WvqLinear
 from lutloom.wvq_calibrate import Metric, Setting, correct_target, output_scale, quantize_linear
 from lutloom.wvq_student import HEAD, moments
 
@@ -16,9 +16,14 @@ CHOICES = ((16, 0.0), (32, 0.0), (64, 0.0), (16, 1.0), (64, 0.5), (32, 1.0), (64
 CONTEXTS_AT_ONCE = 8
 
 
-def head_setting(outputs: int, inputs: int, bits: float, act_bits: int) -> Setting:
-    """The largest setting of `CHOICES` within `bits` per weight; UserError if there is none."""
-    settings = [Setting(centroids, share, act_bits=act_bits) for centroids, share in CHOICES]
+def head_setting(
+    outputs: int, inputs: int, bits: float, act_bits: int, group: int = MAX_GROUP, centroids: int = 64
+) -> Setting:
+    """The largest setting of `CHOICES` within `bits` per weight; UserError if there is none.
+
+    group, centroids: the most outputs that share a codebook, the most entries of one.
+    """
+    settings = [Setting(count, share, group, act_bits) for count, share in CHOICES if count <= centroids]
     sizes = {setting: setting.bits(outputs, inputs) / (outputs * inputs) for setting in settings}
     fitting = [setting for setting in settings if sizes[setting] <= bits]
     if not fitting:

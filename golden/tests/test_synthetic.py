@@ -29,8 +29,8 @@ def test_schemes(tmp_path, bits):
     found: dict[str, np.ndarray] = {}
     machine = Machine(Image.open(path), trace=lambda stage, values: found.update({stage: values}))
     linears = [d for d in machine.program if isinstance(d, LinearSynth)]
-    centroids, stages = BITS[bits]
-    assert {(d.centroids, 2 * d.positions // d.inputs) for d in linears[:-1]} == {(centroids, stages)}
+    centroids, residual = BITS[bits]
+    assert {(d.centroids, 2 * d.positions / d.inputs - 1) for d in linears[:-1]} == {(centroids, residual)}
     assert (linears[-1].centroids, linears[-1].positions) == (16, 32)
     machine.restore(random_state(machine.image, 40))
     machine.run(np.array([5]))

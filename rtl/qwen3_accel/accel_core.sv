@@ -18,6 +18,8 @@ module accel_core
 #(
     parameter int unsigned Lanes = 16,
     parameter int unsigned Slices = 2,
+    parameter int unsigned Slots = 32,
+    parameter int unsigned Centroids = 64,
     parameter int unsigned FrameLines = 512,
     parameter int unsigned MaxInputs = 2048,
     parameter int unsigned MaxPositions = 2048,
@@ -444,7 +446,7 @@ module accel_core
   logic [63:0] synth_addr;
   logic [$clog2(Slices > 1 ? Slices : 2)-1:0] synth_slice;
   linear_synth #(
-      .Slices(Slices), .Width(Lanes), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats), .DrainW(SynthDrainW)
+      .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats), .DrainW(SynthDrainW)
   ) u_synth (
       .clk_i, .rst_ni, .port_base_i(run_i.port_base), .port_stride_i(run_i.port_stride),
       .s_cmd_inputs(issued[4][15:0]), .s_cmd_outputs({issued[5][18:4] + 15'(issued[5][3:0] != 4'd0), 4'b0}),

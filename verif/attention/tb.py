@@ -64,7 +64,7 @@ class Contexts(AttentionTest):
         dut.mark_i.value = 1
         await self.cycles(1)
         dut.mark_i.value = 0
-        measured = (996, 997, 998)  # last blocks of 5 to 7: from 8 positions on the results of a token come a cycle later
+        measured = (996, 997, 998)  # last blocks of 5 to 7 positions: from 8 on results come a cycle later
         await self.play([self.token(n) for n in measured])
         use = 0.95 if dim > 16 * self.ways else 0.75  # one-beat heads are bound by 20 cycles a block of 16 beats
         use = 0.5 if self.kv_bits == 8 else use  # a beat has 32 codes

@@ -87,6 +87,7 @@ def test_configurations_are_those_of_the_package():
     wanted = {
         name: {
             **asdict(c), "slices": c.slices, "frame_lanes": c.frame_lanes, "kv_engines": c.hardware.kv_engines,
+            "slots": c.hardware.slots, "centroids": c.hardware.centroids,
         }
         for name, c in CONFIGURATIONS.items()
     }  # fmt: skip
