@@ -143,7 +143,7 @@ def test_more_of_everything_takes_longer():
 
 
 def test_room():
-    small, large = Case("qwen3-1.7b"), Case("qwen3-32b", bits=5.0, context=40960)
+    small, large = Case("qwen3-1.7b"), Case("qwen3-32b", bits=5.0, context=40960, hardware={"centroids": 32})
     planned = small.planned()
     room = capacity(small, planned)
     assert room["fits"] and room["fits_window"] and not beyond(small, planned)
