@@ -34,7 +34,7 @@ DRAIN = 8  # sums that a slice delivers a cycle
 
 @dataclass(frozen=True)
 class Command:
-    """One linear for one token: the fields of the core's command port, in its order."""
+    """One linear: the fields of the core's command port, in its order."""
 
     act_bits: int
     code: int  # 16 << code centroids
@@ -45,6 +45,7 @@ class Command:
     subsets: int  # log2 of their number
     stream: int  # the linear's first beat in every slice's stream
     beats: int  # of every slice
+    tokens: int = 1  # that share the linear's weights
 
 
 def command(linear: WvqLinear, subsets: int, stream: int, beats: int) -> Command:

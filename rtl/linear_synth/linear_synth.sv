@@ -3,7 +3,7 @@
 //   q, scale = act_quant(x)                                                        act_bits bits, one scale a token
 //   acc[n]   = sum over positions p of  (w_cent[p][g(n)][index[p][n]] . q[pairs[p]]) << exponent[p][g(n)]
 //
-// One command is one linear for one token. Outputs are split into groups, positions into `subsets` ranges of blocks of Lanes;
+// One command is one linear for one token, or for up to Tokens of them, which share every read. Outputs are split into groups, positions into `subsets` ranges of blocks of Lanes;
 // job j = (group j / subsets, subset j % subsets) runs on slice j % Slices in round j / Slices, and the partial sums of a group, on
 // neighbouring slices, are added.
 //
@@ -17,10 +17,12 @@
 // Memory:     slice s reads `beats` beats from port_base_i + s*port_stride_i + 32*stream: the packets of its jobs, then zeros
 //             (docs/image.md). Base and stride are multiples of a beat, stable while idle_o is low. All ports lie in one aligned
 //             window of 2^44 bytes, the base's: the address bits above are not calculated with (it would take too long).
-// Vectors:    s_axis: fp32 [inputs], Width a beat, first one low, tlast; lanes behind the last input are ignored.
+// Vectors:    s_axis: fp32 [inputs], Width a beat, first one low, tlast; lanes behind the last input are ignored. Of several tokens one
+//             vector after the other.
 //             s_axis_pairs: 8 pairs of two 16-bit inputs a beat, first one low, tlast; pairs behind the last position are ignored.
-// Outputs:    m_axis_acc: int32 in output order, Width a beat, zeros behind the last, tlast on a command's last;
-//             m_axis_act: the scale (fp32), one a command, before or after its accumulators.
+// Outputs:    m_axis_acc: int32 in output order, Width a beat, zeros behind the last, tlast on a command's last. A beat of the first
+//             token, the same one of the second, and so on;
+//             m_axis_act: the scale (fp32), one a token, before or after its accumulators.
 // Numbers:    exact integers. The weights promise that every final sum fits 32 bits (golden/wvq.py checks it).
 // Latency:    from the last beat of activations to the first accumulators, all else read ahead, one round, no other work:
 //             see docs/cores/linear_synth.md for the parts; measured by the testbench.
@@ -49,6 +51,7 @@
 //   DrainW        sums that a slice delivers a cycle: 1, 2, 4, 8, at most Units/4
 //   AddrW         address bits
 //   Depth         commands queued in every unit
+//   Tokens        of a command at most, up to 8: activation memories, rows, sums and collectors are there as many times
 module linear_synth
   import linear_synth_pkg::*;
 #(
@@ -68,11 +71,12 @@ module linear_synth
     parameter int unsigned DrainW = 2,
     parameter int unsigned AddrW = 64,
     parameter int unsigned Depth = 4,
+    parameter int unsigned Tokens = 1,
     localparam int unsigned SliceW = (Slices > 1) ? $clog2(Slices) : 1
 ) (
     input  logic                             clk_i,
     input  logic                             rst_ni,
-    // command: one linear, one token
+    // command: one linear
     input  logic          [             3:0] s_cmd_act_bits,
     input  logic          [             1:0] s_cmd_code,        // 16 << code centroids
     input  logic          [            15:0] s_cmd_inputs,
@@ -82,6 +86,7 @@ module linear_synth
     input  logic          [             2:0] s_cmd_subsets,     // log2
     input  logic          [            31:0] s_cmd_stream,      // first beat
     input  logic          [            31:0] s_cmd_beats,       // of every port
+    input  logic          [             3:0] s_cmd_tokens,      // 1..Tokens
     input  logic                             s_cmd_tvalid,
     output logic                             s_cmd_tready,
     input  logic          [       AddrW-1:0] port_base_i,
@@ -132,6 +137,7 @@ module linear_synth
   localparam int unsigned LevelW = $clog2(Depth + 1);
   localparam int unsigned IdxW = $clog2(MaxInputs);
   localparam int unsigned Ends = 2 * PairsPerBeat;
+  localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1;
   localparam int unsigned PortW = (AddrW > 44) ? 44 : AddrW;  // address bits that are calculated with
 
   if (Slices < 1 || Slices > 64 || 2 ** $clog2(Slices) != Slices)
@@ -147,6 +153,7 @@ module linear_synth
   if (MaxPositions < 16 || MaxPositions > 32768 || 2 ** $clog2(MaxPositions) != MaxPositions)
     $error("%m: MaxPositions is %0d, allowed: powers of two from 16 to 32768", MaxPositions);
   if (!(DrainW inside {1, 2, 4, 8})) $error("%m: DrainW is %0d, allowed: 1, 2, 4, 8", DrainW);
+  if (Tokens < 1 || Tokens > 8) $error("%m: Tokens is %0d, allowed: 1..8", Tokens);
   if (IndexBeats < 3 * Slots) $error("%m: IndexBeats is %0d, allowed: >= %0d", IndexBeats, 3 * Slots);
 
   // ---- clear: until every port is quiet, and long enough for every pipeline stage to forget --------------------------
@@ -180,12 +187,13 @@ module linear_synth
           group: s_cmd_group,
           subsets: s_cmd_subsets,
           stream: s_cmd_stream,
-          beats: s_cmd_beats
+          beats: s_cmd_beats,
+          tokens: s_cmd_tokens
       };
 
   linear_synth_judge #(
       .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .ActW(ActW),
-      .MaxInputs(MaxInputs), .MaxPositions(MaxPositions)
+      .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .Tokens(Tokens)
   ) i_judge (
       .clk_i, .rst_ni, .clear_i(clear), .stop_i(stop_q || clear), .s_cmd_i(cmd_in), .s_valid_i(s_cmd_tvalid),
       .s_ready_o(s_cmd_tready), .m_cmd_o(cmd), .m_valid_o(cmd_valid), .m_ready_i(cmd_take), .busy_o(cmd_busy),
@@ -213,6 +221,7 @@ module linear_synth
   logic [Width*ActW-1:0] act_data;
   logic [Ends*IdxW-1:0] pair_data;
   logic [$clog2(MaxInputs/Width)-1:0] act_addr;
+  logic [TokenW-1:0] act_token;
   logic [$clog2(MaxPositions/PairsPerBeat)-1:0] pair_addr;
   length_cause_e vector_cause, pairs_cause;
   always_ff @(posedge clk_i) begin
@@ -221,12 +230,12 @@ module linear_synth
   end
 
   linear_synth_vector #(
-      .Width(Width), .ActW(ActW), .MaxInputs(MaxInputs), .Depth(Depth)
+      .Width(Width), .ActW(ActW), .MaxInputs(MaxInputs), .Depth(Depth), .Tokens(Tokens)
   ) i_vector (
-      .clk_i, .rst_ni, .clear_i(clear), .s_job_inputs_i(cmd.inputs), .s_job_bits_i(cmd.act_bits), .s_job_valid_i(cmd_take),
+      .clk_i, .rst_ni, .clear_i(clear), .s_job_inputs_i(cmd.inputs), .s_job_bits_i(cmd.act_bits), .s_job_tokens_i(cmd.tokens), .s_job_valid_i(cmd_take),
       .s_job_ready_o(vector_ready), .s_axis_tdata, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready,
       .m_axis_scale_tdata(m_axis_act_tdata), .m_axis_scale_tvalid(m_axis_act_tvalid),
-      .m_axis_scale_tready(m_axis_act_tready), .m_free_i(act_free_q), .m_data_o(act_data), .m_addr_o(act_addr),
+      .m_axis_scale_tready(m_axis_act_tready), .m_free_i(act_free_q), .m_data_o(act_data), .m_addr_o(act_addr), .m_token_o(act_token),
       .m_last_o(act_last), .m_valid_o(act_valid), .cause_o(vector_cause)
   );
 
@@ -249,7 +258,7 @@ module linear_synth
   // ---- slices ----------------------------------------------------------------------------------------------------------
   logic [Slices-1:0] round_some, round_valid, acc_last, acc_valid, acc_ready, slice_error, slice_packet;
   logic [Slices-1:0][2:0] round_subsets;
-  logic [Slices-1:0][DrainW*32-1:0] acc, sum;
+  logic [Slices-1:0][Tokens*DrainW*32-1:0] acc, sum;
   logic [Slices-1:0][3:0] slice_cause;
   logic [Slices-1:0][PortW-1:0] slice_addr, slice_araddr;
   logic [PortW-1:0] error_addr_q;
@@ -260,11 +269,11 @@ module linear_synth
     linear_synth_slice #(
         .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW),
         .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats),
-        .BookBeats(BookBeats), .DrainW(DrainW), .AddrW(PortW), .Depth(Depth)
+        .BookBeats(BookBeats), .DrainW(DrainW), .AddrW(PortW), .Depth(Depth), .Tokens(Tokens)
     ) i_slice (
         .clk_i, .rst_ni, .clear_i(clear), .setup_i(setup), .setup_addr_i(setup_addr), .setup_bytes_i(setup_bytes),
         .setup_valid_i(setup_valid[s]), .setup_ready_o(setup_ready[s]), .act_data_i(act_data), .act_addr_i(act_addr),
-        .act_last_i(act_last), .act_valid_i(act_valid), .act_free_o(act_free[s]), .pair_data_i(pair_data),
+        .act_token_i(act_token), .act_last_i(act_last), .act_valid_i(act_valid), .act_free_o(act_free[s]), .pair_data_i(pair_data),
         .pair_addr_i(pair_addr), .pair_last_i(pair_last), .pair_valid_i(pair_valid), .pair_free_o(pair_free[s]),
         .m_round_some_o(round_some[s]), .m_round_subsets_o(round_subsets[s]), .m_round_valid_o(round_valid[s]),
         .m_round_ready_i(round_ready), .m_axis_acc_tdata(acc[s]), .m_axis_acc_tlast(acc_last[s]),
@@ -282,7 +291,7 @@ module linear_synth
 
   // ---- results ---------------------------------------------------------------------------------------------------------
   linear_synth_join #(
-      .Slices(Slices), .Width(Width), .DrainW(DrainW)
+      .Slices(Slices), .Width(Width), .DrainW(DrainW), .Tokens(Tokens)
   ) i_join (
       .clk_i, .rst_ni, .clear_i(clear), .s_round_some_i(round_some), .s_round_subsets_i(round_subsets[0]),
       .s_round_valid_i(round_valid), .s_round_ready_o(round_ready), .s_axis_acc_tdata(acc), .s_axis_acc_tlast(acc_last),
@@ -293,28 +302,29 @@ module linear_synth
   logic [18:0] collect_outputs;
   logic [15:0] collect_group;
   logic [2:0] collect_subsets;
+  logic [3:0] collect_tokens;
   logic collect_valid, collect_done;
   logic [LevelW-1:0] unused_level;
 
   fifo #(
-      .Width(19 + 16 + 3), .Depth(Depth)
+      .Width(19 + 16 + 3 + 4), .Depth(Depth)
   ) i_collects (
-      .clk_i, .rst_ni, .clear_i(clear), .s_data_i({cmd.outputs, cmd.group, cmd.subsets}), .s_valid_i(cmd_take),
-      .s_ready_o(collect_ready), .m_data_o({collect_outputs, collect_group, collect_subsets}), .m_valid_o(collect_valid),
+      .clk_i, .rst_ni, .clear_i(clear), .s_data_i({cmd.outputs, cmd.group, cmd.subsets, cmd.tokens}), .s_valid_i(cmd_take),
+      .s_ready_o(collect_ready), .m_data_o({collect_outputs, collect_group, collect_subsets, collect_tokens}), .m_valid_o(collect_valid),
       .m_ready_i(collect_done), .level_o(unused_level)
   );
 
   linear_synth_collect #(
-      .Slices(Slices), .Width(Width), .Units(Units), .Slots(Slots), .DrainW(DrainW)
+      .Slices(Slices), .Width(Width), .Units(Units), .Slots(Slots), .DrainW(DrainW), .Tokens(Tokens)
   ) i_collect (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_outputs_i(collect_outputs), .s_job_group_i(collect_group),
-      .s_job_subsets_i(collect_subsets), .s_job_valid_i(collect_valid), .s_job_ready_o(collect_done), .s_axis_tdata(sum),
+      .s_job_subsets_i(collect_subsets), .s_job_tokens_i(collect_tokens), .s_job_valid_i(collect_valid), .s_job_ready_o(collect_done), .s_axis_tdata(sum),
       .s_subsets_i(sum_subsets), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
       .m_axis_tlast(m_axis_acc_tlast), .m_axis_tvalid(m_axis_acc_tvalid), .m_axis_tready(m_axis_acc_tready)
   );
 
   // ---- status: registered, because it looks at everything; a command just taken shows at once --------------------------
-  logic [7:0] results_q, scales_q;  // commands whose accumulators, whose scale are still to come
+  logic [7:0] results_q, scales_q;  // commands whose accumulators, tokens whose scale are still to come
   logic quiet_q;
   wire result_end = m_axis_acc_tvalid && m_axis_acc_tready && m_axis_acc_tlast;
   wire scale_end = m_axis_act_tvalid && m_axis_act_tready;
@@ -327,7 +337,7 @@ module linear_synth
       scales_q  <= '0;
     end else begin
       if (cmd_take != result_end) results_q <= cmd_take ? results_q + 8'd1 : results_q - 8'd1;
-      if (cmd_take != scale_end) scales_q <= cmd_take ? scales_q + 8'd1 : scales_q - 8'd1;
+      scales_q <= scales_q + (cmd_take ? 8'(cmd.tokens) : 8'd0) - 8'(scale_end);
     end
   end
   assign idle_o = quiet_q && !cmd_busy && !clear;

@@ -1,4 +1,5 @@
-// linear_synth_collect: the sums of a round, in output order, Width a beat; zeros behind a command's last.
+// linear_synth_collect: the sums of a round, in output order, Width a beat, every line for one token after the other; zeros behind a
+// command's last.
 //
 // Sums come as chunks of DrainW, of all segments of a round at a time; they leave segment by segment, line by line of Width. So
 // there are Width/DrainW banks: chunk k of segment g lies in bank (g + k) mod banks. The chunks of as many segments as there are
@@ -6,12 +7,12 @@
 // written into one while the round before it is read from the other, or the same round, as far as its lines are complete.
 //
 // Latency:       7 cycles from the last chunk of a line of the first segment to the line.
-// Throughput:    one line a cycle, in groups of three lines and more; a beat of chunks takes a cycle for every wave of its segments.
+// Throughput:    one line of one token a cycle, in groups of three lines and more; a beat of chunks takes a cycle for every wave of its segments.
 // Back-pressure: s_axis is never stopped: a half was reserved for it. A stalled m_axis stops the reading.
 //
 // Parameters: as in linear_synth
 // Ports:
-//   s_job_*     one a command: how its outputs are laid out
+//   s_job_*     one a command: how its outputs are laid out, how many tokens it has
 //   s_subsets_i of the beat, log2: Slices >> s_subsets_i segments, from the first word on
 //   s_axis_*    a beat comes no sooner than its predecessor's waves allow
 //   bank_o      a pulse: a half was read
@@ -22,7 +23,8 @@ module linear_synth_collect
     parameter int unsigned Width = 16,
     parameter int unsigned Units = 32,
     parameter int unsigned Slots = 32,
-    parameter int unsigned DrainW = 2
+    parameter int unsigned DrainW = 2,
+    parameter int unsigned Tokens = 1
 ) (
     input  logic                             clk_i,
     input  logic                             rst_ni,
@@ -30,9 +32,10 @@ module linear_synth_collect
     input  logic [      18:0]                s_job_outputs_i,
     input  logic [      15:0]                s_job_group_i,
     input  logic [       2:0]                s_job_subsets_i,
+    input  logic [       3:0]                s_job_tokens_i,
     input  logic                             s_job_valid_i,
     output logic                             s_job_ready_o,
-    input  logic [Slices-1:0][DrainW*32-1:0] s_axis_tdata,
+    input  logic [Slices-1:0][Tokens*DrainW*32-1:0] s_axis_tdata,
     input  logic [       2:0]                s_subsets_i,
     input  logic                             s_axis_tlast,
     input  logic                             s_axis_tvalid,
@@ -43,6 +46,8 @@ module linear_synth_collect
     input  logic                             m_axis_tready
 );
   localparam int unsigned ChunkW = DrainW * 32;
+  localparam int unsigned WordW = Tokens * ChunkW;  // a chunk of every token
+  localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1;
   localparam int unsigned Banks = Width / DrainW;
   localparam int unsigned BankShift = $clog2(Banks);
   localparam int unsigned BankW = (Banks > 1) ? BankShift : 1;
@@ -57,12 +62,12 @@ module linear_synth_collect
   localparam int unsigned Waves = (Slices > Banks) ? Slices / Banks : 1;
   localparam int unsigned WaveW = (Waves > 1) ? $clog2(Waves) : 1;
 
-  logic [Banks-1:0][ChunkW-1:0] wave_q;
+  logic [Banks-1:0][WordW-1:0] wave_q;
   logic [WaveW-1:0] number_q;
   logic wave_valid_q, wave_end_q, wave_last_q;  // the beat's last wave; of the round's last beat
 
   if (Waves > 1) begin : gen_waves
-    logic [Slices-1:0][ChunkW-1:0] hold_q;
+    logic [Slices-1:0][WordW-1:0] hold_q;
     logic [WaveW-1:0] left_q;
     wire [WaveW-1:0] top = WaveW'((32'(Waves) >> s_subsets_i) - 32'd1);  // without waves -1, which is cut away
     wire one = 32'(Waves) >> s_subsets_i <= 32'd1;
@@ -105,7 +110,7 @@ module linear_synth_collect
   logic [1:0] full_q;
   logic [LineW+BankShift-1:0] count_q;  // chunks of every segment so far
   logic [LineW:0] lines_q;  // complete in the half that is written
-  logic [Banks-1:0][ChunkW-1:0] in_q;
+  logic [Banks-1:0][WordW-1:0] in_q;
   logic [Banks-1:0][AddrW-1:0] in_addr_q;
   logic [Banks-1:0] in_we_q;
   wire [LineW-1:0] in_line = LineW'(count_q >> BankShift);
@@ -154,6 +159,7 @@ module linear_synth_collect
     logic [5:0]       segment;
     logic [LineW-1:0] top;      // the last line
     logic [TailW-1:0] tail;     // the last valid step of that line
+    logic [3:0]       tokens;
     logic             final_;   // the command's last group
     logic             high;     // the round's last segment
   } group_t;
@@ -169,6 +175,7 @@ module linear_synth_collect
           segment: segment_q,
           top: LineW'(top >> $clog2(Width)),
           tail: (Steps > 1) ? TailW'(top >> $clog2(OutputStep)) : '0,
+          tokens: s_job_tokens_i,
           final_: final_q,
           high: high_q
       };
@@ -214,39 +221,47 @@ module linear_synth_collect
   assign group_ready = read && line_last;
   assign bank_o = read && round_last;
 
-  logic [Banks-1:0][ChunkW-1:0] word;
-  logic [Width*32-1:0] out_q;
+  logic [Banks-1:0][WordW-1:0] word;
+  logic [Tokens-1:0][Width*32-1:0] out_q;
   logic [1:0] valid_q, last_q;
+  logic [1:0][3:0] tokens_q;
+  logic [TokenW-1:0] token_q;  // whose line leaves
+  wire token_last = 4'(token_q) + 4'd1 == tokens_q[1];
   logic [BankW-1:0] turn_q;
   logic [TailW-1:0] tail_q;
   logic out_ready;
 
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
     linear_synth_collect_ram #(
-        .Words(2 ** AddrW), .DataW(ChunkW)
+        .Words(2 ** AddrW), .DataW(WordW)
     ) i_ram (
         .clk_i, .we_i(in_we_q[b]), .waddr_i(in_addr_q[b]), .data_i(in_q[b]), .en_i(en),
         .raddr_i(AddrW'({group.segment, line_q}) | {rd_q, (AddrW - 1)'(0)}), .read_o(word[b])
     );
   end
 
-  assign en = out_ready || !valid_q[1];
+  assign en = (out_ready && token_last) || !valid_q[1];
   always_ff @(posedge clk_i) begin
     if (en) begin
       turn_q <= BankW'(group.segment);
       tail_q <= group.tail;
       last_q <= {last_q[0], line_last && group.final_};
-      for (int unsigned i = 0; i < Banks; i++) begin
-        out_q[i*ChunkW+:ChunkW] <= word[(Banks > 1) ? BankW'(i) + turn_q : '0];
-      end
-      for (int unsigned i = 1; i < Steps; i++) begin
-        if (last_q[0] && TailW'(i) > tail_q) out_q[i*OutputStep*32+:OutputStep*32] <= '0;
+      tokens_q <= {tokens_q[0], group.tokens};
+      for (int unsigned t = 0; t < Tokens; t++) begin
+        for (int unsigned i = 0; i < Banks; i++) begin
+          out_q[t][i*ChunkW+:ChunkW] <= word[(Banks > 1) ? BankW'(i) + turn_q : '0][t*ChunkW+:ChunkW];
+        end
+        for (int unsigned i = 1; i < Steps; i++) begin
+          if (last_q[0] && TailW'(i) > tail_q) out_q[t][i*OutputStep*32+:OutputStep*32] <= '0;
+        end
       end
     end
     if (!rst_ni || clear_i) begin
       valid_q <= '0;
       line_q  <= '0;
+      token_q <= '0;
     end else begin
+      if (valid_q[1] && out_ready) token_q <= token_last ? '0 : token_q + TokenW'(1);
       if (en) valid_q <= {valid_q[0], read};
       if (read) line_q <= line_last ? '0 : line_q + LineW'(1);
     end
@@ -255,7 +270,7 @@ module linear_synth_collect
   spill_register #(
       .Width(Width * 32 + 1)
   ) i_out (
-      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({last_q[1], out_q}), .s_valid_i(valid_q[1]), .s_ready_o(out_ready),
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({last_q[1] && token_last, out_q[token_q]}), .s_valid_i(valid_q[1]), .s_ready_o(out_ready),
       .m_data_o({m_axis_tlast, m_axis_tdata}), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready)
   );
 

@@ -1,6 +1,8 @@
 // linear_synth_gather: a slice's pair and activation memories, and the activations of its blocks in the order of its jobs.
 //
-//   beat = for every lane the activations that its position's pair names, first one low
+//   beat = for every token and lane the activations that its position's pair names, first one low
+//
+// Every token has an activation memory of its own; a command with fewer tokens leaves old numbers in the others.
 //
 // Both memories have two banks, filled by broadcasts: what the next command needs arrives while this one works. A bank is free
 // again when the last job of the command (or the word that there is none) has read it.
@@ -19,6 +21,8 @@ module linear_synth_gather
     parameter int unsigned ActW = 12,
     parameter int unsigned MaxInputs = 4096,
     parameter int unsigned MaxPositions = 4096,
+    parameter int unsigned Tokens = 1,
+    localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1,
     localparam int unsigned IdxW = $clog2(MaxInputs),
     localparam int unsigned Ends = 2 * PairsPerBeat,
     localparam int unsigned ActLineW = $clog2(MaxInputs / Width),
@@ -30,6 +34,7 @@ module linear_synth_gather
     // broadcasts
     input  logic [  Width*ActW-1:0] act_data_i,
     input  logic [    ActLineW-1:0] act_addr_i,
+    input  logic [      TokenW-1:0] act_token_i,
     input  logic                    act_last_i,
     input  logic                    act_valid_i,
     output logic                    act_free_o,
@@ -46,7 +51,7 @@ module linear_synth_gather
     input  logic                    s_job_valid_i,
     output logic                    s_job_ready_o,
     // activations
-    output logic [2*Lanes*ActW-1:0] m_axis_tdata,
+    output logic [Tokens*2*Lanes*ActW-1:0] m_axis_tdata,
     output logic                    m_axis_tvalid,
     input  logic                    m_axis_tready,
     output logic                    busy_o
@@ -63,9 +68,9 @@ module linear_synth_gather
   localparam int unsigned PairLines = 2 * MaxPositions / PairsPerBeat;
   localparam PairStyle = (PairLines >= 2048) ? "ultra" : "block";  // a quarter of the block RAM, and URAM is what a large part has left
   (* ram_style = PairStyle *) logic [Ends*IdxW-1:0] pair_mem[PairLines];
-  (* ram_style = "block" *) logic [Width*ActW-1:0] act_mem[2*MaxInputs/Width];
   logic [Ends*IdxW-1:0] pair_in_q, pair_q;
-  logic [Width*ActW-1:0] act_in_q, act_q;
+  logic [Width*ActW-1:0] act_in_q;
+  logic [TokenW-1:0] act_token_q;
   logic [PairLineW-1:0] pair_line_q;
   logic [ActLineW-1:0] act_line_q;
   logic pair_in_last_q, pair_in_valid_q, act_in_last_q, act_in_valid_q;
@@ -79,9 +84,9 @@ module linear_synth_gather
     pair_in_last_q <= pair_last_i;
     act_in_q       <= act_data_i;
     act_line_q     <= act_addr_i;
+    act_token_q    <= act_token_i;
     act_in_last_q  <= act_last_i;
     if (pair_in_valid_q) pair_mem[{pair_wr_q, pair_line_q}] <= pair_in_q;
-    if (act_in_valid_q) act_mem[{act_wr_q, act_line_q}] <= act_in_q;
     act_free_o  <= !act_full_q[act_wr_q];
     pair_free_o <= !pair_full_q[pair_wr_q];
   end
@@ -170,19 +175,15 @@ module linear_synth_gather
   logic [EndW-1:0] sel_q;
   logic [SelW-1:0] act_sel_q;
   logic [IdxW-1:0] index_q;
-  logic [ActW-1:0] value_q;
   logic [4:0] valid_q, ends_q;
   logic [2:0] leave_q;
-  logic [Steps*ActW-1:0] block_q;
+  logic [Tokens-1:0][Steps*ActW-1:0] block_q;
 
   always_ff @(posedge clk_i) begin
     pair_q    <= pair_mem[{rd_q, elem_q[ElemW-1:EndW]}];
     sel_q     <= elem_q[EndW-1:0];
     index_q   <= pair_q[sel_q*IdxW+:IdxW];
-    act_q     <= act_mem[{rd_q, index_q[IdxW-1:SelW]}];
     act_sel_q <= index_q[SelW-1:0];
-    value_q   <= act_q[act_sel_q*ActW+:ActW];
-    if (valid_q[3]) block_q <= {value_q, block_q[Steps*ActW-1:ActW]};
     ends_q <= {ends_q[3:0], ends};
     if (!rst_ni || clear_i) begin
       valid_q <= '0;
@@ -194,10 +195,22 @@ module linear_synth_gather
   end
   assign release_it = leave_q[2];
 
+  for (genvar t = 0; t < Tokens; t++) begin : gen_token
+    (* ram_style = "block" *) logic [Width*ActW-1:0] act_mem[2*MaxInputs/Width];
+    logic [Width*ActW-1:0] act_q;
+    logic [ActW-1:0] value_q;
+    always_ff @(posedge clk_i) begin
+      if (act_in_valid_q && act_token_q == TokenW'(t)) act_mem[{act_wr_q, act_line_q}] <= act_in_q;
+      act_q   <= act_mem[{rd_q, index_q[IdxW-1:SelW]}];
+      value_q <= act_q[act_sel_q*ActW+:ActW];
+      if (valid_q[3]) block_q[t] <= {value_q, block_q[t][Steps*ActW-1:ActW]};
+    end
+  end
+
   logic queue_ready;
   logic [RoomW-1:0] unused_level;
   fifo #(
-      .Width(Steps * ActW), .Depth(Room)
+      .Width(Tokens * Steps * ActW), .Depth(Room)
   ) i_queue (
       .clk_i, .rst_ni, .clear_i, .s_data_i(block_q), .s_valid_i(valid_q[4] && ends_q[4]), .s_ready_o(queue_ready),
       .m_data_o(m_axis_tdata), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready), .level_o(unused_level)

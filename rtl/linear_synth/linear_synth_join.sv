@@ -16,7 +16,9 @@
 module linear_synth_join #(
     parameter int unsigned Slices = 2,
     parameter int unsigned Width = 16,
-    parameter int unsigned DrainW = 2
+    parameter int unsigned DrainW = 2,
+    parameter int unsigned Tokens = 1,
+    localparam int unsigned Values = Tokens * DrainW  // of a beat
 ) (
     input  logic                              clk_i,
     input  logic                              rst_ni,
@@ -25,11 +27,11 @@ module linear_synth_join #(
     input  logic [       2:0]                 s_round_subsets_i,  // of slice 0; all have the same
     input  logic [Slices-1:0]                 s_round_valid_i,
     output logic                              s_round_ready_o,
-    input  logic [Slices-1:0][DrainW*32-1:0]  s_axis_acc_tdata,
+    input  logic [Slices-1:0][Values*32-1:0]  s_axis_acc_tdata,
     input  logic [Slices-1:0]                 s_axis_acc_tlast,
     input  logic [Slices-1:0]                 s_axis_acc_tvalid,
     output logic [Slices-1:0]                 s_axis_acc_tready,
-    output logic [Slices-1:0][DrainW*32-1:0]  m_axis_tdata,
+    output logic [Slices-1:0][Values*32-1:0]  m_axis_tdata,
     output logic [       2:0]                 m_subsets_o,
     output logic                              m_axis_tlast,
     output logic                              m_axis_tvalid,
@@ -83,13 +85,13 @@ module linear_synth_join #(
     assign pace = 1'b1;
   end
 
-  // The adders have values of 32 bits: a word of DrainW of them is DrainW trees.
-  logic [DrainW-1:0][Slices-1:0][31:0] part, sum;
-  logic [DrainW-1:0] part_ready, sum_last, sum_valid;
-  logic [DrainW-1:0][CodeW-1:0] sum_code;
+  // The adders have values of 32 bits: a word of Values of them is Values trees.
+  logic [Values-1:0][Slices-1:0][31:0] part, sum;
+  logic [Values-1:0] part_ready, sum_last, sum_valid;
+  logic [Values-1:0][CodeW-1:0] sum_code;
 
   always_comb begin
-    for (int unsigned d = 0; d < DrainW; d++) begin
+    for (int unsigned d = 0; d < Values; d++) begin
       for (int unsigned s = 0; s < Slices; s++) begin
         part[d][s] = active_q[s] ? s_axis_acc_tdata[s][32*d+:32] : '0;
         m_axis_tdata[s][32*d+:32] = sum[d][s];
@@ -97,7 +99,7 @@ module linear_synth_join #(
     end
   end
 
-  for (genvar d = 0; d < DrainW; d++) begin : gen_value
+  for (genvar d = 0; d < Values; d++) begin : gen_value
     segment_reduce #(
         .Sources(Slices), .Width(32)
     ) i_reduce (
@@ -114,7 +116,7 @@ module linear_synth_join #(
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) part_ready == '1);
   a_in_step :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
-      sum_valid == '0 || (sum_valid == '1 && sum_last == {DrainW{sum_last[0]}} && sum_code == {DrainW{sum_code[0]}}));
+      sum_valid == '0 || (sum_valid == '1 && sum_last == {Values{sum_last[0]}} && sum_code == {Values{sum_code[0]}}));
   a_banks :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) free_q <= 2'd2);
   a_somebody_works :

@@ -18,7 +18,8 @@ module linear_synth_judge
     parameter int unsigned Centroids = 64,
     parameter int unsigned ActW = 12,
     parameter int unsigned MaxInputs = 4096,
-    parameter int unsigned MaxPositions = 4096
+    parameter int unsigned MaxPositions = 4096,
+    parameter int unsigned Tokens = 1
 ) (
     input  logic           clk_i,
     input  logic           rst_ni,
@@ -37,7 +38,7 @@ module linear_synth_judge
 
   command_t raw;
   logic in_ready, raw_valid, raw_ready, judged;
-  logic [8:1] raw_bad, bad;  // by command_cause_e
+  logic [9:1] raw_bad, bad;  // by command_cause_e
   command_cause_e cause;
 
   spill_register #(
@@ -57,8 +58,10 @@ module linear_synth_judge
   assign raw_bad[CommandSubsets] = 32'(raw.subsets) > $clog2(Slices) || raw.positions / 16'(Lanes) >> raw.subsets == '0;
   assign raw_bad[CommandBeats] = raw.beats == '0 || raw.beats[31:27] != '0;  // 32 bits of bytes
 
+  assign raw_bad[CommandTokens] = raw.tokens == '0 || 32'(raw.tokens) > Tokens;
+
   spill_register #(
-      .Width($bits(command_t) + 8)
+      .Width($bits(command_t) + 9)
   ) i_judged (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({raw_bad, raw}), .s_valid_i(raw_valid), .s_ready_o(raw_ready),
       .m_data_o({bad, m_cmd_o}), .m_valid_o(judged), .m_ready_i
@@ -66,7 +69,7 @@ module linear_synth_judge
 
   always_comb begin
     cause = CommandNone;
-    for (int unsigned i = 8; i >= 1; i--) if (bad[i]) cause = command_cause_e'(4'(i));
+    for (int unsigned i = 9; i >= 1; i--) if (bad[i]) cause = command_cause_e'(4'(i));
   end
 
   wire refused = judged && cause != CommandNone;

@@ -5,7 +5,7 @@ package linear_synth_pkg;
   localparam int unsigned PairsPerBeat = 8;
   localparam int unsigned OutputW = 22;  // bits of a number of outputs: 2^18 and what one more round adds to it
 
-  // One linear for one token. Fields are explained at linear_synth's ports.
+  // One linear for one token or some. Fields are explained at linear_synth's ports.
   typedef struct packed {
     logic [ 3:0] act_bits;
     logic [ 1:0] code;
@@ -16,6 +16,7 @@ package linear_synth_pkg;
     logic [ 2:0] subsets;
     logic [31:0] stream;
     logic [31:0] beats;
+    logic [ 3:0] tokens;
   } command_t;
 
   // A slice's part of a command.
@@ -60,7 +61,8 @@ package linear_synth_pkg;
     CommandPositions = 4'd5,
     CommandGroup     = 4'd6,
     CommandSubsets   = 4'd7,
-    CommandBeats     = 4'd8
+    CommandBeats     = 4'd8,
+    CommandTokens    = 4'd9
   } command_cause_e;
 
   typedef enum logic [3:0] {

@@ -14,7 +14,7 @@
 // Ports:
 //   setup_*       a queue: setup_ready_o must have been seen in the cycle before
 //   m_round_*     one word a round of the command: is there a job, log2 of the subsets
-//   m_axis_acc_*  the partial sums of a job in output order, DrainW a beat
+//   m_axis_acc_*  the partial sums of a job in output order, DrainW a beat of every token
 module linear_synth_slice
   import linear_synth_pkg::*;
 #(
@@ -34,6 +34,8 @@ module linear_synth_slice
     parameter int unsigned DrainW = 2,
     parameter int unsigned AddrW = 64,
     parameter int unsigned Depth = 4,
+    parameter int unsigned Tokens = 1,
+    localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1,
     localparam int unsigned IdxW = $clog2(MaxInputs),
     localparam int unsigned Ends = 2 * PairsPerBeat,
     localparam int unsigned ActLineW = $clog2(MaxInputs / Width),
@@ -49,6 +51,7 @@ module linear_synth_slice
     output logic                  setup_ready_o,
     input  logic [Width*ActW-1:0] act_data_i,
     input  logic [  ActLineW-1:0] act_addr_i,
+    input  logic [    TokenW-1:0] act_token_i,
     input  logic                  act_last_i,
     input  logic                  act_valid_i,
     output logic                  act_free_o,
@@ -61,7 +64,7 @@ module linear_synth_slice
     output logic [           2:0] m_round_subsets_o,
     output logic                  m_round_valid_o,
     input  logic                  m_round_ready_i,
-    output logic [ DrainW*32-1:0] m_axis_acc_tdata,
+    output logic [Tokens*DrainW*32-1:0] m_axis_acc_tdata,
     output logic                  m_axis_acc_tlast,
     output logic                  m_axis_acc_tvalid,
     input  logic                  m_axis_acc_tready,
@@ -180,7 +183,7 @@ module linear_synth_slice
   // ---- activations -----------------------------------------------------------------------------------------------------
   logic work_some, work_last, work_valid, work_ready, act_valid, act_ready, gather_busy;
   logic [15:0] work_first, work_blocks;
-  logic [2*Lanes*ActW-1:0] act;
+  logic [Tokens*2*Lanes*ActW-1:0] act;
 
   fifo #(
       .Width(34), .Depth(Depth)
@@ -191,9 +194,10 @@ module linear_synth_slice
   );
 
   linear_synth_gather #(
-      .Width(Width), .Lanes(Lanes), .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions)
+      .Width(Width), .Lanes(Lanes), .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions),
+      .Tokens(Tokens)
   ) i_gather (
-      .clk_i, .rst_ni, .clear_i, .act_data_i, .act_addr_i, .act_last_i, .act_valid_i, .act_free_o, .pair_data_i, .pair_addr_i,
+      .clk_i, .rst_ni, .clear_i, .act_data_i, .act_addr_i, .act_token_i, .act_last_i, .act_valid_i, .act_free_o, .pair_data_i, .pair_addr_i,
       .pair_last_i, .pair_valid_i, .pair_free_o, .s_job_some_i(work_some), .s_job_last_i(work_last),
       .s_job_first_i(work_first), .s_job_blocks_i(work_blocks), .s_job_valid_i(work_valid), .s_job_ready_o(work_ready),
       .m_axis_tdata(act), .m_axis_tvalid(act_valid), .m_axis_tready(act_ready), .busy_o(gather_busy)
@@ -203,7 +207,7 @@ module linear_synth_slice
   logic [15:0] row_blocks;
   logic [1:0] row_code;
   logic row_job_valid, row_job_ready, entry_last, entry_valid, entry_ready, row_last, row_valid, row_ready;
-  logic [Lanes*EntryW-1:0] entry, row;
+  logic [Tokens*Lanes*EntryW-1:0] entry, row;
   logic unused_row_busy, row_error;
   row_synth_pkg::cause_e unused_row_cause;
 
@@ -215,7 +219,7 @@ module linear_synth_slice
   );
 
   row_synth #(
-      .Lanes(Lanes), .Centroids(Centroids), .ActW(ActW), .EntryW(EntryW), .MaxShift(0), .BeatW(BeatW),
+      .Lanes(Lanes), .Tokens(Tokens), .Centroids(Centroids), .ActW(ActW), .EntryW(EntryW), .MaxShift(0), .BeatW(BeatW),
       .RingBeats(BookBeats)
   ) i_rows (
       .clk_i, .rst_ni, .clear_i, .s_job_blocks(row_blocks), .s_job_code(row_code), .s_job_shift(4'd0),
@@ -226,7 +230,7 @@ module linear_synth_slice
   );
 
   spill_register #(
-      .Width(Lanes * EntryW + 1)
+      .Width(Tokens * Lanes * EntryW + 1)
   ) i_row (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({entry_last, entry}), .s_valid_i(entry_valid), .s_ready_o(entry_ready),
       .m_data_o({row_last, row}), .m_valid_o(row_valid), .m_ready_i(row_ready)
@@ -256,7 +260,7 @@ module linear_synth_slice
   );
 
   lut2d #(
-      .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .NarrowW(NarrowW), .AccW(32),
+      .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .Tokens(Tokens), .NarrowW(NarrowW), .AccW(32),
       .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW), .SumPromised(1'b1), .Start(1'b0)
   ) i_lut (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_job_blocks_i(lut_blocks), .s_job_slots_i(lut_slots),

@@ -1,4 +1,5 @@
-// linear_synth_vector: the activations of a command, quantised, as a broadcast to the slices' activation memories.
+// linear_synth_vector: the activations of a command, quantised, as a broadcast to the slices' activation memories: one vector for
+// each of its tokens, one behind the other.
 //
 // Lanes behind the last input count as zero, whatever they carry. A vector of the wrong length stops here, before it is whole: no
 // slice ever works on it.
@@ -9,7 +10,8 @@
 //
 // Parameters: as in linear_synth
 // Ports:
-//   m_free_i  every slice has a free bank, at most 6 cycles late
+//   m_free_i   every slice has a free bank, at most 6 cycles late
+//   m_token_o  of the beat; m_last_o: the last beat of the command's last token
 module linear_synth_vector
   import linear_synth_pkg::*;
 #(
@@ -17,6 +19,8 @@ module linear_synth_vector
     parameter int unsigned ActW = 12,
     parameter int unsigned MaxInputs = 4096,
     parameter int unsigned Depth = 4,
+    parameter int unsigned Tokens = 1,
+    localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1,
     localparam int unsigned LineW = $clog2(MaxInputs / Width)
 ) (
     input  logic                  clk_i,
@@ -24,6 +28,7 @@ module linear_synth_vector
     input  logic                  clear_i,
     input  logic [          15:0] s_job_inputs_i,
     input  logic [           3:0] s_job_bits_i,
+    input  logic [           3:0] s_job_tokens_i,
     input  logic                  s_job_valid_i,
     output logic                  s_job_ready_o,
     input  logic [  Width*32-1:0] s_axis_tdata,
@@ -36,6 +41,7 @@ module linear_synth_vector
     input  logic                  m_free_i,
     output logic [Width*ActW-1:0] m_data_o,
     output logic [     LineW-1:0] m_addr_o,
+    output logic [    TokenW-1:0] m_token_o,
     output logic                  m_last_o,
     output logic                  m_valid_o,
     output length_cause_e         cause_o
@@ -45,22 +51,25 @@ module linear_synth_vector
 
   // ---- length and padding --------------------------------------------------------------------------------------------
   logic [15:0] inputs;
-  logic [3:0] bits;
-  logic job_valid;
+  logic [3:0] bits, tokens;
+  logic job_valid, jobs_room, counts_room;
   logic [$clog2(Depth+1)-1:0] unused_level;
   logic [LineW-1:0] count_q;
+  logic [TokenW-1:0] token_q;
+  wire token_last = 4'(token_q) + 4'd1 == tokens;
   wire [15:0] top = inputs - 16'd1;  // the last input
   wire at_end = 16'(count_q) == top >> LaneW;
   wire take = s_axis_tvalid && s_axis_tready;
   wire good = s_axis_tlast == at_end;
 
   fifo #(
-      .Width(20), .Depth(Depth)
+      .Width(24), .Depth(Depth)
   ) i_jobs (
-      .clk_i, .rst_ni, .clear_i, .s_data_i({s_job_inputs_i, s_job_bits_i}), .s_valid_i(s_job_valid_i),
-      .s_ready_o(s_job_ready_o), .m_data_o({inputs, bits}), .m_valid_o(job_valid), .m_ready_i(take && at_end),
-      .level_o(unused_level)
+      .clk_i, .rst_ni, .clear_i, .s_data_i({s_job_inputs_i, s_job_bits_i, s_job_tokens_i}), .s_valid_i(s_job_valid_i),
+      .s_ready_o(jobs_room), .m_data_o({inputs, bits, tokens}), .m_valid_o(job_valid),
+      .m_ready_i(take && at_end && token_last), .level_o(unused_level)
   );
+  assign s_job_ready_o = jobs_room && counts_room;
 
   logic [Width*32-1:0] x_q;
   logic [3:0] x_bits_q;
@@ -79,10 +88,12 @@ module linear_synth_vector
     if (!rst_ni || clear_i) begin
       x_valid_q <= 1'b0;
       count_q   <= '0;
+      token_q   <= '0;
       cause_o   <= LengthNone;
     end else begin
       if (move) x_valid_q <= take && good;
       if (take) count_q <= at_end ? '0 : count_q + LineW'(1);
+      if (take && at_end) token_q <= token_last ? '0 : token_q + TokenW'(1);
       if (take && !good) cause_o <= at_end ? LengthLate : LengthEarly;
     end
   end
@@ -100,7 +111,20 @@ module linear_synth_vector
   );
 
   // ---- broadcast -----------------------------------------------------------------------------------------------------
-  logic inside_q;  // in mid vector
+  localparam int unsigned Counts = Depth + 4;  // commands here: those waiting, and those in act_quant
+  logic [3:0] out_tokens;
+  logic [TokenW-1:0] out_token_q;
+  logic counts_valid;
+  logic [$clog2(Counts+1)-1:0] unused_counts;
+  wire out_last = q_last && 4'(out_token_q) + 4'd1 == out_tokens;
+  fifo #(
+      .Width(4), .Depth(Counts)
+  ) i_counts (
+      .clk_i, .rst_ni, .clear_i, .s_data_i(s_job_tokens_i), .s_valid_i(s_job_valid_i), .s_ready_o(counts_room),
+      .m_data_o(out_tokens), .m_valid_o(counts_valid), .m_ready_i(q_valid && q_ready && out_last), .level_o(unused_counts)
+  );
+
+  logic inside_q;  // in mid command
   logic [2:0] settle_q;  // until m_free_i knows of the last vector
   logic [LineW-1:0] line_q;
   assign q_ready = inside_q || (m_free_i && settle_q == '0);
@@ -108,24 +132,29 @@ module linear_synth_vector
   always_ff @(posedge clk_i) begin
     for (int unsigned l = 0; l < Width; l++) m_data_o[l*ActW+:ActW] <= q[l*QuantW+:ActW];
     m_addr_o <= line_q;
-    m_last_o <= q_last;
+    m_last_o <= out_last;
+    m_token_o <= out_token_q;
     if (!rst_ni || clear_i) begin
       inside_q  <= 1'b0;
       settle_q  <= '0;
       line_q    <= '0;
       m_valid_o <= 1'b0;
+      out_token_q <= '0;
     end else begin
       m_valid_o <= q_valid && q_ready;
       if (q_valid && q_ready) begin
-        inside_q <= !q_last;
+        inside_q <= !out_last;
+        if (q_last) out_token_q <= out_last ? '0 : out_token_q + TokenW'(1);
         line_q   <= q_last ? '0 : line_q + LineW'(1);
       end
-      if (q_valid && q_ready && q_last) settle_q <= '1;
+      if (q_valid && q_ready && out_last) settle_q <= '1;
       else if (settle_q != '0) settle_q <= settle_q - 3'd1;
     end
   end
   wire unused = ^q;  // fewer bits are used with a small ActW
 
+  a_counted :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) q_valid |-> counts_valid);
   a_no_error :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) !unused_error);
 endmodule

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import cocotb
 import numpy as np
@@ -105,11 +105,15 @@ class LinearTest(CoreTest):
         return BASE + s * self.stride + 32 * beat
 
     def expect(self, placed: Placed, x: np.ndarray) -> None:
-        acc, scale = linear_synth(x[None], placed.linear)
-        beats = np.pad(acc[0].astype("<i4"), (0, -acc.shape[1] % self.width)).reshape(-1, self.width)
+        acc, scale = linear_synth(np.atleast_2d(x), placed.linear)
+        lines = np.pad(acc.astype("<i4"), ((0, 0), (0, -acc.shape[1] % self.width))).reshape(len(acc), -1, self.width)
+        beats = lines.swapaxes(0, 1).reshape(-1, self.width)  # a line of every token, then the next one
         last = len(beats) - 1
         self.env.sums.expect([(int.from_bytes(b.tobytes(), "little"), int(i == last)) for i, b in enumerate(beats)])
-        self.env.scales.expect([int(scale.astype("<f4").view("<u4")[0])])
+        self.env.scales.expect([int(bits) for bits in scale.astype("<f4").view("<u4")])
+
+    def vectors(self, placed: Placed, tokens: int) -> np.ndarray:
+        return np.stack([self.vector(placed) for _ in range(tokens)])
 
     def vector(self, placed: Placed) -> np.ndarray:
         return (self.np_rng.normal(0, 1, placed.linear.inputs) * 2.0 ** self.np_rng.integers(-9, 9)).astype(np.float32)
@@ -129,9 +133,9 @@ class LinearTest(CoreTest):
         return [
             cocotb.start_soon(agent.send(words))
             for agent, words in (
-                (env.commands, [astuple(placed.command) for placed, _ in work]),
+                (env.commands, [astuple(replace(p.command, tokens=len(np.atleast_2d(x)))) for p, x in work]),
                 (env.pairs, [word for placed, _ in work for word in pair_words(placed.linear.pairs, rng)]),
-                (env.vectors, [word for _, x in work for word in vector_words(x, rng, self.width)]),
+                (env.vectors, [w for _, x in work for v in np.atleast_2d(x) for w in vector_words(v, rng, self.width)]),
             )
         ]
 

@@ -13,9 +13,9 @@ from verif.lib.tb import Coverage, measure, parameters
 from verif.linear_synth.env import LinearTest, Placed, pair_words, vector_words
 from verif.linear_synth.linears import largest_linear, random_linear
 
-NAMES = ("Slices", "Width", "Lanes", "Units", "Slots", "Centroids", "DrainW")
-PARAMETERS = dict(zip(NAMES, (2, 16, 2, 32, 32, 64, 2), strict=True)) | parameters()
-SLICES, WIDTH, LANES, UNITS, SLOTS, CENTROIDS, DRAIN = (int(PARAMETERS[name]) for name in NAMES)
+NAMES = ("Slices", "Width", "Lanes", "Units", "Slots", "Centroids", "DrainW", "Tokens")
+PARAMETERS = dict(zip(NAMES, (2, 16, 2, 32, 32, 64, 2, 1), strict=True)) | parameters()
+SLICES, WIDTH, LANES, UNITS, SLOTS, CENTROIDS, DRAIN, TOKENS = (int(PARAMETERS[name]) for name in NAMES)
 HARDWARE = Hardware(slices=SLICES, lanes=LANES, units=UNITS, slots=SLOTS, centroids=CENTROIDS)
 IMAGE = Path("image.bin")  # what +axi_read_mem of the sim target names
 IMAGE.touch()  # the memories open it at time 0
@@ -41,9 +41,10 @@ coverage = Coverage(
         "inputs": ["whole beats", "part of a beat"],
         "outputs": ["whole beats", "part of a beat"],
         "vector": ["zeros", "NaN", "infinity", "largest sums"],
+        "tokens": ["one of one", "one of several", "some", "all"],
         "commands": ["ahead of their vectors", "each after the results of the one before"],
         "stall": ["none", "input", "output", "both", "memory"],
-        "command refused": ["bits", "code", "inputs", "outputs", "positions", "group", "subsets", "beats"],
+        "command refused": ["bits", "code", "inputs", "outputs", "positions", "group", "subsets", "beats", "tokens"],
         "length": ["vector early", "vector late", "pairs early", "pairs late", "pairs range"],
         "port": ["answer", "address"],
         "packet": ["blocks", "slots", "code", "output", "run", "short", "missing", "more"],
@@ -52,7 +53,9 @@ coverage = Coverage(
 )
 
 
-def cover(placed: Placed) -> None:
+def cover(placed: Placed, tokens: int) -> None:
+    some = "all" if tokens == TOKENS else "some"
+    coverage.hit("tokens", some if tokens > 1 else "one of one" if TOKENS == 1 else "one of several")
     linear, subsets = placed.linear, placed.subsets
     outputs, group = linear.shape[0], linear.group
     jobs = -(-outputs // group) * subsets
@@ -105,9 +108,11 @@ class RandomLinears(LinearTest):
     def some_work(self, count: int) -> list[tuple[Placed, np.ndarray]]:
         """Commands in random order, every linear at least once."""
         order = [*self.placed, *self.np_rng.choice(np.array(self.placed, object), count - len(self.placed))]
-        work = [(placed, self.vector(placed)) for placed in self.np_rng.permutation(np.array(order, object))]
-        for placed, _ in work:
-            cover(placed)
+        tokens = [1, TOKENS, *self.np_rng.integers(1, TOKENS + 1, count - 2)]
+        placed = self.np_rng.permutation(np.array(order, object))
+        work = [(p, self.vectors(p, n)) for p, n in zip(placed, tokens, strict=True)]
+        for p, x in work:
+            cover(p, len(x))
         return work
 
     async def stimulus(self):
@@ -369,6 +374,7 @@ class WrongCommands(Faults):
                 [{"subsets": 7}, few],
             ),
             ("beats", 8, [{"beats": 0}, {"beats": 1 << 27}]),
+            ("tokens", 9, [{"tokens": 0}, {"tokens": TOKENS + 1}]),
         )
         for name, cause, changes in bad:
             for change in changes:

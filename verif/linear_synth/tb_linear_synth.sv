@@ -13,6 +13,7 @@ module tb_linear_synth
     parameter int unsigned BufferBeats = 512,
     parameter int unsigned IndexBeats = 512,
     parameter int unsigned DrainW = 2,
+    parameter int unsigned Tokens = 1,
     parameter int unsigned MemBytes = 2097152
 ) (
     input  logic                    clk_i,
@@ -26,6 +27,7 @@ module tb_linear_synth
     input  logic [             2:0] s_cmd_subsets,
     input  logic [            31:0] s_cmd_stream,
     input  logic [            31:0] s_cmd_beats,
+    input  logic [             3:0] s_cmd_tokens,
     input  logic                    s_cmd_tvalid,
     output logic                    s_cmd_tready,
     input  logic [            63:0] port_base_i,
@@ -79,10 +81,10 @@ module tb_linear_synth
 
   linear_synth #(
       .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs),
-      .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats), .DrainW(DrainW)
+      .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats), .DrainW(DrainW), .Tokens(Tokens)
   ) i_dut (
       .clk_i, .rst_ni, .s_cmd_act_bits, .s_cmd_code, .s_cmd_inputs, .s_cmd_outputs, .s_cmd_positions, .s_cmd_group,
-      .s_cmd_subsets, .s_cmd_stream, .s_cmd_beats, .s_cmd_tvalid, .s_cmd_tready, .port_base_i, .port_stride_i,
+      .s_cmd_subsets, .s_cmd_stream, .s_cmd_beats, .s_cmd_tokens, .s_cmd_tvalid, .s_cmd_tready, .port_base_i, .port_stride_i,
       .s_axis_tdata, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready, .s_axis_pairs_tdata, .s_axis_pairs_tlast,
       .s_axis_pairs_tvalid, .s_axis_pairs_tready, .m_axis_acc_tdata, .m_axis_acc_tlast, .m_axis_acc_tvalid,
       .m_axis_acc_tready, .m_axis_act_tdata, .m_axis_act_tvalid, .m_axis_act_tready, .m_axi_arid(arid),

@@ -17,6 +17,7 @@ SETS = [
     {"Slices": 1, "Lanes": 1, "Units": 64, "Slots": 4, **SMALL},
     {"Slices": 2, "Width": 32, "Lanes": 1, "Units": 64, "Slots": 4, "Centroids": 16, "DrainW": 8, **SMALL},
     {"Slices": 8, "Width": 64, "Slots": 8, "Centroids": 16, "DrainW": 8, **SMALL, **ROOM},
+    {"Slices": 4, "Slots": 8, "Centroids": 16, "Tokens": 3, **SMALL},
 ]
 
 
@@ -46,6 +47,7 @@ def test_broken_core_is_caught():
         ({"DrainW": 16}, "DrainW is 16, allowed: "),
         ({"IndexBeats": 64}, "allowed: >= 96"),
         ({"Width": 8}, "allowed: 16, 32, 64"),
+        ({"Tokens": 9}, "Tokens is 9, allowed: 1..8"),
         ({"Width": 64, "Slots": 1}, "Units\\*Slots is 32, allowed: >= Width"),
     ],
     ids=lambda v: "-".join(f"{k}{n}" for k, n in v.items()) if isinstance(v, dict) else "",
