@@ -30,6 +30,7 @@ class Run:
     port_stride: int
     max_context: int
     vocab: int
+    chunk: int
     new_tokens: int
     noise: bool
     stop: bool
@@ -185,6 +186,7 @@ class AccelRegs:
             port_stride=held(regs.PORT_STRIDE_HI) << 32 | held(regs.PORT_STRIDE_LO),
             max_context=held(regs.MAX_CONTEXT),
             vocab=held(regs.VOCAB),
+            chunk=held(regs.CHUNK),
             new_tokens=held(regs.NEW_TOKENS),
             noise=bool(sampling["noise"]),
             stop=bool(sampling["stop"]),

@@ -29,6 +29,7 @@ class Configuration:
     q_heads: int  # query heads of a key/value head
     table_positions: int  # of a co-quantised linear's table on chip
     stream_beats: int = 512  # that each weight stream runs ahead
+    tokens: int = 1  # of a prompt that a pass takes at most
 
     @property
     def frame_lanes(self) -> int:
@@ -89,7 +90,7 @@ class Configuration:
 
 
 CONFIGURATIONS = {
-    "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512),
+    "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512, tokens=4),
     "small": Configuration(HARDWARE["small"], 512, 2048, 4096, 1024, 64, 4, 1024),
     "v80": Configuration(HARDWARE["v80"], 1024, 8192, 8192, 4096, 128, 2, 4096, 4096),
 }

@@ -108,7 +108,7 @@ PORTCLASS_TEXT = {
 }
 
 ID = Register("ID", 0x000, "r", {"value": (0, 32)}, reset=0x4C55544C)  # fmt: skip
-VERSION = Register("VERSION", 0x004, "r", {"minor": (0, 16), "major": (16, 16)}, reset=0x10001)  # fmt: skip
+VERSION = Register("VERSION", 0x004, "r", {"minor": (0, 16), "major": (16, 16)}, reset=0x10002)  # fmt: skip
 HARDWARE_HASH_LO = Register("HARDWARE_HASH_LO", 0x008, "r", {"value": (0, 32)})  # fmt: skip
 HARDWARE_HASH_HI = Register("HARDWARE_HASH_HI", 0x00C, "r", {"value": (0, 32)})  # fmt: skip
 CONFIG = Register("CONFIG", 0x010, "r", {"slices": (0, 8), "ports": (8, 8), "ring_depth": (16, 16)})  # fmt: skip
@@ -121,6 +121,7 @@ PORT_STRIDE_LO = Register("PORT_STRIDE_LO", 0x038, "rw", {"value": (0, 32)}, res
 PORT_STRIDE_HI = Register("PORT_STRIDE_HI", 0x03C, "rw", {"value": (0, 32)}, reset=0x0, locked=True)  # fmt: skip
 MAX_CONTEXT = Register("MAX_CONTEXT", 0x040, "rw", {"value": (0, 32)}, reset=0x0, locked=True)  # fmt: skip
 VOCAB = Register("VOCAB", 0x044, "rw", {"value": (0, 32)}, reset=0x0, locked=True)  # fmt: skip
+CHUNK = Register("CHUNK", 0x048, "rw", {"value": (0, 32)}, reset=0x0, locked=True)  # fmt: skip
 PROMPT = Register("PROMPT", 0x050, "w", {"token": (0, 32)}, reset=0x0)  # fmt: skip
 PROMPT_LEVEL = Register("PROMPT_LEVEL", 0x054, "r", {"value": (0, 32)})  # fmt: skip
 OUTPUT = Register("OUTPUT", 0x058, "r", {"token": (0, 31), "valid": (31, 1)})  # fmt: skip
@@ -167,6 +168,7 @@ REGISTERS = (
     PORT_STRIDE_HI,
     MAX_CONTEXT,
     VOCAB,
+    CHUNK,
     PROMPT,
     PROMPT_LEVEL,
     OUTPUT,

@@ -20,7 +20,7 @@ extern "C" {
 #define ACCEL_REGS__VERSION__MINOR_bm 0xffff
 #define ACCEL_REGS__VERSION__MINOR_bp 0
 #define ACCEL_REGS__VERSION__MINOR_bw 16
-#define ACCEL_REGS__VERSION__MINOR_reset 0x1
+#define ACCEL_REGS__VERSION__MINOR_reset 0x2
 #define ACCEL_REGS__VERSION__MAJOR_bm 0xffff0000
 #define ACCEL_REGS__VERSION__MAJOR_bp 16
 #define ACCEL_REGS__VERSION__MAJOR_bw 16
@@ -100,6 +100,12 @@ extern "C" {
 #define ACCEL_REGS__VOCAB__VALUE_bp 0
 #define ACCEL_REGS__VOCAB__VALUE_bw 32
 #define ACCEL_REGS__VOCAB__VALUE_reset 0x0
+
+// reg - accel_regs.CHUNK
+#define ACCEL_REGS__CHUNK__VALUE_bm 0xffffffff
+#define ACCEL_REGS__CHUNK__VALUE_bp 0
+#define ACCEL_REGS__CHUNK__VALUE_bw 32
+#define ACCEL_REGS__CHUNK__VALUE_reset 0x0
 
 // reg - accel_regs.PROMPT
 #define ACCEL_REGS__PROMPT__TOKEN_bm 0xffffffff
@@ -369,7 +375,8 @@ typedef struct __attribute__ ((__packed__)) {
     uint32_t PORT_STRIDE_HI;
     uint32_t MAX_CONTEXT;
     uint32_t VOCAB;
-    uint8_t RESERVED_48_4f[0x8];
+    uint32_t CHUNK;
+    uint8_t RESERVED_4c_4f[0x4];
     uint32_t PROMPT;
     uint32_t PROMPT_LEVEL;
     uint32_t OUTPUT;

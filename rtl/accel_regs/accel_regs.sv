@@ -369,6 +369,7 @@ module accel_regs
     run_o.port_stride   = {csr.PORT_STRIDE_HI.value.value, csr.PORT_STRIDE_LO.value.value};
     run_o.max_context   = csr.MAX_CONTEXT.value.value;
     run_o.vocab         = csr.VOCAB.value.value;
+    run_o.chunk         = csr.CHUNK.value.value;
     run_o.new_tokens    = csr.NEW_TOKENS.value.value;
     run_o.noise         = csr.SAMPLING.noise.value;
     run_o.stop          = csr.SAMPLING.stop.value;

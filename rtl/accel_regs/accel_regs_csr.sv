@@ -90,6 +90,7 @@ module accel_regs_csr (
         logic PORT_STRIDE_HI;
         logic MAX_CONTEXT;
         logic VOCAB;
+        logic CHUNK;
         logic PROMPT;
         logic PROMPT_LEVEL;
         logic OUTPUT;
@@ -186,6 +187,9 @@ module accel_regs_csr (
         decoded_reg_strb.VOCAB = cpuif_req_masked & (cpuif_addr == 9'h44);
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 9'h44);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 9'h44);
+        decoded_reg_strb.CHUNK = cpuif_req_masked & (cpuif_addr == 9'h48);
+        is_valid_addr |= cpuif_req_masked & (cpuif_addr == 9'h48);
+        is_valid_rw |= cpuif_req_masked & (cpuif_addr == 9'h48);
         decoded_reg_strb.PROMPT = cpuif_req_masked & (cpuif_addr == 9'h50) & cpuif_req_is_wr;
         is_valid_addr |= cpuif_req_masked & (cpuif_addr == 9'h50);
         is_valid_rw |= cpuif_req_masked & (cpuif_addr == 9'h50) & cpuif_req_is_wr;
@@ -354,6 +358,12 @@ module accel_regs_csr (
             struct {
                 logic [31:0] next;
                 logic load_next;
+            } value;
+        } CHUNK;
+        struct {
+            struct {
+                logic [31:0] next;
+                logic load_next;
             } token;
         } PROMPT;
         struct {
@@ -497,6 +507,11 @@ module accel_regs_csr (
                 logic [31:0] value;
             } value;
         } VOCAB;
+        struct {
+            struct {
+                logic [31:0] value;
+            } value;
+        } CHUNK;
         struct {
             struct {
                 logic [31:0] value;
@@ -786,6 +801,29 @@ module accel_regs_csr (
         end
     end
     assign hwif_out.VOCAB.value.value = field_storage.VOCAB.value.value;
+    // Field: accel_regs.CHUNK.value
+    always_comb begin
+        automatic logic [31:0] next_c;
+        automatic logic load_next_c;
+        next_c = field_storage.CHUNK.value.value;
+        load_next_c = '0;
+        if(decoded_reg_strb.CHUNK && decoded_req_is_wr && !(hwif_in.locked)) begin // SW write
+            next_c = (field_storage.CHUNK.value.value & ~decoded_wr_biten[31:0]) | (decoded_wr_data[31:0] & decoded_wr_biten[31:0]);
+            load_next_c = '1;
+        end
+        field_combo.CHUNK.value.next = next_c;
+        field_combo.CHUNK.value.load_next = load_next_c;
+    end
+    always_ff @(posedge clk) begin
+        if(~rst_n) begin
+            field_storage.CHUNK.value.value <= 32'h0;
+        end else begin
+            if(field_combo.CHUNK.value.load_next) begin
+                field_storage.CHUNK.value.value <= field_combo.CHUNK.value.next;
+            end
+        end
+    end
+    assign hwif_out.CHUNK.value.value = field_storage.CHUNK.value.value;
     // Field: accel_regs.PROMPT.token
     always_comb begin
         automatic logic [31:0] next_c;
@@ -1289,7 +1327,7 @@ module accel_regs_csr (
             readback_data_var[ad_hi(9'h0)][31:0] = 32'h4c55544c;
         end
         if(ad_low(rd_mux_addr) == ad_low(9'h4)) begin
-            readback_data_var[ad_hi(9'h4)][15:0] = 16'h1;
+            readback_data_var[ad_hi(9'h4)][15:0] = 16'h2;
             readback_data_var[ad_hi(9'h4)][31:16] = 16'h1;
         end
         if(ad_low(rd_mux_addr) == ad_low(9'h8)) begin
@@ -1329,6 +1367,9 @@ module accel_regs_csr (
         end
         if(ad_low(rd_mux_addr) == ad_low(9'h44)) begin
             readback_data_var[ad_hi(9'h44)][31:0] = field_storage.VOCAB.value.value;
+        end
+        if(ad_low(rd_mux_addr) == ad_low(9'h48)) begin
+            readback_data_var[ad_hi(9'h48)][31:0] = field_storage.CHUNK.value.value;
         end
         if(ad_low(rd_mux_addr) == ad_low(9'h54)) begin
             readback_data_var[ad_hi(9'h54)][31:0] = hwif_in.PROMPT_LEVEL.value.next;

@@ -377,6 +377,14 @@ package accel_regs_csr_pkg;
 
     typedef struct {
         logic [31:0] value;
+    } accel_regs__CHUNK__value__out_t;
+
+    typedef struct {
+        accel_regs__CHUNK__value__out_t value;
+    } accel_regs__CHUNK__out_t;
+
+    typedef struct {
+        logic [31:0] value;
         logic swmod;
     } accel_regs__PROMPT__token__out_t;
 
@@ -583,6 +591,7 @@ package accel_regs_csr_pkg;
         accel_regs__PORT_STRIDE_HI__out_t PORT_STRIDE_HI;
         accel_regs__MAX_CONTEXT__out_t MAX_CONTEXT;
         accel_regs__VOCAB__out_t VOCAB;
+        accel_regs__CHUNK__out_t CHUNK;
         accel_regs__PROMPT__out_t PROMPT;
         accel_regs__OUTPUT__out_t OUTPUT;
         accel_regs__NEW_TOKENS__out_t NEW_TOKENS;

@@ -73,6 +73,7 @@ package accel_regs_pkg;
     logic [63:0]                port_stride;
     logic [31:0]                max_context;
     logic [31:0]                vocab;
+    logic [31:0]                chunk;          // tokens of the prompt that a pass takes at most
     logic [31:0]                new_tokens;     // 0: read the prompt, produce nothing
     logic                       noise;
     logic                       stop;

@@ -2,6 +2,8 @@
 //
 //   y = ((fp32(acc) * out_scale) * act_scale) + residual        act_scale and residual where the vector uses them
 //
+// Several vectors may come at once, beat by beat in turn, each with its act_scale; they share the out_scales.
+//
 // A vector that uses no act_scale is multiplied by 1 and one without residual gets -0 added: both give every number back as it is,
 // so there is no way around the units.
 //
@@ -13,22 +15,27 @@
 // Overflow:      to infinity, as in the units.
 //
 // Parameters:
-//   Lanes  values in a beat, a power of two; lane 0, the lowest bits, is the first
+//   Lanes   values in a beat, a power of two; lane 0, the lowest bits, is the first
+//   Tokens  vectors that may come at once
 // Ports:
 //   use_act_scale_i, use_residual_i  of the vector: the same with all its beats, stable while a beat waits
-//   s_axis           accumulators; tlast ends a vector
-//   s_axis_scale     out_scale, a beat for every beat
-//   s_axis_act       act_scale, one for every vector that uses it, taken with the vector's first beat
+//   tokens_i         vectors that come at once, 1..Tokens; as the two above
+//   s_axis           accumulators: the first beat of every vector, the second one of each, and so on; tlast with the very last
+//   s_axis_scale     out_scale, a beat for every beat of one vector
+//   s_axis_act       act_scale, one for every vector that uses it, in their order, taken with the vector's first beat
 //   s_axis_residual  a beat for every beat of a vector that uses it
 module dequant
   import fp32_pkg::*;
 #(
-    parameter int unsigned Lanes = 16
+    parameter int unsigned Lanes = 16,
+    parameter int unsigned Tokens = 1,
+    localparam int unsigned CountW = $clog2(Tokens + 1)
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
     input  logic                use_act_scale_i,
     input  logic                use_residual_i,
+    input  logic [  CountW-1:0] tokens_i,
     input  logic [32*Lanes-1:0] s_axis_tdata,
     input  logic                s_axis_tlast,
     input  logic                s_axis_tvalid,
@@ -49,6 +56,8 @@ module dequant
 );
   if (Lanes < 1 || Lanes != 1 << $clog2(Lanes)) $error("%m: Lanes is %0d, allowed: powers of two", Lanes);
 
+  if (Tokens < 1) $error("%m: Tokens is %0d, allowed: >= 1", Tokens);
+
   localparam int unsigned AtAct = FromIntLatency + MulLatency;  // cycles from a beat to the units
   localparam int unsigned Cycles = AtAct + MulAddLatency;
   localparam int unsigned Room = Cycles + 2;  // covers the round trip of a credit
@@ -56,29 +65,36 @@ module dequant
   localparam logic [31:0] MinusZero = 32'h8000_0000;
 
   // ---- in: the streams meet --------------------------------------------------------------------------------------------
+  localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1;
   logic first_q, some_q;  // the beat to come begins a vector; there is a credit
   logic [CreditW-1:0] credits_q;
-  logic [31:0] act_q;
+  logic [Tokens-1:0][31:0] act_q;
+  logic [TokenW-1:0] token_q;
+  wire token_last = CountW'(token_q) + CountW'(1) == tokens_i;
   wire act_now = first_q && use_act_scale_i;
   wire take = some_q && s_axis_tvalid && s_axis_scale_tvalid && (!act_now || s_axis_act_tvalid)
       && (!use_residual_i || s_axis_residual_tvalid);
   wire pop = m_axis_tvalid && m_axis_tready;
   assign s_axis_tready          = take;
-  assign s_axis_scale_tready    = take;
+  assign s_axis_scale_tready    = take && token_last;
   assign s_axis_act_tready      = take && act_now;
   assign s_axis_residual_tready = take && use_residual_i;
 
-  wire [31:0] act_in = !use_act_scale_i ? One : first_q ? s_axis_act_tdata : act_q;
+  wire [31:0] act_in = !use_act_scale_i ? One : first_q ? s_axis_act_tdata : act_q[token_q];
   wire [32*Lanes-1:0] residual_in = use_residual_i ? s_axis_residual_tdata : {Lanes{MinusZero}};
 
   always_ff @(posedge clk_i) begin
-    if (take) act_q <= act_in;
+    if (take) act_q[token_q] <= act_in;
     if (!rst_ni) begin
       first_q   <= 1'b1;
+      token_q   <= '0;
       credits_q <= CreditW'(Room);
       some_q    <= 1'b1;
     end else begin
-      if (take) first_q <= s_axis_tlast;
+      if (take) begin
+        first_q <= s_axis_tlast || (first_q && !token_last);
+        token_q <= token_last ? '0 : token_q + TokenW'(1);
+      end
       if (take && !pop) begin
         credits_q <= credits_q - CreditW'(1);
         some_q    <= credits_q != CreditW'(1);
@@ -127,7 +143,7 @@ module dequant
       m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable({m_axis_tdata, m_axis_tlast}));
   a_use_waits :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      s_axis_tvalid && !s_axis_tready |=> $stable({use_act_scale_i, use_residual_i}));
+      s_axis_tvalid && !s_axis_tready |=> $stable({use_act_scale_i, use_residual_i, tokens_i}));
 `ifndef SYNTHESIS
   logic [1:0] use_q;  // of the vector's first beat
   always_ff @(posedge clk_i) if (take && first_q) use_q <= {use_act_scale_i, use_residual_i};

@@ -18,6 +18,7 @@ module accel_core
 #(
     parameter int unsigned Lanes = 16,
     parameter int unsigned Slices = 2,
+    parameter int unsigned Tokens = 1,
     parameter int unsigned Slots = 32,
     parameter int unsigned Centroids = 64,
     parameter int unsigned FrameLines = 512,
@@ -143,8 +144,8 @@ module accel_core
       .wrong_version_o(wrong_version), .wrong_hash_o(wrong_hash), .m_read_o(read[0]), .m_read_valid_o(read_valid[0]),
       .m_read_ready_i(read_ready[0]), .s_beat_i(beat[95:0]), .s_last_i(beat_last), .s_beat_valid_i(header_beat)
   );
-  accel_tokens u_tokens (
-      .clk_i, .rst_ni(core_rst_n), .max_context_i(run_i.max_context[PositionW:0]), .vocab_i(run_i.vocab),
+  accel_tokens #(.Tokens(Tokens)) u_tokens (
+      .clk_i, .rst_ni(core_rst_n), .max_context_i(run_i.max_context[PositionW:0]), .vocab_i(run_i.vocab), .chunk_i(run_i.chunk),
       .new_tokens_i(run_i.new_tokens), .stop_at_end_i(run_i.stop), .end_token_i(run_i.end_tokens),
       .seek_i(run_i.seek), .seek_position_i(run_i.position), .start_i(tokens_start), .abort_i(run_i.abort_run), .run_o(tokens_run), .done_o(done), .ended_by_o(ended_by), .refused_o(refused),
       .position_o(position), .produced_o(produced), .prompt_level_i(run_i.prompt_tokens), .s_prompt_tdata, .s_prompt_tvalid, .s_prompt_tready,
@@ -155,6 +156,8 @@ module accel_core
 
   descriptor_t fetched, issued, queued;
   logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;
+  logic [TokenW-1:0] embed_token;
+  logic [TokenPlaceW:0] issued_tokens;
   logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd_ready;
   accel_fetch u_fetch (
       .clk_i, .rst_ni(core_rst_n), .program_i(run_i.image + {26'b0, run_i.program_unit, 6'b0}), .start_i(pass_start), .idle_o(fetch_idle),
@@ -163,13 +166,13 @@ module accel_core
       .m_op_o(fetched), .m_valid_o(fetched_valid), .m_ready_i(fetched_ready)
   );
   accel_prefetch u_prefetch (
-      .clk_i, .rst_ni(core_rst_n), .image_i(run_i.image), .position_i(pass.position), .last_i(pass.last), .error_o(prefetch_error),
+      .clk_i, .rst_ni(core_rst_n), .image_i(run_i.image), .pass_i(pass), .error_o(prefetch_error),
       .s_op_i(fetched), .s_valid_i(fetched_valid), .s_ready_o(fetched_ready),
       .m_read_o(read[3]), .m_read_valid_o(read_valid[3]), .m_read_ready_i(read_ready[3]),
-      .m_embed_valid_o(embed_id), .m_embed_ready_i(embed_id_ready), .embed_read_i(embed_read),
+      .m_embed_id_o(embed_token), .m_embed_valid_o(embed_id), .m_embed_ready_i(embed_id_ready), .embed_read_i(embed_read),
       .m_synth_valid_o(synth_cmd), .m_synth_ready_i(synth_cmd_ready),
       .m_table_valid_o(table_cmd), .m_table_ready_i(table_cmd_ready),
-      .m_op_o(issued), .m_valid_o(issued_valid), .m_ready_i(issued_ready)
+      .m_tokens_o(issued_tokens), .m_op_o(issued), .m_valid_o(issued_valid), .m_ready_i(issued_ready)
   );
   logic [3:0] queue_level;
   fifo #(.Width($bits(descriptor_t)), .Depth(8)) u_operations (
@@ -183,6 +186,9 @@ module accel_core
   logic [Stations-1:0] op_done;
   logic [Writers-1:0] written;
   span_t first, second, third, write;
+  tokens_t tokens;
+  logic [Stations-1:0][TokenPlaceW-1:0] place_of;
+  logic [Stations-1:0] again;
   logic [LineW-1:0] vector;
   always_comb begin
     op_done = Stations'(written);
@@ -191,8 +197,8 @@ module accel_core
   end
   accel_execute #(.Lanes(Lanes), .Lines(FrameLines)) u_execute (
       .clk_i, .rst_ni(core_rst_n), .s_op_i(queued), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
-      .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .start_o(op_start), .before_o(earlier), .done_i(op_done),
-      .first_o(first), .second_o(second), .third_o(third), .vector_o(vector), .write_o(write),
+      .count_i(pass.count), .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .place_o(place_of), .again_o(again), .start_o(op_start), .before_o(earlier), .done_i(op_done),
+      .first_o(first), .second_o(second), .third_o(third), .vector_o(vector), .write_o(write), .tokens_o(tokens),
       .m_rope_valid_o(rope_cmd), .m_rope_ready_i(rope_cmd_ready),
       .m_attention_valid_o(attention_cmd), .m_attention_ready_i(attention_cmd_ready),
       .m_vector_valid_o(vector_cmd), .m_vector_ready_i(vector_cmd_ready),
@@ -229,9 +235,10 @@ module accel_core
   logic [Readers-1:0] from_last, from_valid, from_ready;
   logic [Writers-1:0][LineBits-1:0] into;
   logic [Writers-1:0] into_valid, into_ready;
-  frame #(.Lanes(Lanes), .Lines(FrameLines)) u_frame (
+  logic [Writers-1:0][TokenPlaceW-1:0] places;
+  frame #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens)) u_frame (
       .clk_i, .rst_ni(core_rst_n), .start_i(op_start), .first_i(first), .second_i(second), .third_i(third), .vector_i(vector),
-      .write_i(write), .before_i(earlier), .done_o(written), .m_axis_tdata(from), .m_axis_tlast(from_last),
+      .write_i(write), .tokens_i(tokens), .before_i(earlier), .done_o(written), .places_o(places), .m_axis_tdata(from), .m_axis_tlast(from_last),
       .m_axis_tvalid(from_valid), .m_axis_tready(from_ready), .s_axis_tdata(into), .s_axis_tvalid(into_valid),
       .s_axis_tready(into_ready)
   );
@@ -255,7 +262,7 @@ module accel_core
   embed #(.Lanes(Lanes), .BeatW(BeatW), .ValuesW(17)) u_embed (
       .clk_i, .rst_ni(core_rst_n), .clear_i(1'b0), .base_i(run_i.image + {26'b0, issued[3], 6'b0}),
       .stride_i(issued[4][11:0]), .values_i(issued[2][16:0]), .rows_i(run_i.vocab),
-      .s_axis_id_tdata(32'(pass.token)), .s_axis_id_tvalid(embed_id), .s_axis_id_tready(embed_id_ready),
+      .s_axis_id_tdata(32'(embed_token)), .s_axis_id_tvalid(embed_id), .s_axis_id_tready(embed_id_ready),
       .m_desc_addr(embed_read_cmd.addr), .m_desc_bytes(embed_read_cmd.bytes), .m_desc_tag(embed_tag),
       .m_desc_tvalid(read_valid[2]), .m_desc_tready(read_ready[2]),
       .s_axis_beat_tdata(beat), .s_axis_beat_tlast(beat_last), .s_axis_beat_tvalid(embed_beat), .s_axis_beat_tready(embed_room),
@@ -268,7 +275,7 @@ module accel_core
   assign embed_read = read_valid[2] && read_ready[2];
 
   accel_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
-      .clk_i(norm_clk), .rst_ni(core_rst_n), .count_i({op[Normer2][4], op[Normer][4]}), .inv_n_i({op[Normer2][7], op[Normer][7]}),
+      .clk_i(norm_clk), .rst_ni(core_rst_n), .count_i({op[Normer2][4], op[Normer][4]}), .again_i({again[Normer2], again[Normer]}), .inv_n_i({op[Normer2][7], op[Normer][7]}),
       .eps_i({op[Normer2][6], op[Normer][6]}), .done_i({written[Normer2], written[Normer]}),
       .s_axis_tdata({from[FromNorm2], from[FromNorm]}), .s_axis_tlast({from_last[FromNorm2], from_last[FromNorm]}),
       .s_axis_tvalid({from_valid[FromNorm2], from_valid[FromNorm]}), .s_axis_tready({from_ready[FromNorm2], from_ready[FromNorm]}),
@@ -401,7 +408,7 @@ module accel_core
   attention_array #(
       .Engines(KvEngines), .Ways(Ways), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .KvBeats(KvBeats)
   ) u_attention (
-      .clk_i(attention_clk), .rst_ni, .key_base_i(key_base), .value_base_i(value_base), .s_cmd_position(pass.position), .s_cmd_max_context(run_i.max_context[PositionW:0]),
+      .clk_i(attention_clk), .rst_ni, .key_base_i(key_base), .value_base_i(value_base), .s_cmd_position(pass.position + PositionW'(place_of[Attender])), .s_cmd_max_context(run_i.max_context[PositionW:0]),
       .s_cmd_cache_k({26'b0, attend[7], 6'b0}), .s_cmd_cache_v({26'b0, attend[8], 6'b0}),
       .s_cmd_heads(attend[5][7:0]), .s_cmd_kv_heads(attend[5][23:16]), .s_cmd_head_dim(attend[6][9:0]), .s_cmd_scale(attend[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
@@ -446,12 +453,12 @@ module accel_core
   logic [63:0] synth_addr;
   logic [$clog2(Slices > 1 ? Slices : 2)-1:0] synth_slice;
   linear_synth #(
-      .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats), .DrainW(SynthDrainW)
+      .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats), .DrainW(SynthDrainW), .Tokens(Tokens)
   ) u_synth (
       .clk_i, .rst_ni, .port_base_i(run_i.port_base), .port_stride_i(run_i.port_stride),
       .s_cmd_inputs(issued[4][15:0]), .s_cmd_outputs({issued[5][18:4] + 15'(issued[5][3:0] != 4'd0), 4'b0}),
       .s_cmd_positions(issued[10][15:0]), .s_cmd_group(issued[10][31:16]), .s_cmd_code(code_of(issued[11][7:0])),
-      .s_cmd_act_bits(issued[11][11:8]), .s_cmd_subsets(log2_of(issued[11][22:16])), .s_cmd_stream(issued[8]), .s_cmd_beats(issued[9]),
+      .s_cmd_act_bits(issued[11][11:8]), .s_cmd_subsets(log2_of(issued[11][22:16])), .s_cmd_stream(issued[8]), .s_cmd_beats(issued[9]), .s_cmd_tokens(issued_tokens),
       .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
       .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_synth && from_valid[FromLinear]),
       .s_axis_tready(synth_ready),
@@ -513,8 +520,9 @@ module accel_core
       .m_axis_tdata(table_acc), .m_axis_tlast(table_acc_last), .m_axis_tvalid(table_acc_valid), .m_axis_tready(is_table && acc_ready)
   );
 
-  dequant #(.Lanes(Lanes)) u_dequant (
-      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)),
+  wire tokens_t linear_tokens = tokens_of(op[Linear], pass.count);
+  dequant #(.Lanes(Lanes), .Tokens(Tokens)) u_dequant (
+      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)), .tokens_i(($clog2(Tokens + 1))'(linear_tokens.count)),
       .s_axis_tdata(is_synth ? synth_acc : table_acc), .s_axis_tlast(is_synth ? synth_acc_last : table_acc_last),
       .s_axis_tvalid(is_synth ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
       .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
@@ -711,7 +719,7 @@ module accel_core
     assign m_axi_bready[p] = '1;
   end
 
-  wire unused = ^{m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
+  wire unused = ^{places, place_of, again, linear_tokens.first, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
                   m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, rope_last,
                   swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

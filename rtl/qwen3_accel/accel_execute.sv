@@ -1,6 +1,8 @@
 // accel_execute: the execution half of the sequencer: begins the operations of the program one after the other, each as soon as its
 // station is free. The frame keeps their lines in order, so an operation begins while those before it are still at work.
 //
+// Linears take all tokens of the pass at once, all others token after token: the same descriptor begins as often.
+//
 // An operation is over when its last line is written (or its last logit taken, or the token chosen).
 //
 // Latency:       4 cycles from s_valid_i to start_o of a free station; 4 cycles from operation to operation.
@@ -21,11 +23,14 @@ module accel_execute
     input  descriptor_t              s_op_i,
     input  logic                     s_valid_i,
     output logic                     s_ready_o,
+    input  logic        [TokenPlaceW:0] count_i,       // tokens of the pass, stable during it
     output logic                     error_o,
     output logic                     end_o,            // the pass is over
     // the operations under way, by station
     output logic        [ Stations-1:0] active_o,
     output descriptor_t [ Stations-1:0] op_o,
+    output logic        [ Stations-1:0][TokenPlaceW-1:0] place_o,  // of the (first) token
+    output logic        [ Stations-1:0] again_o,          // the descriptor of the operation before, for another token
     output logic        [ Stations-1:0] start_o,          // first cycle of active_o
     output logic        [ Stations-1:0][Stations-1:0] before_o,  // [u][v]: v began before u and is not over
     input  logic        [ Stations-1:0] done_i,
@@ -35,6 +40,7 @@ module accel_execute
     output span_t                    third_o,
     output logic        [ LineW-1:0] vector_o,
     output span_t                    write_o,
+    output tokens_t                  tokens_o,
     // commands of the engines, from start_o on until they are taken
     output logic                     m_rope_valid_o,
     input  logic                     m_rope_ready_i,
@@ -53,7 +59,6 @@ module accel_execute
   logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys
   logic rope_q, attention_q, vector_q, sampler_q;  // commands that are not taken
   span_t a, b, c, w;
-
   wire op_e now = operation(op_q);
   wire station_e station = station_of(now, second_q);
   wire logits = flag(op_q, FlagLogits);  // of LinearSynth only: a head is wvq
@@ -62,6 +67,12 @@ module accel_execute
   wire [LineW-1:0] head_lines = lines({16'b0, op_q[6][15:0]}, Lanes);
   wire [LineW-1:0] table_in = lines({16'b0, op_q[12][15:0]}, Lanes);
   wire [LineW-1:0] table_out = lines({16'b0, op_q[13][15:0]}, Lanes);
+
+  logic [TokenPlaceW:0] turn_q;  // tokens that have begun
+  wire tokens_t all = tokens_of(op_q, count_i);
+  wire linear = station == Linear;
+  wire more = !linear && turn_q + (TokenPlaceW + 1)'(1) != all.count;
+  wire tokens_t tokens = '{first: all.first + turn_q[TokenPlaceW-1:0], count: linear ? all.count : (TokenPlaceW + 1)'(1)};
 
   function automatic span_t span(input logic [31:0] word, input logic [LineW-1:0] count);
     return '{line: lines(word, Lanes), lines: count, on: 1'b1};
@@ -126,7 +137,12 @@ module accel_execute
       write_o  <= w;
       vector_o <= (now == OpRmsNorm || now == OpRope) ? lines(op_q[3], Lanes) : a.lines;
     end
-    if (begins) op_o[station] <= op_q;
+    if (begins) begin
+      op_o[station]    <= op_q;
+      place_o[station] <= tokens.first;
+      again_o[station] <= turn_q != '0;
+      tokens_o         <= tokens;
+    end
     for (int unsigned u = 0; u < Stations; u++) begin
       start_o[u] <= begins && 3'(u) == station;
       if (begins && 3'(u) == station) before_o[u] <= active_q & ~done_i;
@@ -144,6 +160,7 @@ module accel_execute
       vector_q    <= 1'b0;
       sampler_q   <= 1'b0;
       second_q    <= 1'b0;
+      turn_q      <= '0;
     end else begin
       end_o <= s_valid_i && s_ready_o && operation(s_op_i) == OpEnd;
       for (int unsigned u = 0; u < Stations; u++) active_q[u] <= (active_q[u] && !done_i[u]) || (begins && 3'(u) == station);
@@ -166,7 +183,11 @@ module accel_execute
           error_o <= 1'b1;
           state_q <= Take;
         end else state_q <= Start;
-        default: if (begins) state_q <= Take;
+        default:
+        if (begins) begin
+          turn_q <= more ? turn_q + (TokenPlaceW + 1)'(1) : '0;
+          if (!more) state_q <= Take;
+        end
       endcase
     end
   end

@@ -9,6 +9,7 @@
 //   MaxBeats  lines of the longest vector
 // Ports:
 //   count_i           vectors of the operation; inv_n_i, eps_i: see rms_norm. Stable while the station is at work
+//   again_i           the gains are those of the operation before: the same descriptor for another token
 //   done_i            the operation's last line was written
 module accel_norm #(
     parameter int unsigned Lanes = 16,
@@ -18,6 +19,7 @@ module accel_norm #(
     input  logic                      clk_i,
     input  logic                      rst_ni,
     input  logic [1:0][        31:0]  count_i,
+    input  logic [1:0]                again_i,
     input  logic [1:0][        31:0]  inv_n_i,
     input  logic [1:0][        31:0]  eps_i,
     input  logic [1:0]                done_i,
@@ -61,7 +63,7 @@ module accel_norm #(
   end
 
   rms_norm #(.Lanes(Lanes), .MaxBeats(MaxBeats)) u_norm (
-      .clk_i, .rst_ni, .inv_n_i(inv_n_i[in_q]), .eps_i(eps_i[in_q]), .reuse_gain_i(vectors_q != '0),
+      .clk_i, .rst_ni, .inv_n_i(inv_n_i[in_q]), .eps_i(eps_i[in_q]), .reuse_gain_i(vectors_q != '0 || again_i[in_q]),
       .s_axis_tdata(s_axis_tdata[in_q]), .s_axis_tlast(s_axis_tlast[in_q]), .s_axis_tvalid(s_axis_tvalid[in_q]),
       .s_axis_tready(in_ready), .s_axis_gain_tdata, .s_axis_gain_tlast, .s_axis_gain_tvalid, .s_axis_gain_tready,
       .m_axis_tdata(out), .m_axis_tlast(out_last), .m_axis_tvalid(out_valid), .m_axis_tready(m_axis_tready[out_q]), .error_o

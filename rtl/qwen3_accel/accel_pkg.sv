@@ -4,6 +4,8 @@ package accel_pkg;
   localparam int unsigned LineW = 16;  // lines of the frame, at most
   localparam int unsigned PositionW = 20;
   localparam int unsigned TokenW = 20;
+  localparam int unsigned MaxTokens = 8;  // of a pass
+  localparam int unsigned TokenPlaceW = $clog2(MaxTokens);  // a token's place in its pass
 
   // Operations, as descriptors carry them; they number the engines too.
   typedef enum logic [3:0] {
@@ -80,12 +82,28 @@ package accel_pkg;
       FromGate = 6, FromUp = 7, FromNorm2 = 8;
   localparam station_e Reader[Readers] = '{Normer, Roper, Linear, Linear, Attender, Attender, Gater, Gater, Normer2};
 
-  // The lines from `line` up to `stop`, without it, are still to be read, or to be written.
+  // Every line of the program is Tokens lines of the frame, one for each token of the pass. The lines from `line` up to `stop`,
+  // without it, are still to be read, or to be written: those of the token at `place`, or of all.
   typedef struct packed {
-    logic [LineW-1:0] line;
-    logic [LineW-1:0] stop;
-    logic             on;
+    logic [LineW-1:0]  line;
+    logic [LineW-1:0]  stop;
+    logic              on;
+    logic              all;
+    logic [TokenPlaceW-1:0] place;
   } rest_t;
+
+  // In which order a stream goes through its lines.
+  typedef enum logic [1:0] {
+    OneToken,     // those of one token
+    EveryLine,    // every line of the program for one token after the other
+    EveryVector   // all lines of a token, then those of the next
+  } order_e;
+
+  // Tokens of an operation: `count` from the place `first` on.
+  typedef struct packed {
+    logic [TokenPlaceW-1:0] first;
+    logic [TokenPlaceW:0]   count;
+  } tokens_t;
 
   // Who a beat of the auxiliary port is for.
   typedef enum logic [3:0] {
@@ -106,10 +124,16 @@ package accel_pkg;
     aux_e        tag;
   } read_t;
 
-  // A token's run through the program.
+  // A run through the program: of one token, or of some that follow each other in the prompt.
   typedef struct packed {
-    logic [TokenW-1:0]    token;
-    logic [PositionW-1:0] position;
-    logic                 last;      // operations with LAST run
+    logic [MaxTokens-1:0][TokenW-1:0] token;
+    logic [TokenPlaceW:0]                  count;
+    logic [PositionW-1:0]             position;  // of the first
+    logic                             last;      // operations with LAST run, for the last token alone
   } pass_t;
+
+  // The tokens of an operation in a pass of `count`.
+  function automatic tokens_t tokens_of(input descriptor_t d, input logic [TokenPlaceW:0] count);
+    return flag(d, FlagLast) ? '{first: TokenPlaceW'(count - (TokenPlaceW + 1)'(1)), count: (TokenPlaceW + 1)'(1)} : '{first: '0, count: count};
+  endfunction
 endpackage

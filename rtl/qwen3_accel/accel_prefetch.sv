@@ -1,7 +1,7 @@
 // accel_prefetch: the access half of the sequencer. Takes the descriptors of a pass in order, asks for everything they read that
 // does not depend on activations, and hands them on to the execution.
 //
-//   Embed: the id to `embed`, until its read is out      RmsNorm: gains      Rope: the position's row
+//   Embed: the ids to `embed`, until their reads are out  RmsNorm: gains      Rope: the positions' rows
 //   LinearSynth: pairs, scales, the streams' command     LinearTable: pairs, exponents (SEARCH), scales, the linear's command
 //
 // So memory works ahead of the engines by as much as their buffers hold. Reads of the auxiliary port are asked for in the order in
@@ -9,15 +9,15 @@
 //
 // Latency:       2 cycles a descriptor and one for each of its reads and commands.
 // Back-pressure: waits for the port, the linears' command queues and the queue of the execution.
-// Operations with LAST are dropped unless last_i. Errors: an unknown operation raises error_o and stops until the reset.
+// Operations with LAST are dropped unless pass_i.last. Errors: an unknown operation, or LinearTable for several tokens, raises error_o
+// and stops until the reset.
 module accel_prefetch
   import accel_pkg::*;
 (
     input  logic        clk_i,
     input  logic        rst_ni,
     input  logic [63:0] image_i,
-    input  logic [PositionW-1:0] position_i,  // these two are stable during a pass
-    input  logic        last_i,
+    input  pass_t       pass_i,           // stable during a pass
     output logic        error_o,
     input  descriptor_t s_op_i,
     input  logic        s_valid_i,
@@ -25,13 +25,15 @@ module accel_prefetch
     output read_t       m_read_o,
     output logic        m_read_valid_o,
     input  logic        m_read_ready_i,
-    output logic        m_embed_valid_o,  // the pass's token
+    output logic [TokenW-1:0] m_embed_id_o,
+    output logic        m_embed_valid_o,
     input  logic        m_embed_ready_i,
     input  logic        embed_read_i,     // embed's read has been taken
     output logic        m_synth_valid_o,  // of m_op_o
     input  logic        m_synth_ready_i,
     output logic        m_table_valid_o,
     input  logic        m_table_ready_i,
+    output logic [TokenPlaceW:0] m_tokens_o,   // of m_op_o
     output descriptor_t m_op_o,
     output logic        m_valid_o,
     input  logic        m_ready_i
@@ -40,11 +42,16 @@ module accel_prefetch
   state_e state_q;
   descriptor_t op_q;
   logic [31:0] row_q;  // bytes of the RoPE table before the position's row
+  logic [TokenPlaceW:0] place_q;  // of the token whose row is read
+  wire tokens_t tokens = tokens_of(op_q, pass_i.count);
+  wire more = place_q + (TokenPlaceW + 1)'(1) != tokens.count;  // tokens behind this one
+  wire [TokenPlaceW-1:0] place = tokens.first + place_q[TokenPlaceW-1:0];
 
   wire op_e now = operation(op_q);
   wire known = s_op_i[0][7:4] == '0 && (operation(s_op_i) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpLinearTable,
-                                                                 OpAttention, OpSwiglu, OpSample, OpEnd});
-  wire skip = flag(s_op_i, FlagLast) && !last_i;
+                                                                 OpAttention, OpSwiglu, OpSample, OpEnd})
+      && !(operation(s_op_i) == OpLinearTable && pass_i.count != (TokenPlaceW + 1)'(1));
+  wire skip = flag(s_op_i, FlagLast) && !pass_i.last;
 
   function automatic logic [63:0] address(input logic [31:0] units);
     return image_i + {26'b0, units, 6'b0};
@@ -77,14 +84,17 @@ module accel_prefetch
   assign m_table_valid_o = state_q == Command && now == OpLinearTable;
   assign m_valid_o = state_q == Push;
   assign m_op_o = op_q;
+  assign m_tokens_o = tokens.count;
+  assign m_embed_id_o = pass_i.token[place];
   wire read_done = m_read_valid_o && m_read_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (state_q == Take) op_q <= s_op_i;
-    row_q <= 32'(position_i) * {20'b0, op_q[3][9:0], 2'b0};
+    row_q <= 32'(pass_i.position + PositionW'(place)) * {20'b0, op_q[3][9:0], 2'b0};
     if (!rst_ni) begin
       state_q <= Take;
       error_o <= 1'b0;
+      place_q <= '0;
     end else begin
       case (state_q)
         Take:
@@ -104,14 +114,29 @@ module accel_prefetch
         Row: state_q <= Read2;  // row_q takes a cycle
         Read0: if (read_done) state_q <= (now == OpLinearTable) ? Read1 : Read2;
         Read1: if (read_done) state_q <= Read2;
-        Read2: if (read_done) state_q <= (now == OpLinearSynth || now == OpLinearTable) ? Command : Push;
+        Read2:
+        if (read_done) begin
+          state_q <= (now == OpLinearSynth || now == OpLinearTable) ? Command : Push;
+          if (now == OpRope && more) begin
+            state_q <= Row;
+            place_q <= place_q + (TokenPlaceW + 1)'(1);
+          end
+        end
         Command: begin
           if (m_embed_valid_o && m_embed_ready_i) state_q <= EmbedRead;
           if (m_synth_valid_o && m_synth_ready_i) state_q <= Push;
           if (m_table_valid_o && m_table_ready_i) state_q <= Push;
         end
-        EmbedRead: if (embed_read_i) state_q <= Push;
-        default: if (m_ready_i) state_q <= Take;
+        EmbedRead:
+        if (embed_read_i) begin
+          state_q <= more ? Command : Push;
+          if (more) place_q <= place_q + (TokenPlaceW + 1)'(1);
+        end
+        default:
+        if (m_ready_i) begin
+          state_q <= Take;
+          place_q <= '0;
+        end
       endcase
     end
   end

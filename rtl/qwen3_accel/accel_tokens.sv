@@ -1,19 +1,26 @@
 // accel_tokens: the loop over tokens: the prompt from the present position on, then one token after the other until an end-of-text
 // token, the count, or the last position of the cache.
 //
-// Every token is one pass through the program. Only the prompt's last and the generated ones run the operations with LAST.
+// A pass through the program takes chunk_i tokens of the prompt, at most Tokens, or one generated token. Only the prompt's last
+// and the generated ones run the operations with LAST.
 // The end-of-text token is not given out.
 //
 // Latency:       5 cycles from the end of a pass to the start of the next.
 // Back-pressure: waits for room in the output ring.
+//
+// Parameters:
+//   Tokens  of a pass at most
 module accel_tokens
   import accel_pkg::*;
-(
+#(
+    parameter int unsigned Tokens = 1
+) (
     input  logic                 clk_i,
     input  logic                 rst_ni,
     // settings, stable during a run
     input  logic [ PositionW:0]  max_context_i,
     input  logic [         31:0] vocab_i,
+    input  logic [         31:0] chunk_i,
     input  logic [         31:0] new_tokens_i,
     input  logic                 stop_at_end_i,
     input  logic [3:0][    31:0] end_token_i,     // bit 31: valid
@@ -49,6 +56,8 @@ module accel_tokens
   logic [31:0] left_q;  // tokens of the prompt
   logic [31:0] token_q;
   logic have_q, is_end_q, abort_q;
+  logic [TokenPlaceW:0] count_q;  // tokens of the pass so far
+  logic [TokenPlaceW:0] chunk_q;
   wire prompt = left_q != '0;
 
   assign run_o = state_q != Idle;
@@ -61,6 +70,7 @@ module accel_tokens
     done_o       <= 1'b0;
     refused_o    <= '0;
     pass_start_o <= 1'b0;
+    chunk_q      <= (chunk_i == '0) ? (TokenPlaceW + 1)'(1) : (chunk_i > Tokens) ? (TokenPlaceW + 1)'(Tokens) : chunk_i[TokenPlaceW:0];
     if (s_prompt_tvalid && s_prompt_tready) token_q <= s_prompt_tdata;
     else if (s_token_tvalid && s_token_tready) token_q <= 32'(s_token_tdata);
     if (!rst_ni) begin
@@ -71,6 +81,7 @@ module accel_tokens
       ended_by_o <= '0;
       left_q     <= '0;
       pass_o     <= '0;
+      count_q    <= '0;
       is_end_q   <= 1'b0;
       abort_q    <= 1'b0;
     end else begin
@@ -82,6 +93,7 @@ module accel_tokens
           left_q     <= prompt_level_i;
           produced_o <= '0;
           ended_by_o <= '0;
+          count_q    <= '0;
           if (prompt_level_i == '0) refused_o[0] <= 1'b1;
           else if (prompt_level_i + 32'(position_o) > 32'(max_context_i)) refused_o[1] <= 1'b1;
           else state_q <= Fetch;
@@ -96,15 +108,23 @@ module accel_tokens
           refused_o[2] <= 1'b1;
           state_q      <= Idle;
         end else begin
-          pass_o       <= '{token: token_q[TokenW-1:0], position: position_o[PositionW-1:0], last: !prompt};
-          pass_start_o <= 1'b1;
-          have_q       <= 1'b0;
-          state_q      <= Pass;
+          pass_o.token[count_q[TokenPlaceW-1:0]] <= token_q[TokenW-1:0];
+          pass_o.count                      <= count_q + (TokenPlaceW + 1)'(1);
+          pass_o.position                   <= position_o[PositionW-1:0];
+          pass_o.last                       <= !prompt;
+          count_q                           <= count_q + (TokenPlaceW + 1)'(1);
+          state_q                           <= Fetch;
+          if (!prompt || count_q + (TokenPlaceW + 1)'(1) == chunk_q) begin
+            count_q      <= '0;
+            pass_start_o <= 1'b1;
+            have_q       <= 1'b0;
+            state_q      <= Pass;
+          end
         end
         Pass: begin
           if (s_token_tvalid) have_q <= 1'b1;
           if (pass_end_i) begin
-            position_o <= position_o + (PositionW + 1)'(1);
+            position_o <= position_o + (PositionW + 1)'(pass_o.count);
             state_q    <= prompt ? Fetch : Decide;
             if (abort_q || abort_i) begin
               ended_by_o <= 3'd4;

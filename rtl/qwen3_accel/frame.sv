@@ -9,12 +9,17 @@
 //                numbers. The operation that began first is written first.
 // Back-pressure: readies of the writing streams depend on registers and on each other's valids.
 //
+// Every token of a pass has all lines of the program: Tokens of them lie side by side.
+//
 // Parameters:
-//   Lanes  values of a line
-//   Lines  of the frame
+//   Lanes   values of a line
+//   Lines   of the program
+//   Tokens  of a pass at most: 1, 2, 4, 8
 // Ports:
 //   start_i  a pulse: this station begins; with it its spans: first_i of its first reading stream, second_i of its next one (or the
 //            same stream's, for keys and values, third_i following), write_i
+//   tokens_i  whose lines
+//   places_o  whose line each station writes next
 //   before_i [u][v]: v began before u and is not done yet
 //   done_o   a pulse: the station's last line was written
 module frame
@@ -22,6 +27,7 @@ module frame
 #(
     parameter int unsigned Lanes = 16,
     parameter int unsigned Lines = 1024,
+    parameter int unsigned Tokens = 1,
     localparam int unsigned LineBits = 32 * Lanes
 ) (
     input  logic                              clk_i,
@@ -32,8 +38,10 @@ module frame
     input  span_t                             third_i,
     input  logic  [  LineW-1:0]               vector_i,  // lines of a vector of the first
     input  span_t                             write_i,
+    input  tokens_t                           tokens_i,
     input  logic  [  Stations-1:0][   Stations-1:0] before_i,
     output logic  [Writers-1:0]               done_o,
+    output logic  [Writers-1:0][   TokenPlaceW-1:0] places_o,
     // streams
     output logic  [Readers-1:0][LineBits-1:0] m_axis_tdata,
     output logic  [Readers-1:0]               m_axis_tlast,
@@ -43,12 +51,14 @@ module frame
     input  logic  [Writers-1:0]               s_axis_tvalid,
     output logic  [Writers-1:0]               s_axis_tready
 );
-  localparam int unsigned AddrW = $clog2(Lines);
+  localparam int unsigned AddrW = $clog2(Lines * Tokens);
   localparam int unsigned Rests = 2 * Readers;
-  if (Lines < 2 || Lines >= 1 << LineW) $error("%m: Lines is %0d, allowed: 2..%0d", Lines, (1 << LineW) - 1);
+  if (Lines < 2 || Lines * Tokens >= 1 << LineW) $error("%m: Lines is %0d, allowed: 2..%0d", Lines, (1 << LineW) / Tokens - 1);
 
   // ---- writing: one line a cycle --------------------------------------------------------------------------------------
-  rest_t [Writers-1:0] write_q;
+  rest_t [Writers-1:0] writes;
+  logic [Writers-1:0][LineW-1:0] here, next;
+  logic [Writers-1:0] ends, turns;
   rest_t [Rests-1:0] reads;
   logic [Writers-1:0] ok, want, win;
   logic we_q;
@@ -56,14 +66,14 @@ module frame
   logic [LineBits-1:0] wdata, wdata_q;
   logic [LineW-1:0] wline;
   always_comb begin
-    for (int unsigned u = 0; u < Writers; u++) want[u] = s_axis_tvalid[u] && write_q[u].on && ok[u];
+    for (int unsigned u = 0; u < Writers; u++) want[u] = s_axis_tvalid[u] && writes[u].on && ok[u];
     wdata = '0;
     wline = '0;
     for (int unsigned u = 0; u < Writers; u++) begin
       win[u] = want[u] && (want & before_i[u][Writers-1:0]) == '0;
       if (win[u]) begin
         wdata = wdata | s_axis_tdata[u];
-        wline = wline | write_q[u].line;
+        wline = wline | here[u];
       end
     end
   end
@@ -72,19 +82,11 @@ module frame
   always_ff @(posedge clk_i) begin
     wdata_q <= wdata;
     waddr_q <= AddrW'(wline);
-    for (int unsigned u = 0; u < Writers; u++) begin
-      done_o[u] <= win[u] && write_q[u].line + LineW'(1) == write_q[u].stop;
-      if (start_i[u]) write_q[u] <= '{line: write_i.line, stop: write_i.line + write_i.lines, on: write_i.on};
-      else if (win[u]) begin
-        write_q[u].line <= write_q[u].line + LineW'(1);
-        write_q[u].on   <= write_q[u].line + LineW'(1) != write_q[u].stop;
-      end
-    end
-    we_q <= win != '0;
+    done_o  <= win & ends;
+    we_q    <= win != '0;
     if (!rst_ni) begin
-      we_q    <= 1'b0;
-      done_o  <= '0;
-      write_q <= '0;
+      we_q   <= 1'b0;
+      done_o <= '0;
     end
   end
 
@@ -94,9 +96,14 @@ module frame
       for (int unsigned r = 0; r < Rests; r++) waits[r] = before_i[u][Reader[r/2]];
       waits[Rests+:Writers] = before_i[u][Writers-1:0];
     end
+    localparam order_e Order = (u == Linear) ? EveryLine : OneToken;
+    frame_walk #(.Order(Order), .Tokens(Tokens)) u_walk (
+        .clk_i, .rst_ni, .start_i(start_i[u]), .span_i(write_i), .tokens_i, .step_i(win[u]), .m_line_o(here[u]), .m_next_o(next[u]),
+        .m_place_o(places_o[u]), .m_ends_o(ends[u]), .m_turn_o(turns[u]), .m_rest_o(writes[u])
+    );
     frame_order #(.Count(Rests + Writers)) u_order (
-        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(write_q[u].line), .step_i(win[u]), .rest_i({write_q, reads}),
-        .wait_i(waits), .ok_o(ok[u])
+        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(here[u]), .next_i(next[u]), .all_i(Order != OneToken), .place_i(places_o[u]),
+        .rest_i({writes, reads}), .wait_i(waits), .ok_o(ok[u])
     );
   end
 
@@ -106,10 +113,12 @@ module frame
   logic [1:0][LineBits-1:0] data;
   for (genvar r = 0; r < Readers; r++) begin : gen_reader
     localparam bit Second = r inside {FromResidual, FromUp, FromKeyValue};
-    frame_reader #(.Lanes(Lanes), .Count(Writers)) u_reader (
+    localparam order_e Order = (r == FromLinear) ? EveryVector : (r == FromResidual) ? EveryLine : OneToken;
+    frame_reader #(.Lanes(Lanes), .Order(Order), .Tokens(Tokens), .Count(Writers)) u_reader (
         .clk_i, .rst_ni, .start_i(start_i[Reader[r]]), .first_i(Second ? second_i : first_i),
-        .second_i((r == FromKeyValue) ? third_i : span_t'(0)), .vector_i(Second ? second_i.lines : vector_i),
-        .m_first_o(reads[2*r]), .m_second_o(reads[2*r+1]), .rest_i(write_q), .wait_i(before_i[Reader[r]][Writers-1:0]),
+        .second_i((r == FromKeyValue) ? third_i : span_t'(0)), .tokens_i,
+        .vector_i(Second ? second_i.lines : vector_i),
+        .m_first_o(reads[2*r]), .m_second_o(reads[2*r+1]), .rest_i(writes), .wait_i(before_i[Reader[r]][Writers-1:0]),
         .m_line_o(line[r]), .m_request_o(request[r]), .m_grant_i(grant[r]), .s_data_i(data[r%2]), .s_valid_i(valid2_q[r]),
         .m_axis_tdata(m_axis_tdata[r]), .m_axis_tlast(m_axis_tlast[r]), .m_axis_tvalid(m_axis_tvalid[r]),
         .m_axis_tready(m_axis_tready[r])
@@ -133,10 +142,12 @@ module frame
     end
   end
   for (genvar c = 0; c < 2; c++) begin : gen_copy
-    frame_memory #(.Width(LineBits), .Lines(Lines)) u_memory (
+    frame_memory #(.Width(LineBits), .Lines(Lines * Tokens)) u_memory (
         .clk_i, .we_i(we_q), .waddr_i(waddr_q), .wdata_i(wdata_q), .raddr_i(AddrW'(at[c])), .rdata_o(data[c])
     );
   end
+
+  wire unused = ^turns;
 
   a_one :
   assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(start_i) && $onehot0(win));

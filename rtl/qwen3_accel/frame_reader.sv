@@ -6,10 +6,13 @@
 // Back-pressure: a line is asked for when it has room in the queue; the request depends on registers only.
 //
 // Parameters:
-//   Lanes  values of a line
-//   Count  of rests that may be waited for, see frame_order
+//   Lanes   values of a line
+//   Order   of the lines, see accel_pkg
+//   Tokens  of a pass at most
+//   Count   of rests that may be waited for, see frame_order
 // Ports:
 //   first_i, second_i  spans, one after the other; second_i may be off. With start_i, when the spans before are through
+//   tokens_i           whose lines of these spans
 //   vector_i           lines of a vector: tlast comes with each one's last
 //   m_first_o, m_second_o  what is left of the spans
 //   s_valid_i          the line that was granted two cycles ago
@@ -17,6 +20,8 @@ module frame_reader
   import accel_pkg::*;
 #(
     parameter int unsigned Lanes = 16,
+    parameter order_e Order = OneToken,
+    parameter int unsigned Tokens = 1,
     parameter int unsigned Count = 6,
     localparam int unsigned LineBits = 32 * Lanes
 ) (
@@ -25,6 +30,7 @@ module frame_reader
     input  logic                 start_i,
     input  span_t                first_i,
     input  span_t                second_i,
+    input  tokens_t              tokens_i,
     input  logic  [   LineW-1:0] vector_i,
     output rest_t                m_first_o,
     output rest_t                m_second_o,
@@ -44,48 +50,46 @@ module frame_reader
 );
   localparam int unsigned Room = 8;
   localparam int unsigned CreditW = $clog2(Room + 1);
+  localparam int unsigned Shift = $clog2(Tokens);
 
-  rest_t now_q, next_q;
-  logic [LineW-1:0] vector_q, top_q;
+  span_t next_q;
+  tokens_t tokens_q;
+  logic [LineW-1:0] after, vector_q, top_q;
+  logic [TokenPlaceW-1:0] place;
   logic [CreditW-1:0] credits_q, level;
-  logic ok, last1_q, last2_q, room;
+  logic ok, last1_q, last2_q, room, ends, turn;
   wire pop = m_axis_tvalid && m_axis_tready;
   wire go = m_request_o && m_grant_i;
-  wire ends = now_q.line + LineW'(1) == now_q.stop;
-  assign m_line_o = now_q.line;
-  assign m_request_o = now_q.on && ok && credits_q != '0;
-  assign m_first_o = now_q;
-  assign m_second_o = next_q;
+  wire second = go && ends && next_q.on;  // the second span begins
+  assign m_request_o = m_first_o.on && ok && credits_q != '0;
+  assign m_second_o = '{
+          line: LineW'(next_q.line << Shift),
+          stop: LineW'((next_q.line + next_q.lines) << Shift),
+          on: next_q.on,
+          all: Order != OneToken,
+          place: tokens_q.first
+      };
 
-  function automatic rest_t rest(input span_t span);
-    return '{line: span.line, stop: span.line + span.lines, on: span.on};
-  endfunction
-
-  wire turn = go && ends && next_q.on;  // the second span begins
+  frame_walk #(.Order(Order), .Tokens(Tokens)) u_walk (
+      .clk_i, .rst_ni, .start_i(start_i || second), .span_i(start_i ? first_i : next_q), .tokens_i(start_i ? tokens_i : tokens_q),
+      .step_i(go), .m_line_o, .m_next_o(after), .m_place_o(place), .m_ends_o(ends), .m_turn_o(turn), .m_rest_o(m_first_o)
+  );
   frame_order #(.Count(Count)) u_order (
-      .clk_i, .rst_ni, .start_i(start_i || turn), .line_i(now_q.line), .step_i(go), .rest_i, .wait_i, .ok_o(ok)
+      .clk_i, .rst_ni, .start_i(start_i || second || (go && turn)), .line_i(m_line_o), .next_i(after), .all_i(Order == EveryLine),
+      .place_i(place), .rest_i, .wait_i, .ok_o(ok)
   );
 
   always_ff @(posedge clk_i) begin
     last1_q <= vector_q == '0;
     last2_q <= last1_q;
+    if (start_i) tokens_q <= tokens_i;
     if (!rst_ni) begin
-      now_q     <= '0;
       next_q    <= '0;
       credits_q <= CreditW'(Room);
     end else begin
       credits_q <= credits_q - CreditW'(go) + CreditW'(pop);
-      if (start_i) begin
-        now_q  <= rest(first_i);
-        next_q <= rest(second_i);
-      end else if (go) begin
-        now_q.line <= now_q.line + LineW'(1);
-        now_q.on   <= !ends;
-        if (turn) begin
-          now_q     <= next_q;
-          next_q.on <= 1'b0;
-        end
-      end
+      if (start_i) next_q <= second_i;
+      else if (second) next_q.on <= 1'b0;
     end
     if (start_i) begin
       vector_q <= vector_i - LineW'(1);
@@ -101,5 +105,5 @@ module frame_reader
   a_room :
   assert property (@(posedge clk_i) disable iff (!rst_ni) s_valid_i |-> room);
   a_through :
-  assert property (@(posedge clk_i) disable iff (!rst_ni) start_i |-> !now_q.on && !next_q.on);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) start_i |-> !m_first_o.on && !next_q.on);
 endmodule

@@ -41,6 +41,7 @@ module accel_regs_bench
     output logic [           63:0] port_stride_o,
     output logic [           31:0] max_context_o,
     output logic [           31:0] vocab_o,
+    output logic [           31:0] chunk_o,
     output logic [           31:0] new_tokens_o,
     output logic [            1:0] sampling_o,  // stop, noise
     output logic [           31:0] inv_temp_o,
@@ -102,6 +103,7 @@ module accel_regs_bench
   assign port_base_o     = run.port_base;
   assign port_stride_o   = run.port_stride;
   assign max_context_o   = run.max_context;
+  assign chunk_o         = run.chunk;
   assign vocab_o         = run.vocab;
   assign new_tokens_o    = run.new_tokens;
   assign sampling_o      = {run.stop, run.noise};

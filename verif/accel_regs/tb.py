@@ -227,7 +227,7 @@ class RegsTest(CoreTest):
             sampling = int(dut.sampling_o.value.to_unsigned())
             ends = dut.end_tokens_o.value.to_unsigned()
             ends = [ends >> 32 * i & 0xFFFF_FFFF for i in range(4)]
-            names = "prompt_tokens image program port_base port_stride max_context vocab new_tokens inv_temp seed"
+            names = "prompt_tokens image program port_base port_stride max_context vocab chunk new_tokens inv_temp seed"
             got = {name: int(getattr(dut, f"{name}_o").value.to_unsigned()) for name in names.split()}
             got |= {"noise": bool(sampling & 1), "stop": bool(sampling & 2)}
             got["end_tokens"] = tuple(end & 0x7FFF_FFFF for end in ends if end >> 31)

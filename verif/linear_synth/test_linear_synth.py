@@ -17,7 +17,7 @@ SETS = [
     {"Slices": 1, "Lanes": 1, "Units": 64, "Slots": 4, **SMALL},
     {"Slices": 2, "Width": 32, "Lanes": 1, "Units": 64, "Slots": 4, "Centroids": 16, "DrainW": 8, **SMALL},
     {"Slices": 8, "Width": 64, "Slots": 8, "Centroids": 16, "DrainW": 8, **SMALL, **ROOM},
-    {"Slices": 4, "Slots": 8, "Centroids": 16, "Tokens": 3, **SMALL},
+    {"Slices": 4, "Slots": 8, "Centroids": 16, "Tokens": 3, **SMALL, **ROOM},
 ]
 
 

@@ -1,7 +1,9 @@
 // The files behind +accel_trace=<path> of tb_qwen3_accel.sv, little-endian.
-//   <path>           lines: pass (uint32), descriptor number (uint16), stage (uint16), words (uint32), then as many words
+//   <path>           lines: pass (uint32), descriptor number (uint16), stage (uint16), words (uint16), place of the token in its pass
+//                    (uint16), then as many words
 //   <path>.timeline  uint32 ports; then events, each the same number of int64:
-//                    what (0 a pass begins, 1 an operation begins, 2 one ends, 3 the pass ends), descriptor number, stage, unit, cycle;
+//                    what (0 a pass begins, 1 an operation begins, 2 one ends, 3 the pass ends), descriptor number plus 65,536 times
+//                    the place of its (first) token, stage, unit, cycle;
 //                    counts since the trace began: cycles with a line moving, cycles waiting for constants;
 //                    of every port: beats read, beats written, cycles in which the accelerator held a beat off, in which the memory
 //                    was asked and no beat was there, in which a stream asked for nothing though it had a command: its buffer was full
@@ -32,8 +34,8 @@ extern "C" int accel_trace_open(const char* path, int ports, int words) {
     return std::fwrite(&number, 4, 1, timeline) != 1;
 }
 
-extern "C" void accel_trace_line(int number, int stage, const svBitVecVal* data) {
-    const uint32_t head[] = {passes, uint32_t(number & 0xffff) | uint32_t(stage) << 16, words_of_a_line};
+extern "C" void accel_trace_line(int number, int stage, int place, const svBitVecVal* data) {
+    const uint32_t head[] = {passes, uint32_t(number & 0xffff) | uint32_t(stage) << 16, words_of_a_line | uint32_t(place) << 16};
     std::fwrite(head, 4, 3, lines);
     std::fwrite(data, 4, words_of_a_line, lines);
 }

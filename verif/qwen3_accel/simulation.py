@@ -58,7 +58,7 @@ def build_simulation(configuration: Configuration, **options) -> Path:
 class Operation:
     """An operation of a pass; cycles count from the beginning of the pass."""
 
-    number: int  # of its descriptor
+    number: int  # of its descriptor, plus 65,536 times the place of its (first) token in the pass
     stage: str
     unit: int
     first: int
@@ -224,18 +224,18 @@ class Run:
         return Timeline(int(events[-1, 4]) - start, list(operations.values()), intervals)
 
     def stages(self) -> Iterator[tuple[str, np.ndarray]]:
-        """(stage, lines float32 [n, words]) of every operation of a traced run, in the order of the program.
+        """(stage, lines float32 [n, words]) of every operation of a traced run, token by token, in the order of the program.
 
         Operations of one stage that follow each other are given as one.
         """
         path, names = self.folder / "trace.bin", self.image.config["stages"]
         if path.stat().st_size < 12:
             return
-        words = int(np.fromfile(path, "<u4", 1, offset=8)[0])
-        kind = [("pass", "<u4"), ("number", "<u2"), ("stage", "<u2"), ("words", "<u4"), ("line", "<f4", words)]
-        records = np.fromfile(path, kind)
-        records = records[np.lexsort((records["number"], records["pass"]))]  # stable: lines stay in order
-        edges = np.flatnonzero((np.diff(records["stage"]) != 0) | (np.diff(records["pass"]) != 0)) + 1
+        words = int(np.fromfile(path, "<u2", 1, offset=8)[0])
+        heads = [("pass", "<u4"), ("number", "<u2"), ("stage", "<u2"), ("words", "<u2"), ("place", "<u2")]
+        records = np.fromfile(path, [*heads, ("line", "<f4", words)])
+        records = records[np.lexsort([records[key] for key in ("number", "place", "pass")])]  # stable: lines stay in order
+        edges = np.flatnonzero(np.any([np.diff(records[key]) != 0 for key in ("stage", "place", "pass")], 0)) + 1
         for part in np.split(records, edges):
             yield names[part["stage"][0]], part["line"]
 

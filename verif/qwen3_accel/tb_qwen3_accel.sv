@@ -101,6 +101,10 @@ module tb_qwen3_accel
   wire [Writers-1:0] frame_line = u_dut.u_core.into_valid & u_dut.u_core.into_ready;
   wire logit_line = u_dut.u_core.logits_here && u_dut.u_core.logits_ready;
   wire [Writers-1:0][32*Lanes-1:0] line = u_dut.u_core.into;
+  wire [Writers-1:0][TokenPlaceW-1:0] places = u_dut.u_core.places;
+  wire [TokenPlaceW-1:0] last_place = u_dut.u_core.linear_tokens.first;  // of the token that has logits
+  int starts[Stations];
+  always_comb for (int unsigned u = 0; u < Stations; u++) starts[u] = {13'b0, u_dut.u_core.place_of[u], u_dut.u_core.number_q};
   wire moving = u_dut.u_core.moved_q, constants = u_dut.u_core.status_o.stall_memory;
   // memory ports in the accelerator's clock, also with HbmClock
   wire [Ports-1:0] ask_valid = u_dut.core_arvalid, ask_ready = u_dut.core_arready, read_valid = u_dut.core_rvalid;
@@ -114,7 +118,7 @@ module tb_qwen3_accel
 
   // ---- trace ---------------------------------------------------------------------------------------------------------------
   import "DPI-C" function int accel_trace_open(input string path, input int ports, input int words);
-  import "DPI-C" function void accel_trace_line(input int number, input int stage, input bit [2047:0] data);
+  import "DPI-C" function void accel_trace_line(input int number, input int stage, input int place, input bit [2047:0] data);
   import "DPI-C" function void accel_trace_event(input int what, input int number, input int stage, input int unit, input int cycle);
   import "DPI-C" function void accel_trace_cycle(
       input bit [127:0] beat, input bit [127:0] writing, input bit [127:0] held, input bit [127:0] waiting, input bit [127:0] full,
@@ -130,7 +134,7 @@ module tb_qwen3_accel
       traced   = !$test$plusargs("accel_no_lines");
     end
   end
-  int cycle_q, begun_q, number_q[Stations];  // begun: operations of the pass, which are its first descriptors
+  int cycle_q, number_q[Stations];  // of the operations: with the place of the token
   logic [Stations-1:0] active_q;
   logic [15:0] flying_q[Ports];  // beats asked for, not here yet
   logic [31:0] wanted_q[Streams];  // beats that commands want, not asked for yet: a quiet port's buffer is full
@@ -160,20 +164,19 @@ module tb_qwen3_accel
         if (active_q[u] && (!active[u] || begins[u])) accel_trace_event(2, number_q[u], 0, 0, cycle_q);
       for (int unsigned u = 0; u < Stations; u++) begin
         if (begins[u]) begin
-          accel_trace_event(1, begun_q, {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
-          number_q[u] <= begun_q;
+          accel_trace_event(1, starts[u], {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
+          number_q[u] <= starts[u];
         end
       end
       active_q <= active;
-      begun_q  <= pass_begins ? 0 : begun_q + $countones(begins);
       if (pass_ends) accel_trace_event(3, 0, 0, 0, cycle_q);
       accel_trace_cycle(128'(read_valid & read_ready), 128'(write_valid & write_ready), 128'(read_valid & ~read_ready),
                         (flying | 128'(ask_valid)) & ~128'(read_valid), wanted & ~flying & ~128'(read_valid | ask_valid),
                         {30'b0, constants, moving});
       if (traced) begin
         for (int unsigned u = 0; u < Writers; u++)
-          if (frame_line[u]) accel_trace_line(number_q[u], {16'b0, op[u][0][31:16]}, 2048'(line[u]));
-        if (logit_line) accel_trace_line(number_q[Linear], {16'b0, op[Linear][0][31:16]}, 2048'(line[Linear]));
+          if (frame_line[u]) accel_trace_line(number_q[u], {16'b0, op[u][0][31:16]}, 32'(places[u]), 2048'(line[u]));
+        if (logit_line) accel_trace_line(number_q[Linear], {16'b0, op[Linear][0][31:16]}, 32'(last_place), 2048'(line[Linear]));
       end
     end
   end
