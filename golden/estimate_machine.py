@@ -52,7 +52,7 @@ from lutloom.program import (
 
 # --- sequencer and frame: headers of accel_fetch, accel_prefetch, accel_execute, frame --------------------------------
 NEXT_OPERATION = 4  # accel_execute: from operation to operation
-OPERATIONS_QUEUED = 8  # accel_core u_operations
+OPERATIONS_QUEUED = 16  # accel_core u_operations
 FETCHED = 3  # accel_fetch: start to the read 1, a descriptor's beats to its port 2
 TAKEN = 2  # accel_prefetch: a descriptor, beside its reads and commands
 FIRST_LINE = 8  # frame: start to the first line
@@ -62,7 +62,7 @@ ENDED = 1  # done_o is a register
 
 # --- auxiliary port: accel_aux, accel_lines --------------------------------------------------------------------------
 AUX_BUFFER = 512  # hbm_streamer BufferBeats
-SCALE_LINES, ROW_LINES = 256, 16  # that wait
+SCALE_LINES, ROW_LINES, PAIR_BEATS, PAIRS_QUEUE = 512, 16, 516, 3  # that wait; queue of pairs
 CONSTANT = 4  # accel_lines
 PAIRS_A_BEAT, PAIRS_BETWEEN = 8, 16  # linear_synth_pairs
 
@@ -104,6 +104,7 @@ class Token:
         self.aux_taken = 0.0
         self.asked: list[float] = [0.0, 0.0]  # when the reads of the auxiliary port were issued
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it
+        self.pairs: list[tuple[int, float]] = []  # lists of pairs: beats, when they had left their queue
         self.linears = Linears(machine, self.port)
         self.ends = ends
         self.attended = 0.0
@@ -338,11 +339,17 @@ class Token:
         state, m = self.linears, self.machine
         read_pairs = self.ask(time)
         pair_beats = -(-d.positions // PAIRS_A_BEAT)
-        self.aux_taken = max(self.aux_taken, state.pairs_free[-2] + PAIRS_BETWEEN)
+        waiting = PAIR_BEATS - pair_beats  # of the lists before, beside this one
+        for beats, left in reversed(self.pairs):
+            waiting -= beats
+            if waiting < 0:
+                self.aux_taken = max(self.aux_taken, left)
+                break
         for beats in pieces(pair_beats):
             self.aux_taken = max(self.aux_taken + beats, self.aux.read(beats, read_pairs))
             self.aux.take(self.aux_taken)
-        pairs = self.aux_taken
+        pairs = max(self.aux_taken + PAIRS_QUEUE, state.pairs_free[-2] + PAIRS_BETWEEN + pair_beats)
+        self.pairs.append((pair_beats, pairs))
         self.asked.append(max(read_pairs, self.aux.room()))
         read_scales = self.ask(read_pairs)
         command = max(read_scales + 1, state.splits[-COMMANDS - 1] if len(state.splits) > COMMANDS else 0.0)

@@ -253,7 +253,7 @@ module linear_synth_slice
   );
 
   fifo_block #(
-      .Width(BeatW), .Depth(IndexBeats)
+      .Width(BeatW), .Depth(IndexBeats), .Style((IndexBeats >= 1024) ? "ultra" : "block")
   ) i_indices (
       .clk_i, .rst_ni, .clear_i, .s_data_i(part), .s_valid_i(part_idx_valid), .s_ready_o(part_idx_ready), .m_data_o(idx),
       .m_valid_o(idx_valid), .m_ready_i(idx_ready), .level_o(unused_idx_level)

@@ -12,12 +12,12 @@
 //   Lanes       values of a line
 //   ScaleLines  lines of scales that can wait
 //   GainLines   lines of gains that can wait
-//   PairBeats   of pairs that can wait for the input of linear_covq: those of its longest vector at least
+//   PairBeats   of pairs that can wait for linear_synth, and for the input of linear_covq: those of its longest vector at least
 module accel_aux
   import accel_pkg::*;
 #(
     parameter int unsigned Lanes = 16,
-    parameter int unsigned ScaleLines = 256,
+    parameter int unsigned ScaleLines = 512,
     parameter int unsigned GainLines = 64,
     parameter int unsigned PairBeats = 256,
     localparam int unsigned LineBits = 32 * Lanes
@@ -29,13 +29,15 @@ module accel_aux
     input  read_t     [      3:0]            s_read_i,      // in the order of their precedence
     input  logic      [      3:0]            s_read_valid_i,
     output logic      [      3:0]            s_read_ready_o,
-    output logic      [BeatW-1:0]            m_beat_o,      // for program, embed, linear_synth
+    output logic      [BeatW-1:0]            m_beat_o,      // for program, embed
     output logic                             m_last_o,
     output logic                             m_header_valid_o,  // always taken
     output logic                             m_program_valid_o,
     input  logic                             m_program_ready_i,
     output logic                             m_embed_valid_o,
     input  logic                             m_embed_ready_i,
+    output logic [BeatW-1:0]                 m_pairs_o,
+    output logic                             m_pairs_last_o,
     output logic                             m_pairs_valid_o,
     input  logic                             m_pairs_ready_i,
     output logic      [BeatW-1:0]            m_vec_pairs_o,
@@ -83,7 +85,7 @@ module accel_aux
   assign read_valid = s_read_valid_i != '0 && core_rst_ni;
 
   logic [3:0] tag, error_tag;
-  logic beat_valid, beat_ready, pairs_room, exp_room;
+  logic beat_valid, beat_ready, pairs_room, vec_pairs_room, exp_room;
   logic [2:0] const_room;
   hbm_streamer #(.DataW(BeatW), .AddrW(64), .TagW(4), .IdW(1)) u_reader (
       .clk_i, .rst_ni,
@@ -99,7 +101,6 @@ module accel_aux
   assign m_header_valid_o = beat_here && tag == AuxHeader;
   assign m_program_valid_o = beat_here && tag == AuxProgram;
   assign m_embed_valid_o = beat_here && tag == AuxEmbed;
-  assign m_pairs_valid_o = beat_here && tag == AuxPairs;
   always_comb begin
     case (tag)
       AuxProgram:  beat_ready = m_program_ready_i;
@@ -107,18 +108,24 @@ module accel_aux
       AuxGain:     beat_ready = const_room[0];
       AuxRow:      beat_ready = const_room[1];
       AuxScale:    beat_ready = const_room[2];
-      AuxPairs:    beat_ready = m_pairs_ready_i;
-      AuxVecPairs: beat_ready = pairs_room;
+      AuxPairs:    beat_ready = pairs_room;
+      AuxVecPairs: beat_ready = vec_pairs_room;
       AuxVecExp:   beat_ready = exp_room;
       default:     beat_ready = 1'b1;
     endcase
   end
 
-  logic [$clog2(PairBeats+3)-1:0] pairs_level;
-  fifo_block #(.Width(BeatW), .Depth(PairBeats), .Style("auto")) u_pairs (
-      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0), .s_data_i(m_beat_o), .s_valid_i(beat_here && tag == AuxVecPairs),
-      .s_ready_o(pairs_room), .m_data_o(m_vec_pairs_o), .m_valid_o(m_vec_pairs_valid_o), .m_ready_i(m_vec_pairs_ready_i),
+  // Lists of later linears wait here, out of the way of what lies behind them.
+  logic [$clog2(PairBeats+3)-1:0] pairs_level, vec_pairs_level;
+  fifo_block #(.Width(BeatW + 1), .Depth(PairBeats), .Style("auto")) u_pairs (
+      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0), .s_data_i({m_last_o, m_beat_o}), .s_valid_i(beat_here && tag == AuxPairs),
+      .s_ready_o(pairs_room), .m_data_o({m_pairs_last_o, m_pairs_o}), .m_valid_o(m_pairs_valid_o), .m_ready_i(m_pairs_ready_i),
       .level_o(pairs_level)
+  );
+  fifo_block #(.Width(BeatW), .Depth(PairBeats), .Style("auto")) u_vec_pairs (
+      .clk_i, .rst_ni(core_rst_ni), .clear_i(1'b0), .s_data_i(m_beat_o), .s_valid_i(beat_here && tag == AuxVecPairs),
+      .s_ready_o(vec_pairs_room), .m_data_o(m_vec_pairs_o), .m_valid_o(m_vec_pairs_valid_o), .m_ready_i(m_vec_pairs_ready_i),
+      .level_o(vec_pairs_level)
   );
   logic [2:0] exp_level;
   fifo #(.Width(BeatW), .Depth(4)) u_exp (
@@ -137,5 +144,5 @@ module accel_aux
         .m_valid_o(m_constant_valid_o[n]), .m_ready_i(m_constant_ready_i[n])
     );
   end
-  wire unused = ^{busy, error_tag, pairs_level, exp_level};
+  wire unused = ^{busy, error_tag, pairs_level, vec_pairs_level, exp_level};
 endmodule

@@ -82,6 +82,9 @@ module accel_core
 );
   localparam int unsigned LineBits = 32 * Lanes;
   localparam int unsigned SynthDrainW = (Lanes > 16) ? 8 : 2;  // sums that a slice delivers a cycle
+  // Run-ahead of a slice behind its splitter, which passes a beat a cycle: blocks there take fewer cycles than they have beats.
+  localparam int unsigned IndexBeats = (StreamBeats > 512) ? StreamBeats : 512;
+  localparam int unsigned BookBeats = (StreamBeats > 512) ? 256 : 64;
   localparam int unsigned KvBeats = 128;  // keys of a token, all heads of an engine: values come behind them
   localparam int unsigned Aux = Slices, Book = Slices + 1, Packet = Slices + 2, Row = Slices + 3;
   localparam int unsigned Ways = Lanes / 16;  // ports of keys, and of values, that an attention engine has
@@ -134,7 +137,8 @@ module accel_core
   read_t [3:0] read;
   logic [3:0] read_valid, read_ready;
   logic [BeatW-1:0] beat;
-  logic beat_last, header_beat, program_beat, program_room, embed_beat, embed_room, pairs_beat, pairs_room;
+  logic beat_last, header_beat, program_beat, program_room, embed_beat, embed_room, pairs_last, pairs_valid, pairs_ready;
+  logic [BeatW-1:0] pairs;
 
   wire idle = !header_busy && !header_done && !tokens_run && !error_q && !clear_q && !run_i.clear && fetch_idle;
   assign header_start = run_i.start && idle;
@@ -174,8 +178,8 @@ module accel_core
       .m_table_valid_o(table_cmd), .m_table_ready_i(table_cmd_ready),
       .m_tokens_o(issued_tokens), .m_op_o(issued), .m_valid_o(issued_valid), .m_ready_i(issued_ready)
   );
-  logic [3:0] queue_level;
-  fifo #(.Width($bits(descriptor_t)), .Depth(8)) u_operations (
+  logic [4:0] queue_level;
+  fifo #(.Width($bits(descriptor_t)), .Depth(16)) u_operations (
       .clk_i, .rst_ni(core_rst_n), .clear_i(1'b0), .s_data_i(issued), .s_valid_i(issued_valid), .s_ready_o(issued_ready),
       .m_data_o(queued), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(queue_level)
   );
@@ -217,7 +221,8 @@ module accel_core
       .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
       .s_read_i(read), .s_read_valid_i(read_valid), .s_read_ready_o(read_ready), .m_beat_o(beat), .m_last_o(beat_last),
       .m_header_valid_o(header_beat), .m_program_valid_o(program_beat), .m_program_ready_i(program_room),
-      .m_embed_valid_o(embed_beat), .m_embed_ready_i(embed_room), .m_pairs_valid_o(pairs_beat), .m_pairs_ready_i(pairs_room),
+      .m_embed_valid_o(embed_beat), .m_embed_ready_i(embed_room), .m_pairs_o(pairs), .m_pairs_last_o(pairs_last),
+      .m_pairs_valid_o(pairs_valid), .m_pairs_ready_i(pairs_ready),
       .m_vec_pairs_o(vec_pairs), .m_vec_pairs_valid_o(vec_pairs_valid), .m_vec_pairs_ready_i(vec_pairs_ready),
       .m_vec_exp_o(vec_exp), .m_vec_exp_valid_o(vec_exp_valid), .m_vec_exp_ready_i(vec_exp_ready),
       .m_constant_o(constant), .m_constant_last_o(constant_last), .m_constant_valid_o(constant_valid),
@@ -453,7 +458,8 @@ module accel_core
   logic [63:0] synth_addr;
   logic [$clog2(Slices > 1 ? Slices : 2)-1:0] synth_slice;
   linear_synth #(
-      .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats), .DrainW(SynthDrainW), .Tokens(Tokens)
+      .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats),
+      .IndexBeats(IndexBeats), .BookBeats(BookBeats), .DrainW(SynthDrainW), .Tokens(Tokens)
   ) u_synth (
       .clk_i, .rst_ni, .port_base_i(run_i.port_base), .port_stride_i(run_i.port_stride),
       .s_cmd_inputs(issued[4][15:0]), .s_cmd_outputs({issued[5][18:4] + 15'(issued[5][3:0] != 4'd0), 4'b0}),
@@ -462,8 +468,8 @@ module accel_core
       .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
       .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_synth && from_valid[FromLinear]),
       .s_axis_tready(synth_ready),
-      .s_axis_pairs_tdata(beat), .s_axis_pairs_tlast(beat_last), .s_axis_pairs_tvalid(pairs_beat),
-      .s_axis_pairs_tready(pairs_room),
+      .s_axis_pairs_tdata(pairs), .s_axis_pairs_tlast(pairs_last), .s_axis_pairs_tvalid(pairs_valid),
+      .s_axis_pairs_tready(pairs_ready),
       .m_axis_acc_tdata(synth_acc), .m_axis_acc_tlast(synth_acc_last), .m_axis_acc_tvalid(synth_acc_valid),
       .m_axis_acc_tready(is_synth && acc_ready),
       .m_axis_act_tdata(act_scale), .m_axis_act_tvalid(act_scale_valid), .m_axis_act_tready(act_scale_ready),
