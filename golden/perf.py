@@ -55,14 +55,26 @@ def perf_command(
         int, typer.Option(min=100, max=500, help="MHz of the accelerator; the HBM has its own time.")
     ] = 250,
     memory: Annotated[str, typer.Option(help="hbm: timing of HBM2e; fixed: 75 cycles for every read.")] = "hbm",
+    prefill: Annotated[
+        int | None, typer.Option(min=2, help="Measure a prompt of so many tokens instead, up to the first new one.")
+    ] = None,
+    tokens: Annotated[
+        int | None,
+        typer.Option(help="Tokens of the prompt that a pass takes: 1, 2, 4, 8; default the configuration's."),
+    ] = None,
     check: Annotated[bool, typer.Option(help="Compare every value with the golden machine's.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of random weights, cache and token.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Results; default build/results/perf-<model>.json")] = None,
 ) -> None:
     """Measure one generated token on the RTL: cycles by operation, bytes, what the ports did; report and pictures.
 
-    The KV cache is filled with random keys and values up to the token's position; nothing of a prompt is run.
+    The KV cache is filled with random keys and values up to the token's position; nothing of a prompt is run. Or, with
+    --prefill, a prompt of random tokens from position 0 on.
     """
+    if tokens not in (None, 1, 2, 4, 8):
+        raise UserError(f"--tokens: found {tokens}, allowed 1, 2, 4, 8")
+    if tokens and not prefill:
+        raise UserError("--tokens: found without --prefill, allowed with it")
     if memory not in MEMORIES:
         raise UserError(f"--memory: found {memory}, allowed {_listed(MEMORIES)}")
     synthetic, name = None, model
@@ -73,8 +85,13 @@ def perf_command(
         source = models.resolve(model)
         name = source.name
         image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
-    out = out or RESULTS / f"perf-{name}.json"
+    out = out or RESULTS / f"perf-{name}{'-prefill' if prefill else ''}.json"
     report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
+    if prefill:
+        report |= measure_prefill(image, prefill, tokens, clock, memory, seed, check)
+        write_file(out, (json.dumps(report, indent=1) + "\n").encode())
+        typer.echo(prefill_text(report["prefill"], clock) + f"\nwrote {out}")
+        return
     found, compare = measure(image, context, clock, memory, seed)
     report |= found
     paths = save(report, out)
@@ -149,6 +166,54 @@ def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> t
         }
 
     return result, compare
+
+
+def measure_prefill(
+    image: Image, count: int, width: int | None, clock: int, memory: str, seed: int, check: bool
+) -> dict:
+    """Run a prompt of `count` random tokens up to the first new token, `width` of them a pass.
+
+    Raises UserError if a value or the token is not golden's.
+    """
+    if count > image.config["max_context"]:
+        raise UserError(f"--prefill: found {count}, allowed 2..{image.config['max_context']}")
+    machine = Machine(image)
+    hbm = {"map": 1, "streams": machine.hardware.slices, "clock": clock} if memory == "hbm" else {}
+    module = simulation(image, hbm=bool(hbm), fast=True, tokens=width)
+    width = width or module.configuration_of(image).tokens
+    prompt = np.random.default_rng(seed).integers(0, machine.vocab, count).tolist()
+    run = module.Run(
+        image, prompt, 1, stop=False, trace=check, timeline_only=not check, hbm=hbm, fast=True, width=width,
+        name=f"perf-prefill-{image.path.stem}",
+    )  # fmt: skip
+    operations = -(-count // width) * (len(machine.program) - 1)  # descriptors, begun once or more
+    with Progress(
+        TextColumn("running the RTL"), BarColumn(), TextColumn("cycle {task.fields[cycle]:,}"), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("", total=operations, cycle=0)
+        run.report = lambda done, cycle: progress.update(task, completed=done // width, cycle=cycle)
+        tokens = list(run.tokens())
+    found = {"tokens": count, "tokens_a_pass": width, "cycles": run.cycles[0], "cycles_a_token": run.cycles[0] / count}
+    if check:
+        with Console(stderr=True).status("comparing with the golden machine"):
+            compared = module.compare(run, 1)
+        found["check"] = {"values": compared.values, "bits_different": compared.bits_different}
+        if compared.bits_different or tokens != compared.tokens:
+            raise UserError(f"{image.path}: the RTL differs from the golden machine, first in {compared.first}")
+    return {"clock": clock, "memory": memory, "prefill": found, "hbm": run.memory, "counters": run.counters}
+
+
+def prefill_text(found: dict, clock: int) -> str:
+    """A measured prompt in a few lines."""
+    lines = [
+        f"prompt of {found['tokens']} tokens, {found['tokens_a_pass']} a pass, up to the first new token: "
+        f"{found['cycles']:,} cycles, {found['cycles'] / clock / 1000:.2f} ms at {clock} MHz",
+        f"cycles a token of the prompt: {found['cycles_a_token']:,.0f}",
+    ]
+    if "check" in found:
+        lines.append(f"values compared with golden, bits different: {found['check']['values']:,}, 0")
+    return "\n".join(lines)
 
 
 def decode(timeline, module, machine: Machine, context: int, counters: dict) -> dict:

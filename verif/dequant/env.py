@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import cocotb
 import numpy as np
@@ -36,6 +37,7 @@ coverage = Coverage(
         "step": ["product flushed", "product to infinity", "0 * inf", "inf - inf", "sum cancels",
                  "sum is a negative zero", "negative zero without residual"],
         "length": ["one beat", "several beats"],
+        "vectors at once": ["one", "some", "all"],
         "last to come": INPUTS,
         "waiting": [f"{WAITING} beats"],
         "stall": STALLS,
@@ -46,6 +48,10 @@ coverage = Coverage(
 
 def lanes() -> int:
     return int(parameters().get("Lanes", 16))
+
+
+def tokens() -> int:
+    return int(parameters().get("Tokens", 1))
 
 
 def kind(word: int) -> str:
@@ -81,7 +87,7 @@ class Vector:
         """Words for the four inputs, in the order of INPUTS."""
         data = beats_of(self.acc)
         return (
-            [(word, int(i == len(data) - 1), *self.uses) for i, word in enumerate(data)],
+            [(word, int(i == len(data) - 1), *self.uses, 1) for i, word in enumerate(data)],
             beats_of(self.out_scale),
             [] if self.act_scale is None else [int(F(self.act_scale).view(I))],
             [] if self.residual is None else beats_of(self.residual),
@@ -94,8 +100,9 @@ class Vector:
         data = beats_of(self.result())
         return [(word, int(i == len(data) - 1)) for i, word in enumerate(data)]
 
-    def cover(self, before: Vector | None) -> None:
+    def cover(self, before: Vector | Together | None) -> None:
         coverage.hit("lanes", lanes())
+        coverage.hit("vectors at once", "one")
         use = USES[self.uses[0] + 2 * self.uses[1]]
         coverage.hit("uses", use)
         if before is not None:
@@ -146,6 +153,38 @@ class Vector:
                     coverage.hit(point, name)
 
 
+@dataclass
+class Together:
+    """Vectors that come at once, beat by beat in turn: all of one length, with the same out_scale and the same uses."""
+
+    vectors: list[Vector]
+
+    @property
+    def uses(self) -> tuple[int, int]:
+        return self.vectors[0].uses
+
+    def words(self) -> tuple[list, list, list, list]:
+        """As Vector.words."""
+        accs, scales, acts, residuals = zip(*(vector.words() for vector in self.vectors), strict=True)
+        count, beats = len(self.vectors), list(zip(*accs, strict=True))
+        turns = [
+            (word[0], int(i == len(beats) - 1 and v == count - 1), *self.uses, count)
+            for i, beat in enumerate(beats)
+            for v, word in enumerate(beat)
+        ]
+        return turns, scales[0], list(chain.from_iterable(acts)), [word for beat in zip(*residuals, strict=True) for word in beat]
+
+    def results(self) -> list[tuple[int, int]]:
+        beats = list(zip(*(vector.results() for vector in self.vectors), strict=True))
+        words = [word for beat in beats for word, _ in beat]
+        return [(word, int(i == len(words) - 1)) for i, word in enumerate(words)]
+
+    def cover(self, before) -> None:
+        coverage.hit("vectors at once", "all" if len(self.vectors) == tokens() else "some")
+        for vector in self.vectors:
+            vector.cover(None)
+
+
 class DequantEnv(uvm_env):
     """Four streams in, results to the scoreboard."""
 
@@ -155,7 +194,7 @@ class DequantEnv(uvm_env):
     def build_phase(self):
         dut, seed = cocotb.top, self.seed
         fields = {"data": "s_axis_tdata", "last": "s_axis_tlast"}
-        fields |= {"use_act_scale": "use_act_scale_i", "use_residual": "use_residual_i"}
+        fields |= {"use_act_scale": "use_act_scale_i", "use_residual": "use_residual_i", "tokens": "tokens_i"}
         buses = (
             StreamBus(dut, "s_axis", "s_axis_tvalid", "s_axis_tready", fields),
             *(StreamBus.axis(dut, f"s_axis_{name}") for name in ("scale", "act", "residual")),

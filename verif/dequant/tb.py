@@ -17,9 +17,11 @@ from verif.dequant.env import (
     DequantEnv,
     F,
     I,
+    Together,
     Vector,
     coverage,
     lanes,
+    tokens,
 )
 from verif.lib.tb import CoreTest, measure
 
@@ -80,8 +82,17 @@ class DequantTest(CoreTest):
     async def play(self, vectors):
         await self.finish(self.start(self.expect(vectors)))
 
+    def some(self) -> Vector | Together:
+        """A random vector, or several at once."""
+        count = int(self.np_rng.integers(1, tokens() + 1))
+        first = self.vector()
+        others = [self.vector(len(first.acc) // lanes(), tuple(map(bool, first.uses))) for _ in range(count - 1)]
+        for vector in others:
+            vector.out_scale = first.out_scale
+        return Together([first, *others]) if others else first
+
     async def stimulus(self):
-        await self.play([self.vector() for _ in range(30)])
+        await self.play([self.some() for _ in range(30)])
         coverage.hit("stall", STALLS[self.stalls[0] + 2 * self.stalls[1]])
 
 

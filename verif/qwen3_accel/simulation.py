@@ -39,9 +39,14 @@ def configuration_of(image: Image) -> Configuration:
     raise UserError(f"{image.path}: hardware: found {image.config['hardware']}, allowed {', '.join(CONFIGURATIONS)}")
 
 
-def build_options(hbm: bool = False, hbm_clock: bool = False, fast: bool = False) -> dict:
-    """Of `build` and `simulate`. fast: for long runs: no assertions, more of the C++ compiler's optimisation."""
+def build_options(hbm: bool = False, hbm_clock: bool = False, fast: bool = False, tokens: int | None = None) -> dict:
+    """Of `build` and `simulate`.
+
+    fast: for long runs: no assertions, more of the C++ compiler's optimisation. tokens: of a pass, if not the
+    configuration's.
+    """
     parameters = {"Hbm": 1} if hbm else {}
+    parameters |= {"Tokens": tokens} if tokens else {}
     parameters |= {"HbmClock": 1} if hbm_clock else {}
     options = {"target": "sim", "public": PORTS}
     return options | ({"optimise": "-O1", "assertions": False} if fast else {}) | {"parameters": parameters}
@@ -94,7 +99,7 @@ class Run:
     hbm_ns: period of the memory's clock, 0 if it has none of its own.
     hbm: parameters of the HBM2e behind the ports (docs/hbm2e.md); empty: a memory of fixed latency.
     text, random_text: what is in the KV cache at the start: a file of `KvState`, or arguments of `random_state`.
-    fast: a build for long runs, without assertions.
+    fast: a build for long runs, without assertions. width: tokens of the prompt a pass, if not the configuration's.
     report: called as report(operations ended, cycle of the last event) while it runs, with a timeline or a trace.
     """
 
@@ -111,6 +116,7 @@ class Run:
     text: Path | None = None
     random_text: dict = field(default_factory=dict)
     fast: bool = False
+    width: int | None = None
     name: str = "generate"
     report: Callable[[int, int], None] | None = None
     cycles: list[int] = field(default_factory=list)  # of every token; the first one's include the prompt
@@ -138,7 +144,7 @@ class Run:
         for file in (result, trace, trace.with_suffix(".bin.timeline")):
             file.unlink(missing_ok=True)
         failures: list[SimulationFailed] = []
-        options, env = build_options(bool(self.hbm), bool(self.hbm_ns), self.fast), {"LUTLOOM_JOB": job}
+        options, env = build_options(bool(self.hbm), bool(self.hbm_ns), self.fast, self.width), {"LUTLOOM_JOB": job}
         options["parameters"] = configuration_of(self.image).parameters() | options["parameters"]
         if self.hbm_ns:
             env |= {"LUTLOOM_HBM_NS": self.hbm_ns}
@@ -224,7 +230,7 @@ class Run:
         return Timeline(int(events[-1, 4]) - start, list(operations.values()), intervals)
 
     def stages(self) -> Iterator[tuple[str, np.ndarray]]:
-        """(stage, lines float32 [n, words]) of every operation of a traced run, token by token, in the order of the program.
+        """(stage, lines float32 [n, words]) of every operation of a traced run: token by token, as the program goes.
 
         Operations of one stage that follow each other are given as one.
         """
@@ -234,7 +240,9 @@ class Run:
         words = int(np.fromfile(path, "<u2", 1, offset=8)[0])
         heads = [("pass", "<u4"), ("number", "<u2"), ("stage", "<u2"), ("words", "<u2"), ("place", "<u2")]
         records = np.fromfile(path, [*heads, ("line", "<f4", words)])
-        records = records[np.lexsort([records[key] for key in ("number", "place", "pass")])]  # stable: lines stay in order
+        records = records[
+            np.lexsort([records[key] for key in ("number", "place", "pass")])
+        ]  # stable: lines stay in order
         edges = np.flatnonzero(np.any([np.diff(records[key]) != 0 for key in ("stage", "place", "pass")], 0)) + 1
         for part in np.split(records, edges):
             yield names[part["stage"][0]], part["line"]

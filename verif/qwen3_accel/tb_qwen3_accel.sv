@@ -9,6 +9,7 @@ module tb_qwen3_accel
 #(
     parameter int unsigned Configuration = 0,
     parameter int unsigned StreamBeats = Config[known(Configuration)].stream_beats,
+    parameter int unsigned Tokens = Config[known(Configuration)].tokens,
     parameter bit ClockGates = 1'b1,
     parameter logic [63:0] HardwareHash = 64'd0,
     parameter bit HbmClock = 1'b0,
@@ -54,7 +55,7 @@ module tb_qwen3_accel
   logic [Ports-1:0][31:0] port_wstrb;
 
   qwen3_accel #(
-      .Configuration(Configuration), .StreamBeats(StreamBeats), .ClockGates(ClockGates), .HbmClock(HbmClock),
+      .Configuration(Configuration), .StreamBeats(StreamBeats), .Tokens(Tokens), .ClockGates(ClockGates), .HbmClock(HbmClock),
       .HardwareHash(HardwareHash)
   ) u_dut (
       .clk_i, .rst_ni, .hbm_clk_i, .hbm_rst_ni,

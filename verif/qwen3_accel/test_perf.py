@@ -7,7 +7,7 @@ import pytest
 from lutloom.hardware import configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
-from lutloom.perf import measure, perf_command
+from lutloom.perf import measure, measure_prefill, perf_command
 from lutloom.rtl import simulation
 from lutloom.synthetic import Synthetic, synthetic_image
 
@@ -48,6 +48,14 @@ def test_a_longer_context_costs_cycles(image):
         > short["decode"]["groups"]["self_attn.attention"]["cycles"]
     )
     assert long["decode"]["bytes"]["kv_read"] > 3 * short["decode"]["bytes"]["kv_read"]
+
+
+def test_a_prompt_in_passes(image):
+    """Seven tokens are a pass of four and one of three: far fewer cycles than seven tokens one by one."""
+    found = measure_prefill(image, 7, None, 250, "hbm", 0, True)["prefill"]
+    single, _ = measure(image, 7, 250, "hbm", 0)
+    assert found["tokens_a_pass"] == 4 and found["check"]["values"] > 7 * 1000
+    assert 2 * single["decode"]["cycles"] < found["cycles"] < 4 * single["decode"]["cycles"]
 
 
 def test_another_cache_is_noticed(image):

@@ -74,7 +74,9 @@ def test_every_value_of_the_small_model(scheme):
 
 def test_broken_core_is_caught(images):
     """RoPE at the wrong position: a prompt of one token does not see it, the others do."""
-    broken = Mutation("rtl/qwen3_accel/accel_prefetch.sv", "row_q <= 32'(pass_i.position +", "row_q <= 32'((pass_i.position >> 1) +")
+    broken = Mutation(
+        "rtl/qwen3_accel/accel_prefetch.sv", "row_q <= 32'(pass_i.position +", "row_q <= 32'((pass_i.position >> 1) +"
+    )
     with pytest.raises(SimulationFailed):
         bench(images, "broken", mutation=broken, env={"COCOTB_TEST_FILTER": "PromptsTest"})
 
