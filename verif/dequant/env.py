@@ -172,7 +172,8 @@ class Together:
             for i, beat in enumerate(beats)
             for v, word in enumerate(beat)
         ]
-        return turns, scales[0], list(chain.from_iterable(acts)), [word for beat in zip(*residuals, strict=True) for word in beat]
+        rows = list(chain.from_iterable(zip(*residuals, strict=True)))
+        return turns, scales[0], list(chain.from_iterable(acts)), rows
 
     def results(self) -> list[tuple[int, int]]:
         beats = list(zip(*(vector.results() for vector in self.vectors), strict=True))
