@@ -5,8 +5,11 @@
 //
 // Latency:       addresses 1 cycle, beats 0.
 // Throughput:    one address and one beat a cycle.
-// Back-pressure: master 0 has precedence. s_axi_arready depends on registers and, for master 1, on master 0's arvalid; m_axi_rready
-//                on the master that the beat is for: a master that stops its beats stops the other's behind them.
+// Back-pressure: master 0 has precedence, and the port to itself while any of its reads is under way: master 1's addresses wait until
+//                its last beat has come, so nothing of theirs lies before it in a queue of the memory. s_axi_arready depends on
+//                registers and, for master 1, on master 0's arvalid; m_axi_rready on the master that the beat is for: a master that
+//                stops its beats stops the other's behind them. Up to 32,768 beats of master 0 are
+//                under way.
 // Errors:        a beat with an ID that is not asked for is handed to the master of its lowest bit, which has to judge it.
 //
 // Parameters:
@@ -48,14 +51,22 @@ module axi_read_mux #(
     output logic                  m_axi_rready
 );
   wire from = !s_axi_arvalid[0];  // the master whose address is next
+  logic [15:0] flying_q;  // beats of master 0 under way
   logic room;
-  assign s_axi_arready = {room && from, room};
+  wire asks = s_axi_arvalid[0] && s_axi_arready[0];
+  wire comes = m_axi_rvalid && m_axi_rready && !m_axi_rid[0] && flying_q != '0;
+  assign s_axi_arready = {room && from && flying_q == '0, room && !flying_q[15]};
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) flying_q <= '0;
+    else flying_q <= flying_q + (asks ? 16'(s_axi_arlen[0]) + 16'd1 : 16'd0) - 16'(comes);
+  end
 
   spill_register #(.Width(AddrW + 8 + 3 + 2 + 4 + 3 + 1)) u_address (
       .clk_i, .rst_ni,
       .s_data_i({s_axi_araddr[from], s_axi_arlen[from], s_axi_arsize[from], s_axi_arburst[from], s_axi_arcache[from],
                  s_axi_arprot[from], from}),
-      .s_valid_i(s_axi_arvalid != '0), .s_ready_o(room),
+      .s_valid_i((s_axi_arvalid & s_axi_arready) != '0), .s_ready_o(room),
       .m_data_o({m_axi_araddr, m_axi_arlen, m_axi_arsize, m_axi_arburst, m_axi_arcache, m_axi_arprot, m_axi_arid}),
       .m_valid_o(m_axi_arvalid), .m_ready_i(m_axi_arready)
   );

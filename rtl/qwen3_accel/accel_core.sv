@@ -82,9 +82,6 @@ module accel_core
 );
   localparam int unsigned LineBits = 32 * Lanes;
   localparam int unsigned SynthDrainW = (Lanes > 16) ? 8 : 2;  // sums that a slice delivers a cycle
-  // Run-ahead of a slice behind its splitter, which passes a beat a cycle: blocks there take fewer cycles than they have beats.
-  localparam int unsigned IndexBeats = (StreamBeats > 512) ? StreamBeats : 512;
-  localparam int unsigned BookBeats = (StreamBeats > 512) ? 256 : 64;
   localparam int unsigned KvBeats = 128;  // keys of a token, all heads of an engine: values come behind them
   localparam int unsigned Aux = Slices, Book = Slices + 1, Packet = Slices + 2, Row = Slices + 3;
   localparam int unsigned Ways = Lanes / 16;  // ports of keys, and of values, that an attention engine has
@@ -459,7 +456,7 @@ module accel_core
   logic [$clog2(Slices > 1 ? Slices : 2)-1:0] synth_slice;
   linear_synth #(
       .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats),
-      .IndexBeats(IndexBeats), .BookBeats(BookBeats), .DrainW(SynthDrainW), .Tokens(Tokens)
+      .DrainW(SynthDrainW), .Tokens(Tokens)
   ) u_synth (
       .clk_i, .rst_ni, .port_base_i(run_i.port_base), .port_stride_i(run_i.port_stride),
       .s_cmd_inputs(issued[4][15:0]), .s_cmd_outputs({issued[5][18:4] + 15'(issued[5][3:0] != 4'd0), 4'b0}),

@@ -1,4 +1,6 @@
-"""Testbench of axi_read_mux: two masters ask at random, a memory answers in order; each gets what it asked for."""
+"""Testbench of axi_read_mux: two masters ask at random, a memory answers in order; each gets what it asked for, and
+master 1 only asks while nothing of master 0 is under way.
+"""
 
 import random
 from collections import deque
@@ -34,7 +36,7 @@ async def everybody_gets_his_own(dut):
     asked = [deque() for _ in range(MASTERS)]  # beats that a master waits for: (data, last)
     memory: deque[tuple[int, int, int]] = deque()  # id, data, last
     wanted: list[dict | None] = [None] * MASTERS
-    left, seen, precedence = [READS] * MASTERS, [0] * MASTERS, 0
+    left, seen, precedence, flying = [READS] * MASTERS, [0] * MASTERS, 0, 0
     for _ in range(4):
         await RisingEdge(dut.clk_i)
     dut.rst_ni.value = 1
@@ -65,8 +67,11 @@ async def everybody_gets_his_own(dut):
         address = None
         taken = int(dut.s_axi_arready.value)
         assert taken & 1 or not taken & 2
+        before = flying
         for m in range(MASTERS):
             if wanted[m] and taken >> m & 1:
+                assert m == 0 or not before, f"master 1 asked, {before} reads of master 0 are under way"
+                flying += m == 0
                 precedence += m == 0 and wanted[1] is not None
                 asked[m].extend(
                     (wanted[m]["araddr"] + n & WORD, n == wanted[m]["arlen"]) for n in range(wanted[m]["arlen"] + 1)
@@ -94,6 +99,7 @@ async def everybody_gets_his_own(dut):
                 data = part(int(dut.s_axi_rdata.value), beat[0], len(dut.m_axi_rdata))
                 assert (data, part(int(dut.s_axi_rlast.value), beat[0], 1)) == expected
                 seen[beat[0]] += 1
+                flying -= beat[0] == 0 and beat[2]
                 beat = None
         await RisingEdge(dut.clk_i)
     assert min(seen) > READS and precedence

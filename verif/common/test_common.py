@@ -48,6 +48,9 @@ def test_axi_read_mux():
 
 
 def test_broken_read_mux_is_caught():
+    early = Mutation("rtl/common/axi_read_mux.sv", "from && flying_q == '0", "from")
+    with pytest.raises(SimulationFailed, match="master 1 asked"):
+        simulate("common", "verif.common.tb_axi_read_mux", name="early-mux", toplevel="axi_read_mux", mutation=early)
     swap = Mutation("rtl/common/axi_read_mux.sv", "m_axi_rvalid && m_axi_rid[0]", "m_axi_rvalid && !m_axi_rlast")
     with pytest.raises(SimulationFailed, match="wanted master"):
         simulate("common", "verif.common.tb_axi_read_mux", name="broken-mux", toplevel="axi_read_mux", mutation=swap)
