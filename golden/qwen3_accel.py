@@ -90,7 +90,7 @@ class Configuration:
 
 
 CONFIGURATIONS = {
-    "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512, tokens=4),
+    "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512, tokens=2),
     "small": Configuration(HARDWARE["small"], 512, 2048, 4096, 1024, 64, 4, 1024),
     "v80": Configuration(HARDWARE["v80"], 1024, 8192, 8192, 4096, 128, 2, 4096, 4096),
 }

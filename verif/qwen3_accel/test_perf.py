@@ -51,11 +51,11 @@ def test_a_longer_context_costs_cycles(image):
 
 
 def test_a_prompt_in_passes(image):
-    """Seven tokens are a pass of four and one of three: far fewer cycles than seven tokens one by one."""
+    """Seven tokens are three passes of two and one of one: fewer cycles than seven tokens one by one."""
     found = measure_prefill(image, 7, None, 250, "hbm", 0, True)["prefill"]
     single, _ = measure(image, 7, 250, "hbm", 0)
-    assert found["tokens_a_pass"] == 4 and found["check"]["values"] > 7 * 1000
-    assert 2 * single["decode"]["cycles"] < found["cycles"] < 4 * single["decode"]["cycles"]
+    assert found["tokens_a_pass"] == 2 and found["check"]["values"] > 7 * 1000
+    assert 3 * single["decode"]["cycles"] < found["cycles"] < 5.5 * single["decode"]["cycles"]
 
 
 def test_another_cache_is_noticed(image):
