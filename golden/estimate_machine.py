@@ -312,9 +312,7 @@ class Token:
         if beats > self.kv_asked:  # the rest comes as the first is used
             used = max(q[group * lines - 1] + self.port.latency, memory)
             cycles = (beats - self.kv_asked) / self.kv_rate
-            # streams fill what is still empty of their buffers meanwhile
-            empty = self.machine.stream_beats - max(0.0, used - self.port.time) * self.port.efficiency
-            memory = used + cycles + min(cycles, max(0.0, empty) / self.port.efficiency)
+            memory = used + cycles
             self.port.share(used, cycles)
         self.kv_asked = 0.0
         engines = [self.attended] * m.hardware.kv_engines  # when each engine can take the next head

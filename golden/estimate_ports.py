@@ -97,26 +97,17 @@ class Port:
         self.taken_times.append(time)
 
     def share(self, begin: float, cycles: float) -> None:
-        """Keys and values want the port for so many cycles. Both masters' reads wait in one queue: each has half."""
+        """Keys and values have the port to themselves for so many cycles."""
         self.others.append([begin, cycles])
 
     def _free(self, begin: float, cycles: float) -> float:
         """The end of so many cycles of a port that keys and values use too."""
-        while self.others:
-            first, left = self.others[0]
-            if begin + cycles <= first:
-                break
-            if begin > first:
-                left -= begin - first  # what they had for themselves
-            else:
+        while self.others and begin + cycles > self.others[0][0]:
+            first, left = self.others.pop(0)
+            if begin < first:
                 cycles -= first - begin
                 begin = first
-            if left > cycles:
-                self.others[0] = [begin + 2 * cycles, left - cycles]
-                return begin + 2 * cycles
-            self.others.pop(0)
-            left = max(0.0, left)
-            begin, cycles = begin + 2 * left, cycles - left
+            begin = max(begin, first + left)
         return begin + cycles
 
 
