@@ -260,7 +260,8 @@ class Latency(RandomLinears):
 class Rounds(RandomLinears):
     """Rounds of full groups, one slice a group, everything read ahead that has room: a block in its 16 cycles."""
 
-    blocks = 64 if SLOTS == 32 else 48  # no takes in the last ones
+    # no takes in the last ones; where a slot's drain is longer than a block they wait for each other: none at all
+    blocks = 24 if STEPS > 17 else 64 if SLOTS == 32 else 48
     slots = min(SLOTS, 16)
 
     def linears(self):
@@ -288,10 +289,8 @@ class Rounds(RandomLinears):
         waves = max(1, SLICES * DRAIN // WIDTH)
         promised = until_sums(self.placed[0].linear.inputs, 16, blocks, 16, slots)
         promised += waves * slots * STEPS + (SLICES - 1) * slots * UNITS // WIDTH
-        late = STEPS + 1 if LANES == 1 and DRAIN == 2 else slots + 3  # as measured, see "Limits" on the core's page
-        promised += late if late > slots + 3 else 0
         measure("latency last vector beat to last sums, a round", took[0], promised)
-        rate, promised = 3 * blocks / (took[1] - took[0]), blocks / (16 * blocks + late)
+        rate, promised = 3 * blocks / (took[1] - took[0]), blocks / (16 * blocks + slots + 3)
         measure("throughput, rounds", rate, promised, "blocks/cycle of every slice", at_least=True)
 
 
