@@ -12,7 +12,10 @@ from lutloom.wvq import MAX_GROUP, WvqLinear
 from lutloom.wvq_calibrate import Metric, Setting, correct_target, output_scale, quantize_linear
 from lutloom.wvq_student import HEAD, moments
 
-CHOICES = ((16, 0.0), (32, 0.0), (64, 0.0), (16, 1.0), (64, 0.5), (32, 1.0), (64, 1.0))  # centroids, residual
+CHOICES = (  # centroids, residual
+    *((16, share) for share in (0.0, 0.25, 0.5, 0.75, 0.9375, 1.0)),
+    *((32, 0.0), (64, 0.0), (64, 0.5), (32, 1.0), (64, 1.0)),
+)
 CONTEXTS_AT_ONCE = 8
 
 

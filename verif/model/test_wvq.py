@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from lutloom import checkpoint
 from lutloom.errors import UserError
 from lutloom.evaluate import bits_per_weight
+from lutloom.quantize import fitting
 from lutloom.quantized_model import QuantizedModel, file_hash
 from lutloom.qwen3 import Qwen3, Qwen3Config
 from lutloom.sampled_text import sampled_text
@@ -131,6 +132,16 @@ def test_budget_is_kept_and_goes_where_it_matters():
         assert bits["loud"] >= bits["quiet"]
         cost.append(sum(linears[name].cost(setting) for name, setting in chosen.items()))
     assert cost == sorted(cost, reverse=True) and cost[-1] < cost[0]
+
+
+def test_settings_fit_the_hardware():
+    """v80: 16 centroids and groups of 512, however many bits there are; more of them are residual stages."""
+    limits = fitting("v80")
+    assert limits == {"group": 512, "centroids": 16} and fitting("small") == {"group": 1024, "centroids": 64}
+    linears = {n: Sensitivity(512, 64, torch.rand(32, generator=torch.Generator().manual_seed(n))) for n in range(3)}
+    chosen = choose_settings(linears, 4.0, act_bits=9, **limits).values()
+    assert {(s.group, s.centroids) for s in chosen} == {(512, 16)} and max(s.residual for s in chosen) > 0.5
+    assert head_setting(49152, 576, 4.5, 10, **limits) == Setting(16, 0.9375, 512, 10)
 
 
 def test_head_setting_takes_the_largest_that_fits():
