@@ -100,6 +100,26 @@ def test_keys_and_values_go_first():
     assert port.read(8, 0) == start + 44 + 100 and not port.others
 
 
+@pytest.mark.parametrize("inputs,outputs,group", [(512, 512, 512), (512, 256, 256), (1024, 512, 512)])
+def test_latency_of_a_linear(inputs, outputs, group):
+    """docs/cores/linear_synth.md: from the last activation to the first sum, all else read ahead, one round."""
+    hardware = configuration("tiny")
+    slots, blocks = group // hardware.units, inputs // 2 // hardware.lanes // 2
+    d = LinearSynth(
+        0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 1 + 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2
+    )
+    found = Machine(hardware, stream_beats=1 << 20)
+    linears = Linears(found, Port(0, 1.0, found.stream_beats))
+    linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
+    ready = 1e6
+    sums, pace, _ = next(linears.rounds(d, ready, 0.0))
+    quantised = estimate_engines.QUANT + math.log2(found.lanes)
+    page = math.log2(found.lanes) + 83 + 3 * hardware.lanes + 16 + (blocks - 1) * max(16, slots) + 3 + 1
+    page += found.lanes / found.drain
+    page += (slots + 2) * (slots >= 16)  # of the second run, where blocks have no idle cycles, as throughput says
+    assert quantised + sums + pace - ready == pytest.approx(page, abs=8)
+
+
 def test_cycles_by_stage_gives_the_oldest_what_several_share():
     spans = {"a": (10, 50), "b": (20, 40), "c": (30, 80), "d": (90, 95)}
     operations = [Operation(number, name, *span) for number, (name, span) in enumerate(spans.items())]
