@@ -18,7 +18,7 @@ from lutloom import estimate_plots, models, perf_report
 from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
 from lutloom.estimate_machine import Token, cycles_by_stage, simulate
-from lutloom.estimate_plan import Planned, of_image, plan, synthetic_path
+from lutloom.estimate_plan import Planned, of_image, plan
 from lutloom.estimate_ports import Machine
 from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
@@ -27,7 +27,7 @@ from lutloom.perf import CLOCKS, MEMORIES, RESULTS, ROOM, kind_of, operation_of
 from lutloom.perf_check import read_result
 from lutloom.program import Attention, RmsNorm
 from lutloom.qwen3_accel import Configuration, configuration
-from lutloom.synthetic import BITS, SHAPES, Synthetic
+from lutloom.synthetic import BITS, SHAPES, Synthetic, synthetic_path
 from lutloom.traffic import traffic
 from lutloom.v80.map import HBM_BYTES, PSEUDO_CHANNEL_BYTES, STREAM_BYTES
 

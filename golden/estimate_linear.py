@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lutloom.estimate_ports import Machine, Port, pieces
-from lutloom.lut2d import INDEX_BITS
+from lutloom.linear_synth import codebook_beats, index_beats
 from lutloom.program import LinearSynth
 
 # --- linear_synth and the cores in it ---------------------------------------------------------------------------------
@@ -57,15 +57,15 @@ class Linears:
         at_once = hw.slices // d.subsets  # groups of a round
         groups = -(-d.outputs // d.group)
         rounds = -(-groups // at_once)
-        code_beats = 2 * d.centroids * hw.lanes // hw.beat_bytes
-        ring = max(RING_BEATS, hw.lanes * hw.centroids * 2 // hw.beat_bytes) // code_beats  # blocks that wait there
+        code_beats = codebook_beats(d.centroids, hw)
+        ring = max(RING_BEATS, codebook_beats(hw.centroids, hw)) // code_beats  # blocks that wait there
         drain = hw.units // m.drain  # cycles of a slot's sums
         levels = max(1, math.log2(hw.slices))
 
         def geometry(r: int) -> tuple[int, int]:
             outputs = min(d.group, d.outputs - r * at_once * d.group)
             slots = -(-outputs // hw.units)
-            return slots, -(-slots * hw.lanes * hw.units * INDEX_BITS[d.centroids] // (8 * hw.beat_bytes))
+            return slots, index_beats(d.centroids, slots, hw)
 
         spare = d.beats - sum(1 + blocks * (code_beats + geometry(r)[1]) for r in range(rounds))
         # of the job with most; one in all of them, or the stream would be longer (it has an even number of beats)
@@ -79,8 +79,8 @@ class Linears:
         rows, lookups = self.rows_done, self.lookups_done
         used = 0
         for r in range(rounds):
-            slots, index_beats = geometry(r)
-            queue = max(1, INDEX_BEATS // index_beats)
+            slots, idx_beats = geometry(r)
+            queue = max(1, INDEX_BEATS // idx_beats)
             self.split += SPLIT_JOB - 1
             self.lookup += LOOKUP_JOB
             announced = self.split
@@ -90,18 +90,18 @@ class Linears:
                     head += 1
                     self.split += SPLIT_RUN
                     self.lookup += LOOKUP_RUN - 1
-                arrived = self.port.read(head + code_beats + index_beats, streams)
-                used += head + code_beats + index_beats
+                arrived = self.port.read(head + code_beats + idx_beats, streams)
+                used += head + code_beats + idx_beats
                 # codebooks into the ring, indices into their queue
                 place = rows[-ring] if len(rows) >= ring else 0.0
-                split = max(self.split + head + code_beats, arrived - index_beats, place)
+                split = max(self.split + head + code_beats, arrived - idx_beats, place)
                 half = lookups[-2] - ROWS - hw.lanes if len(lookups) > 1 else 0.0  # of the row memory
                 self.row = max(split + 1, self.row, announced + GATHER + 2 * hw.lanes, half) + d.centroids
                 place = lookups[-queue] if len(lookups) >= queue else 0.0
-                self.split = max(split + index_beats, arrived, place)
+                self.split = max(split + idx_beats, arrived, place)
                 self.port.take(self.split)
                 rows.append(self.row)
-                first = max(self.lookup, self.row + ROWS + hw.lanes, self.split - index_beats + 1)
+                first = max(self.lookup, self.row + ROWS + hw.lanes, self.split - idx_beats + 1)
                 stolen = min(self.steals, -(-slots // drain)) if first < self.flushed else 0
                 self.steals -= stolen
                 self.lookup = max(first + slots + stolen, self.split + 1)

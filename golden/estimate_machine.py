@@ -8,7 +8,7 @@ operation does depends on the lines, stations, queues and port beats of those be
 - Frame (frame_order, frame_reader): a line is read when it is written, a line a cycle.
 - Linears (linear_synth): one slice stands for all, the one with the most to do, since rounds go in lockstep. Block by
   block: port, buffer, splitter, ring of codebooks, rows, lookups, drain, and the rounds' two banks behind them.
-- Ports: a beat a cycle times the efficiency of the memory, as far ahead as the buffer goes; keys and values have half.
+- Ports: a beat a cycle times the efficiency of the memory, as far ahead as the buffer goes; keys and values go first.
 - Auxiliary port: gains, RoPE rows, pairs and scales in the order of use, in front of queues of limited length.
 """
 

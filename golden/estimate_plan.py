@@ -1,7 +1,5 @@
 """The program of a model that nobody has: the compiler's first pass over shapes, without a weight."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
@@ -13,12 +11,11 @@ from lutloom.checkpoint import tensor_shapes
 from lutloom.compiler import Place, plan_model
 from lutloom.hardware import Hardware
 from lutloom.image import Image, layout
-from lutloom.linear_synth import subset_blocks
-from lutloom.lut2d import INDEX_BITS
+from lutloom.linear_synth import block_beats, subset_blocks
 from lutloom.program import BYTES, Attention, Descriptor, LinearSynth, decode, encode
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3Config
-from lutloom.synthetic import ACT_BITS, BITS, FUSED, Synthetic, code_digest
+from lutloom.synthetic import ACT_BITS, BITS, FUSED, Synthetic
 from lutloom.wvq import WvqLinear, group_slices
 
 CONFIG_BYTES, TOKENIZER_BYTES = 1 << 14, 1 << 24  # of an image, roughly: Qwen3's tokenizer has 11 MB
@@ -143,12 +140,6 @@ def of_image(image: Image) -> Planned:
     return Planned(image.path, image.config, program, sizes, ends)
 
 
-def synthetic_path(synthetic: Synthetic, hardware: Hardware, max_context: int, folder: Path) -> Path:
-    """Where `synthetic_image` has its image, or would have it."""
-    key = json.dumps([synthetic.sha256, hardware.dict(), max_context, code_digest()], sort_keys=True)
-    return folder / f"{synthetic.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.img"
-
-
 def run_ends(image: Image, d: LinearSynth) -> list[list[int]]:
     """Where runs of exponents end in the job of every round that has its last border latest: its blocks' numbers."""
     hardware = Hardware(**image.config["hardware"])
@@ -163,8 +154,7 @@ def run_ends(image: Image, d: LinearSynth) -> list[list[int]]:
     ]
     for g, columns in enumerate(groups):
         slots = -(-(columns.stop - columns.start) // hardware.units)
-        index_beats = -(-slots * hardware.lanes * hardware.units * INDEX_BITS[d.centroids] // (8 * beat))
-        block = 2 * d.centroids * hardware.lanes // beat + index_beats
+        block = block_beats(d.centroids, slots, hardware)
         for u, (first, last) in enumerate(ranges):
             r, s = divmod(g * d.subsets + u, hardware.slices)
             ends, done = [], 0

@@ -82,7 +82,7 @@ def choose_subsets(linear: WvqLinear, hardware: Hardware) -> int:
     """
     blocks, groups = linear.idx.shape[0] // hardware.lanes, linear.exp.shape[1]
     slots = -(-min(linear.group, linear.shape[0]) // hardware.units)
-    block = max(block_beats(linear, slots, hardware), linear.centroids, slots)
+    block = max(block_beats(linear.centroids, slots, hardware), linear.centroids, slots)
     leaving = slots * (hardware.units // DRAIN + 3)
 
     def cost(subsets: int) -> tuple[int, int]:
@@ -93,12 +93,19 @@ def choose_subsets(linear: WvqLinear, hardware: Hardware) -> int:
     return min(allowed, key=cost)
 
 
-def block_beats(linear: WvqLinear, slots: int, hardware: Hardware) -> int:
+def codebook_beats(centroids: int, hardware: Hardware) -> int:
+    """Beats of a block's codebooks."""
+    return 2 * centroids * hardware.lanes // hardware.beat_bytes
+
+
+def index_beats(centroids: int, slots: int, hardware: Hardware) -> int:
+    """Beats of a block's indices in a group with so many slots."""
+    return -(-slots * hardware.lanes * hardware.units * INDEX_BITS[centroids] // (8 * hardware.beat_bytes))
+
+
+def block_beats(centroids: int, slots: int, hardware: Hardware) -> int:
     """Beats of a block of a group with so many slots: codebooks and indices."""
-    lanes, units, width = hardware.lanes, hardware.units, hardware.beat_bytes
-    return (
-        -(-slots * lanes * units * INDEX_BITS[linear.centroids] // (8 * width)) + 2 * linear.centroids * lanes // width
-    )
+    return codebook_beats(centroids, hardware) + index_beats(centroids, slots, hardware)
 
 
 def pack_group(linear: WvqLinear, g: int, columns: slice, hardware: Hardware) -> np.ndarray:
@@ -152,7 +159,7 @@ def stream_beats(linear: WvqLinear, subsets: int, hardware: Hardware) -> int:
     ranges = subset_blocks(linear.idx.shape[0] // lanes, subsets)
     for g, columns in enumerate(group_slices(linear.shape[0], linear.group)):
         slots = -(-(columns.stop - columns.start) // units)
-        block = block_beats(linear, slots, hardware)
+        block = block_beats(linear.centroids, slots, hardware)
         for u, (first, last) in enumerate(ranges):
             exponent = linear.exp[first * lanes : last * lanes : lanes, g]
             runs = 1 + int(np.count_nonzero(exponent[1:] != exponent[:-1]))
@@ -191,21 +198,20 @@ def unpack_streams(
     columns = group_slices(outputs, group)
     w_cent = np.empty((positions, len(columns), centroids, 2), np.int8)
     exp, idx = np.empty((positions, len(columns)), np.uint8), np.empty((positions, outputs), np.uint8)
-    codebook_beats, bits = 2 * centroids * lanes // hardware.beat_bytes, INDEX_BITS[centroids]
+    book_beats, bits = codebook_beats(centroids, hardware), INDEX_BITS[centroids]
     at = [0] * len(streams)
     for g, cols in enumerate(columns):
         slots = -(-(cols.stop - cols.start) // units)
-        index_beats = -(-slots * lanes * units * bits // (8 * hardware.beat_bytes))
         for u, (first, last) in enumerate(subset_blocks(positions // lanes, subsets)):
             port = (g * subsets + u) % len(streams)
             stream = streams[port][at[port] :]
             _check_header(stream, port, (last - first, slots, bits, cols.start))
-            body, exponent, used = remove_run_headers(stream[1:], last - first, codebook_beats + index_beats)
+            body, exponent, used = remove_run_headers(stream[1:], last - first, block_beats(centroids, slots, hardware))
             at[port] += 1 + used
             rows = slice(first * lanes, last * lanes)
-            found = body[:, :codebook_beats].reshape(len(body) * lanes, centroids, 2).view(np.int8)
+            found = body[:, :book_beats].reshape(len(body) * lanes, centroids, 2).view(np.int8)
             w_cent[rows, g], exp[rows, g] = found, np.repeat(exponent, lanes)
-            values = index_values(body[:, codebook_beats:], lanes, units, slots, bits)
+            values = index_values(body[:, book_beats:], lanes, units, slots, bits)
             idx[rows, cols] = values[:, : cols.stop - cols.start]
     return WvqLinear(pairs, w_cent, exp, idx, out_scale, inputs, act_bits, group)
 

@@ -121,6 +121,11 @@ def _synthetic_image(synthetic: Synthetic, hardware: str, context: int) -> Path:
     )  # fmt: skip
 
 
+def _hbm(memory: str, slices: int, clock: int) -> dict:
+    """Parameters of the HBM2e; none: a memory of fixed latency."""
+    return {"map": 1, "streams": slices, "clock": clock} if memory == "hbm" else {}
+
+
 def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> tuple[dict, Callable[[], dict]]:
     """Run the token at position `context` - 1 after random keys and values.
 
@@ -130,7 +135,7 @@ def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> t
         raise UserError(f"--context: found {context}, allowed 1..{image.config['max_context']}")
     machine = Machine(image)
     slices = machine.hardware.slices
-    hbm = {"map": 1, "streams": slices, "clock": clock} if memory == "hbm" else {}
+    hbm = _hbm(memory, slices, clock)
     module = simulation(image, hbm=bool(hbm), fast=True)
     token = int(np.random.default_rng(seed).integers(0, machine.vocab))
     text = {"positions": context - 1, "seed": seed} if context > 1 else {}
@@ -178,7 +183,7 @@ def measure_prefill(
     if count > image.config["max_context"]:
         raise UserError(f"--prefill: found {count}, allowed 2..{image.config['max_context']}")
     machine = Machine(image)
-    hbm = {"map": 1, "streams": machine.hardware.slices, "clock": clock} if memory == "hbm" else {}
+    hbm = _hbm(memory, machine.hardware.slices, clock)
     module = simulation(image, hbm=bool(hbm), fast=True, tokens=width)
     width = width or module.configuration_of(image).tokens
     prompt = np.random.default_rng(seed).integers(0, machine.vocab, count).tolist()

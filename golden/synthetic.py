@@ -232,6 +232,12 @@ def compile_synthetic(
     write_image(synthetic.model, synthetic, path, hardware, max_context, progress, Path(synthetic.name))
 
 
+def synthetic_path(synthetic: Synthetic, hardware: Hardware, max_context: int, folder: Path) -> Path:
+    """Where `synthetic_image` has its image, or would have it."""
+    key = json.dumps([synthetic.sha256, hardware.dict(), max_context, code_digest()], sort_keys=True)
+    return folder / f"{synthetic.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.img"
+
+
 def synthetic_image(
     synthetic: Synthetic,
     hardware: Hardware,
@@ -240,8 +246,7 @@ def synthetic_image(
     progress: Callable[[Iterable, str], Iterable] = lambda steps, name: steps,
 ) -> Path:
     """The image in `folder`, compiled unless it is there already."""
-    key = json.dumps([synthetic.sha256, hardware.dict(), max_context, code_digest()], sort_keys=True)
-    path = folder / f"{synthetic.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.img"
+    path = synthetic_path(synthetic, hardware, max_context, folder)
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         compile_synthetic(synthetic, path, hardware, max_context, progress)

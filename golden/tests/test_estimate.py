@@ -16,13 +16,13 @@ from lutloom.errors import UserError
 from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
 from lutloom.estimate_linear import Linears
 from lutloom.estimate_machine import Operation, cycles_by_stage
-from lutloom.estimate_plan import of_image, plan, synthetic_path
+from lutloom.estimate_plan import of_image, plan
 from lutloom.estimate_plots import front
 from lutloom.estimate_ports import Machine, Port
 from lutloom.hardware import configuration
 from lutloom.image import Image
 from lutloom.program import LinearSynth, decode
-from lutloom.synthetic import Synthetic, synthetic_image
+from lutloom.synthetic import Synthetic, synthetic_image, synthetic_path
 
 TINY = Case("qwen3-tiny", "tiny", 64)
 # docs/hbm2e.md: MHz of two ports that read one pseudo-channel -> share of its 25.6 GB/s
