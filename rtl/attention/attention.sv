@@ -23,7 +23,7 @@
 // Throughput:    with b = D/(16 Ways), n positions and g q heads of a group, a kv head takes the longest of n * b cycles of reading,
 //                max(16 b, m + 4) for every block of m positions (16, the last one fewer) and g * D / (4 Ways) + QHeads - g
 //                cycles; kv heads and tokens follow each other without a pause as long as the memory answers as hbm_streamer's
-//                header asks. With Blocks = 2 a partial last block costs up to half a block more. A kv head's reading is n * b
+//                header asks; with b = 1 a token whose last block has 8 to 11 positions takes a cycle more. With Blocks = 2 a partial last block costs up to half a block more. A kv head's reading is n * b
 //                beats of each port; with KvBits = 8 it is ceil(n / 8) + n * b / 2, so about half of the cycles are the port's.
 //                Reads start with the command and run ahead of q, k and v as far as ReadBeats goes, into the next commands too, unless
 //                these are of a cache whose rows are still on their way.

@@ -53,7 +53,8 @@ class Contexts(AttentionTest):
     def promised(self, count: int, dim: int) -> int:
         """Cycles of a token of `count` positions whose ports and results are not the limit."""
         blocks = [16] * (count // 16) + [count % 16] * bool(count % 16)
-        return self.shape.kv_heads * sum(max(dim // self.ways, n + 4) for n in blocks)
+        late = dim == 16 * self.ways and 8 <= blocks[-1] < 12  # a cycle a token, see the header
+        return self.shape.kv_heads * sum(max(dim // self.ways, n + 4) for n in blocks) + late
 
     async def stimulus(self):
         dut = self.dut
@@ -64,19 +65,17 @@ class Contexts(AttentionTest):
         dut.mark_i.value = 1
         await self.cycles(1)
         dut.mark_i.value = 0
-        measured = (996, 997, 998)  # last blocks of 5 to 7 positions: from 8 on results come a cycle later
-        await self.play([self.token(n) for n in measured])
+        await self.play([self.token(n) for n in (997, 998, 999)])
         use = 0.95 if dim > 16 * self.ways else 0.75  # one-beat heads are bound by 20 cycles a block of 16 beats
         use = 0.5 if self.kv_bits == 8 else use  # a beat has 32 codes
         for side in "kv":
             beats, span = (int(getattr(dut, f"{side}_{what}_o").value) for what in ("beats", "span"))
-            assert beats == sum(2 * kv_bytes(n, dim, self.kv_bits) // 32 // self.ways for n in measured), (
+            assert beats == sum(2 * kv_bytes(n, dim, self.kv_bits) // 32 // self.ways for n in (997, 998, 999)), (
                 f"{beats} beats read"
             )
-            measure(f"throughput, use of port {side}, context 999", round(beats / span, 4), use, "beats/cycle", True)
+            measure(f"throughput, use of port {side}, context 1000", round(beats / span, 4), use, "beats/cycle", True)
         ends = self.env.y.monitor.cycles[:: -self.shape.heads * dim // 16 // self.ways]  # of tokens, the last one first
-        measure("throughput, cycles of a token of two kv heads", ends[0] - ends[1], self.promised(999, dim))
-        await self.play([self.token(999)])
+        measure("throughput, cycles of a token of two kv heads", ends[0] - ends[1], self.promised(1000, dim))
         coverage.hit("tokens", "decode")
         coverage.hit("stall", "none")
 
