@@ -3,7 +3,8 @@
 //   q, scale = act_quant(x)                                                        act_bits bits, one scale a token
 //   acc[n]   = sum over positions p of  (w_cent[p][g(n)][index[p][n]] . q[pairs[p]]) << exponent[p][g(n)]
 //
-// One command is one linear for one token, or for up to Tokens of them, which share every read. Outputs are split into groups, positions into `subsets` ranges of blocks of Lanes;
+// One command is one linear for one token, or for up to Tokens of them, which share every read. Outputs are split into groups,
+// positions into `subsets` ranges of blocks of Lanes;
 // job j = (group j / subsets, subset j % subsets) runs on slice j % Slices in round j / Slices, and the partial sums of a group, on
 // neighbouring slices, are added.
 //

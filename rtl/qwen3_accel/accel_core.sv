@@ -237,10 +237,9 @@ module accel_core
   logic [Readers-1:0] from_last, from_valid, from_ready;
   logic [Writers-1:0][LineBits-1:0] into;
   logic [Writers-1:0] into_valid, into_ready;
-  logic [Writers-1:0][TokenPlaceW-1:0] places;
   frame #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens)) u_frame (
       .clk_i, .rst_ni(core_rst_n), .start_i(op_start), .first_i(first), .second_i(second), .third_i(third), .vector_i(vector),
-      .write_i(write), .tokens_i(tokens), .before_i(earlier), .done_o(written), .places_o(places), .m_axis_tdata(from), .m_axis_tlast(from_last),
+      .write_i(write), .tokens_i(tokens), .before_i(earlier), .done_o(written), .m_axis_tdata(from), .m_axis_tlast(from_last),
       .m_axis_tvalid(from_valid), .m_axis_tready(from_ready), .s_axis_tdata(into), .s_axis_tvalid(into_valid),
       .s_axis_tready(into_ready)
   );
@@ -722,7 +721,7 @@ module accel_core
     assign m_axi_bready[p] = '1;
   end
 
-  wire unused = ^{places, place_of, again, linear_tokens.first, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
+  wire unused = ^{place_of, again, linear_tokens.first, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
                   m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, rope_last,
                   swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

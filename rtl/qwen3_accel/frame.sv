@@ -19,7 +19,6 @@
 //   start_i  a pulse: this station begins; with it its spans: first_i of its first reading stream, second_i of its next one (or the
 //            same stream's, for keys and values, third_i following), write_i
 //   tokens_i  whose lines
-//   places_o  whose line each station writes next
 //   before_i [u][v]: v began before u and is not done yet
 //   done_o   a pulse: the station's last line was written
 module frame
@@ -41,7 +40,6 @@ module frame
     input  tokens_t                           tokens_i,
     input  logic  [  Stations-1:0][   Stations-1:0] before_i,
     output logic  [Writers-1:0]               done_o,
-    output logic  [Writers-1:0][   TokenPlaceW-1:0] places_o,
     // streams
     output logic  [Readers-1:0][LineBits-1:0] m_axis_tdata,
     output logic  [Readers-1:0]               m_axis_tlast,
@@ -58,6 +56,7 @@ module frame
   // ---- writing: one line a cycle --------------------------------------------------------------------------------------
   rest_t [Writers-1:0] writes;
   logic [Writers-1:0][LineW-1:0] here, next;
+  logic [Writers-1:0][TokenPlaceW-1:0] places;  // whose line each station writes next
   logic [Writers-1:0] ends, turns;
   rest_t [Rests-1:0] reads;
   logic [Writers-1:0] ok, want, win;
@@ -99,10 +98,10 @@ module frame
     localparam order_e Order = (u == Linear) ? EveryLine : OneToken;
     frame_walk #(.Order(Order), .Tokens(Tokens)) u_walk (
         .clk_i, .rst_ni, .start_i(start_i[u]), .span_i(write_i), .tokens_i, .step_i(win[u]), .m_line_o(here[u]), .m_next_o(next[u]),
-        .m_place_o(places_o[u]), .m_ends_o(ends[u]), .m_turn_o(turns[u]), .m_rest_o(writes[u])
+        .m_place_o(places[u]), .m_ends_o(ends[u]), .m_turn_o(turns[u]), .m_rest_o(writes[u])
     );
     frame_order #(.Count(Rests + Writers)) u_order (
-        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(here[u]), .next_i(next[u]), .all_i(Order != OneToken), .place_i(places_o[u]),
+        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(here[u]), .next_i(next[u]), .all_i(Order != OneToken), .place_i(places[u]),
         .rest_i({writes, reads}), .wait_i(waits), .ok_o(ok[u])
     );
   end

@@ -102,7 +102,7 @@ module tb_qwen3_accel
   wire [Writers-1:0] frame_line = u_dut.u_core.into_valid & u_dut.u_core.into_ready;
   wire logit_line = u_dut.u_core.logits_here && u_dut.u_core.logits_ready;
   wire [Writers-1:0][32*Lanes-1:0] line = u_dut.u_core.into;
-  wire [Writers-1:0][TokenPlaceW-1:0] places = u_dut.u_core.places;
+  wire [Writers-1:0][TokenPlaceW-1:0] places = u_dut.u_core.u_frame.places;
   wire [TokenPlaceW-1:0] last_place = u_dut.u_core.linear_tokens.first;  // of the token that has logits
   int starts[Stations];
   always_comb for (int unsigned u = 0; u < Stations; u++) starts[u] = {13'b0, u_dut.u_core.place_of[u], u_dut.u_core.number_q};
