@@ -73,6 +73,7 @@ module linear_synth
     parameter int unsigned AddrW = 64,
     parameter int unsigned Depth = 4,
     parameter int unsigned Tokens = 1,
+    parameter bit Gather = 1'b0,
     localparam int unsigned SliceW = (Slices > 1) ? $clog2(Slices) : 1
 ) (
     input  logic                             clk_i,
@@ -88,6 +89,7 @@ module linear_synth
     input  logic          [            31:0] s_cmd_stream,      // first beat
     input  logic          [            31:0] s_cmd_beats,       // of every port
     input  logic          [             3:0] s_cmd_tokens,      // 1..Tokens
+    input  logic          [             1:0] s_cmd_mode,        // mode_e
     input  logic                             s_cmd_tvalid,
     output logic                             s_cmd_tready,
     input  logic          [       AddrW-1:0] port_base_i,
@@ -97,6 +99,9 @@ module linear_synth
     input  logic                             s_axis_tlast,
     input  logic                             s_axis_tvalid,
     output logic                             s_axis_tready,
+    input  logic          [    Width*32-1:0] s_axis_factor_tdata,
+    input  logic                             s_axis_factor_tvalid,
+    output logic                             s_axis_factor_tready,
     input  logic          [       BeatW-1:0] s_axis_pairs_tdata,
     input  logic                             s_axis_pairs_tlast,
     input  logic                             s_axis_pairs_tvalid,
@@ -127,6 +132,7 @@ module linear_synth
     output logic [Slices-1:0]                m_axi_rready,
     // control and status
     input  logic                             clear_i,
+    output logic                             found_o,           // a pulse: the indices of a search are there
     output logic                             busy_o,
     output logic                             idle_o,            // nothing under way: no command, no read; !busy_o
     output logic                             error_o,
@@ -177,9 +183,10 @@ module linear_synth
   // ---- commands: judged, then handed to all units in one cycle --------------------------------------------------------
   command_t cmd_in, cmd;
   command_cause_e cmd_cause;
-  logic cmd_valid, cmd_take, cmd_busy, plan_ready, vector_ready, pairs_ready, collect_ready, plan_busy;
+  logic cmd_valid, cmd_take, cmd_busy, plan_ready, vector_ready, pairs_ready, collect_ready, found_ready, plan_busy;
 
   assign cmd_in = '{
+          mode: s_cmd_mode,
           act_bits: s_cmd_act_bits,
           code: s_cmd_code,
           inputs: s_cmd_inputs,
@@ -194,17 +201,19 @@ module linear_synth
 
   linear_synth_judge #(
       .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .ActW(ActW),
-      .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .Tokens(Tokens)
+      .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .Tokens(Tokens), .Gather(Gather)
   ) i_judge (
       .clk_i, .rst_ni, .clear_i(clear), .stop_i(stop_q || clear), .s_cmd_i(cmd_in), .s_valid_i(s_cmd_tvalid),
       .s_ready_o(s_cmd_tready), .m_cmd_o(cmd), .m_valid_o(cmd_valid), .m_ready_i(cmd_take), .busy_o(cmd_busy),
       .cause_o(cmd_cause)
   );
-  assign cmd_take = cmd_valid && plan_ready && vector_ready && pairs_ready && collect_ready;
+  assign cmd_take = cmd_valid && plan_ready && vector_ready && pairs_ready && collect_ready && found_ready;
+  wire sums = cmd.mode != ModeSearch;
 
   // ---- what the slices are told ----------------------------------------------------------------------------------------
   setup_t setup;
   logic [PortW-1:0] setup_addr;
+  logic [PortW-6:0] setup_row;
   logic [31:0] setup_bytes;
   logic [Slices-1:0] setup_valid, setup_ready;
 
@@ -212,11 +221,13 @@ module linear_synth
       .Slices(Slices), .Lanes(Lanes), .AddrW(PortW)
   ) i_plan (
       .clk_i, .rst_ni, .clear_i(clear), .port_base_i(port_base_i[PortW-1:0]), .port_stride_i(port_stride_i[PortW-1:0]),
-      .s_cmd_i(cmd), .s_cmd_valid_i(cmd_take), .s_cmd_ready_o(plan_ready), .m_setup_o(setup), .m_addr_o(setup_addr),
+      .s_cmd_i(cmd), .s_cmd_valid_i(cmd_take), .s_cmd_ready_o(plan_ready), .m_setup_o(setup), .m_addr_o(setup_addr), .m_row_o(setup_row),
       .m_bytes_o(setup_bytes),
       .m_valid_o(setup_valid), .m_ready_i(setup_ready), .busy_o(plan_busy)
   );
 
+  logic [Width*CidxW-1:0] found;
+  logic found_last, found_valid, found_take;
   logic [Slices-1:0] act_free, pair_free;
   logic act_free_q, pair_free_q, act_last, act_valid, pair_last, pair_valid;
   logic [Width*ActW-1:0] act_data;
@@ -231,11 +242,12 @@ module linear_synth
   end
 
   linear_synth_vector #(
-      .Width(Width), .ActW(ActW), .MaxInputs(MaxInputs), .Depth(Depth), .Tokens(Tokens)
+      .Width(Width), .ActW(ActW), .MaxInputs(MaxInputs), .Depth(Depth), .Tokens(Tokens), .Gather(Gather)
   ) i_vector (
-      .clk_i, .rst_ni, .clear_i(clear), .s_job_inputs_i(cmd.inputs), .s_job_bits_i(cmd.act_bits), .s_job_tokens_i(cmd.tokens), .s_job_valid_i(cmd_take),
+      .clk_i, .rst_ni, .clear_i(clear), .s_job_mode_i(mode_e'(cmd.mode)), .s_job_inputs_i(cmd.inputs), .s_job_bits_i(cmd.act_bits), .s_job_tokens_i(cmd.tokens), .s_job_valid_i(cmd_take),
       .s_job_ready_o(vector_ready), .s_axis_tdata, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready,
-      .m_axis_scale_tdata(m_axis_act_tdata), .m_axis_scale_tvalid(m_axis_act_tvalid),
+      .s_axis_factor_tdata, .s_axis_factor_tvalid, .s_axis_factor_tready, .s_axis_found_tdata(found), .s_axis_found_tlast(found_last),
+      .s_axis_found_tvalid(found_valid), .s_axis_found_tready(found_take), .m_axis_scale_tdata(m_axis_act_tdata), .m_axis_scale_tvalid(m_axis_act_tvalid),
       .m_axis_scale_tready(m_axis_act_tready), .m_free_i(act_free_q), .m_data_o(act_data), .m_addr_o(act_addr), .m_token_o(act_token),
       .m_last_o(act_last), .m_valid_o(act_valid), .cause_o(vector_cause)
   );
@@ -244,7 +256,7 @@ module linear_synth
       .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .Depth(Depth)
   ) i_pairs (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_positions_i(cmd.positions), .s_job_inputs_i(cmd.inputs),
-      .s_job_valid_i(cmd_take), .s_job_ready_o(pairs_ready), .s_axis_tdata(s_axis_pairs_tdata),
+      .s_job_valid_i(cmd_take && cmd.mode != ModeGather), .s_job_ready_o(pairs_ready), .s_axis_tdata(s_axis_pairs_tdata),
       .s_axis_tlast(s_axis_pairs_tlast), .s_axis_tvalid(s_axis_pairs_tvalid), .s_axis_tready(s_axis_pairs_tready),
       .m_free_i(pair_free_q), .m_data_o(pair_data), .m_addr_o(pair_addr), .m_last_o(pair_last), .m_valid_o(pair_valid),
       .cause_o(pairs_cause)
@@ -258,6 +270,9 @@ module linear_synth
 
   // ---- slices ----------------------------------------------------------------------------------------------------------
   logic [Slices-1:0] round_some, round_valid, acc_last, acc_valid, acc_ready, slice_error, slice_packet;
+  logic [Slices-1:0][CidxW-1:0] slice_found;
+  logic [Slices-1:0] slice_found_valid;
+  logic slice_found_take;
   logic [Slices-1:0][2:0] round_subsets;
   logic [Slices-1:0][Tokens*DrainW*32-1:0] acc, sum;
   logic [Slices-1:0][3:0] slice_cause;
@@ -270,12 +285,13 @@ module linear_synth
     linear_synth_slice #(
         .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW),
         .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats),
-        .BookBeats(BookBeats), .DrainW(DrainW), .AddrW(PortW), .Depth(Depth), .Tokens(Tokens)
+        .BookBeats(BookBeats), .DrainW(DrainW), .AddrW(PortW), .Depth(Depth), .Tokens(Tokens), .Gather(Gather)
     ) i_slice (
-        .clk_i, .rst_ni, .clear_i(clear), .setup_i(setup), .setup_addr_i(setup_addr), .setup_bytes_i(setup_bytes),
+        .clk_i, .rst_ni, .clear_i(clear), .setup_i(setup), .setup_addr_i(setup_addr), .setup_row_i(setup_row), .setup_bytes_i(setup_bytes),
         .setup_valid_i(setup_valid[s]), .setup_ready_o(setup_ready[s]), .act_data_i(act_data), .act_addr_i(act_addr),
         .act_token_i(act_token), .act_last_i(act_last), .act_valid_i(act_valid), .act_free_o(act_free[s]), .pair_data_i(pair_data),
         .pair_addr_i(pair_addr), .pair_last_i(pair_last), .pair_valid_i(pair_valid), .pair_free_o(pair_free[s]),
+        .m_found_o(slice_found[s]), .m_found_valid_o(slice_found_valid[s]), .m_found_ready_i(slice_found_take),
         .m_round_some_o(round_some[s]), .m_round_subsets_o(round_subsets[s]), .m_round_valid_o(round_valid[s]),
         .m_round_ready_i(round_ready), .m_axis_acc_tdata(acc[s]), .m_axis_acc_tlast(acc_last[s]),
         .m_axis_acc_tvalid(acc_valid[s]), .m_axis_acc_tready(acc_ready[s]), .m_axi_arid(m_axi_arid[s]),
@@ -288,6 +304,25 @@ module linear_synth
         .error_addr_o(slice_addr[s])
     );
     assign m_axi_araddr[s] = window(slice_araddr[s]);
+  end
+
+  if (Gather) begin : gen_found
+    linear_synth_found #(
+        .Slices(Slices), .Width(Width), .Lanes(Lanes), .MaxPositions(MaxPositions), .Depth(Depth)
+    ) i_found (
+        .clk_i, .rst_ni, .clear_i(clear), .s_job_search_i(!sums), .s_job_positions_i(cmd.positions),
+        .s_job_valid_i(cmd_take && cmd.mode != ModeSynth), .s_job_ready_o(found_ready), .s_axis_tdata(slice_found),
+        .s_axis_tvalid(slice_found_valid), .s_axis_tready(slice_found_take), .m_axis_tdata(found), .m_axis_tlast(found_last),
+        .m_axis_tvalid(found_valid), .m_axis_tready(found_take), .done_o(found_o)
+    );
+  end else begin : gen_not_found
+    assign found_ready      = 1'b1;
+    assign slice_found_take = 1'b0;
+    assign found            = '0;
+    assign found_last       = 1'b0;
+    assign found_valid      = 1'b0;
+    assign found_o          = 1'b0;
+    wire unused = ^{slice_found, slice_found_valid, found_take};
   end
 
   // ---- results ---------------------------------------------------------------------------------------------------------
@@ -310,7 +345,7 @@ module linear_synth
   fifo #(
       .Width(19 + 16 + 3 + 4), .Depth(Depth)
   ) i_collects (
-      .clk_i, .rst_ni, .clear_i(clear), .s_data_i({cmd.outputs, cmd.group, cmd.subsets, cmd.tokens}), .s_valid_i(cmd_take),
+      .clk_i, .rst_ni, .clear_i(clear), .s_data_i({cmd.outputs, cmd.group, cmd.subsets, cmd.tokens}), .s_valid_i(cmd_take && sums),
       .s_ready_o(collect_ready), .m_data_o({collect_outputs, collect_group, collect_subsets, collect_tokens}), .m_valid_o(collect_valid),
       .m_ready_i(collect_done), .level_o(unused_level)
   );
@@ -325,7 +360,7 @@ module linear_synth
   );
 
   // ---- status: registered, because it looks at everything; a command just taken shows at once --------------------------
-  logic [7:0] results_q, scales_q;  // commands whose accumulators, tokens whose scale are still to come
+  logic [7:0] results_q, scales_q;  // commands whose accumulators or indices, tokens whose scale are still to come
   logic quiet_q;
   wire result_end = m_axis_acc_tvalid && m_axis_acc_tready && m_axis_acc_tlast;
   wire scale_end = m_axis_act_tvalid && m_axis_act_tready;
@@ -337,8 +372,8 @@ module linear_synth
       results_q <= '0;
       scales_q  <= '0;
     end else begin
-      if (cmd_take != result_end) results_q <= cmd_take ? results_q + 8'd1 : results_q - 8'd1;
-      scales_q <= scales_q + (cmd_take ? 8'(cmd.tokens) : 8'd0) - 8'(scale_end);
+      results_q <= results_q + 8'(cmd_take) - 8'(result_end) - 8'(found_o);
+      scales_q <= scales_q + (cmd_take && cmd.mode == ModeSynth ? 8'(cmd.tokens) : 8'd0) - 8'(scale_end);
     end
   end
   assign idle_o = quiet_q && !cmd_busy && !clear;

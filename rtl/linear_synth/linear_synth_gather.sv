@@ -1,6 +1,9 @@
 // linear_synth_gather: a slice's pair and activation memories, and the activations of its blocks in the order of its jobs.
 //
 //   beat = for every token and lane the activations that its position's pair names, first one low
+//          gather: the position's own value, a centroid's index, twice
+//
+// A search works on every Slices-th block, the others on consecutive ones. A gather needs no pairs.
 //
 // Every token has an activation memory of its own; a command with fewer tokens leaves old numbers in the others.
 //
@@ -16,6 +19,7 @@
 module linear_synth_gather
   import linear_synth_pkg::*;
 #(
+    parameter int unsigned Slices = 2,
     parameter int unsigned Lanes = 2,
     parameter int unsigned Width = 16,
     parameter int unsigned ActW = 12,
@@ -44,6 +48,7 @@ module linear_synth_gather
     input  logic                    pair_valid_i,
     output logic                    pair_free_o,
     // jobs
+    input  mode_e                   s_job_mode_i,
     input  logic                    s_job_some_i,
     input  logic                    s_job_last_i,
     input  logic [            15:0] s_job_first_i,   // block
@@ -51,6 +56,7 @@ module linear_synth_gather
     input  logic                    s_job_valid_i,
     output logic                    s_job_ready_o,
     // activations
+    output mode_e                   m_axis_mode_o,
     output logic [Tokens*2*Lanes*ActW-1:0] m_axis_tdata,
     output logic                    m_axis_tvalid,
     input  logic                    m_axis_tready,
@@ -74,9 +80,10 @@ module linear_synth_gather
   logic [PairLineW-1:0] pair_line_q;
   logic [ActLineW-1:0] act_line_q;
   logic pair_in_last_q, pair_in_valid_q, act_in_last_q, act_in_valid_q;
-  logic pair_wr_q, act_wr_q, rd_q;  // banks; both are read and freed together
+  logic pair_wr_q, act_wr_q, pair_rd_q, act_rd_q;  // banks
   logic [1:0] pair_full_q, act_full_q;
   logic release_it;
+  mode_e mode_q;  // of the job under way
 
   always_ff @(posedge clk_i) begin
     pair_in_q      <= pair_data_i;
@@ -97,7 +104,8 @@ module linear_synth_gather
       act_in_valid_q  <= 1'b0;
       pair_wr_q       <= 1'b0;
       act_wr_q        <= 1'b0;
-      rd_q            <= 1'b0;
+      pair_rd_q       <= 1'b0;
+      act_rd_q        <= 1'b0;
       pair_full_q     <= '0;
       act_full_q      <= '0;
     end else begin
@@ -112,9 +120,12 @@ module linear_synth_gather
         act_wr_q             <= !act_wr_q;
       end
       if (release_it) begin
-        pair_full_q[rd_q] <= 1'b0;
-        act_full_q[rd_q]  <= 1'b0;
-        rd_q              <= !rd_q;
+        act_full_q[act_rd_q] <= 1'b0;
+        act_rd_q             <= !act_rd_q;
+      end
+      if (release_it && mode_q != ModeGather) begin
+        pair_full_q[pair_rd_q] <= 1'b0;
+        pair_rd_q              <= !pair_rd_q;
       end
     end
   end
@@ -137,7 +148,7 @@ module linear_synth_gather
   wire ends = elem_q[StepW-1:0] == '1;
   wire step = state_q == Work && (!begins || some_q);
   wire final_step = step && ends && left_q == 16'd1;
-  wire both = pair_full_q[rd_q] && act_full_q[rd_q];
+  wire both = act_full_q[act_rd_q] && (pair_full_q[pair_rd_q] || s_job_mode_i == ModeGather);
   wire start = state_q == Idle && s_job_valid_i && both;
 
   assign s_job_ready_o = state_q == Idle && both;
@@ -147,8 +158,9 @@ module linear_synth_gather
       elem_q <= ElemW'(s_job_first_i) << StepW;
       left_q <= s_job_blocks_i;
       last_q <= s_job_last_i;
+      mode_q <= s_job_mode_i;
     end else if (step) begin
-      elem_q <= elem_q + ElemW'(1);
+      elem_q <= elem_q + ((ends && mode_q == ModeSearch) ? ElemW'((Slices - 1) * Steps + 1) : ElemW'(1));
       if (ends) left_q <= left_q - 16'd1;
     end
     if (!rst_ni || clear_i) begin
@@ -174,15 +186,20 @@ module linear_synth_gather
   // ---- 1 pair word, 2 index, 3 activation word, 4 activation, 5 block -----------------------------------------------------
   logic [EndW-1:0] sel_q;
   logic [SelW-1:0] act_sel_q;
-  logic [IdxW-1:0] index_q;
+  logic [IdxW-1:0] index_q, own_q;
+  mode_e mode1_q;  // beside sel_q
+  mode_e [3:0] mode_pipe_q;
   logic [4:0] valid_q, ends_q;
   logic [2:0] leave_q;
   logic [Tokens-1:0][Steps*ActW-1:0] block_q;
 
   always_ff @(posedge clk_i) begin
-    pair_q    <= pair_mem[{rd_q, elem_q[ElemW-1:EndW]}];
+    pair_q    <= pair_mem[{pair_rd_q, elem_q[ElemW-1:EndW]}];
     sel_q     <= elem_q[EndW-1:0];
-    index_q   <= pair_q[sel_q*IdxW+:IdxW];
+    own_q     <= IdxW'(elem_q >> 1);
+    mode1_q   <= mode_q;
+    mode_pipe_q <= {mode_pipe_q[2:0], mode1_q};
+    index_q   <= (mode1_q == ModeGather) ? own_q : pair_q[sel_q*IdxW+:IdxW];
     act_sel_q <= index_q[SelW-1:0];
     ends_q <= {ends_q[3:0], ends};
     if (!rst_ni || clear_i) begin
@@ -201,20 +218,22 @@ module linear_synth_gather
     logic [ActW-1:0] value_q;
     always_ff @(posedge clk_i) begin
       if (act_in_valid_q && act_token_q == TokenW'(t)) act_mem[{act_wr_q, act_line_q}] <= act_in_q;
-      act_q   <= act_mem[{rd_q, index_q[IdxW-1:SelW]}];
+      act_q   <= act_mem[{act_rd_q, index_q[IdxW-1:SelW]}];
       value_q <= act_q[act_sel_q*ActW+:ActW];
       if (valid_q[3]) block_q[t] <= {value_q, block_q[t][Steps*ActW-1:ActW]};
     end
   end
 
   logic queue_ready;
+  logic [1:0] mode;
   logic [RoomW-1:0] unused_level;
   fifo #(
-      .Width(Tokens * Steps * ActW), .Depth(Room)
+      .Width(Tokens * Steps * ActW + 2), .Depth(Room)
   ) i_queue (
-      .clk_i, .rst_ni, .clear_i, .s_data_i(block_q), .s_valid_i(valid_q[4] && ends_q[4]), .s_ready_o(queue_ready),
-      .m_data_o(m_axis_tdata), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready), .level_o(unused_level)
+      .clk_i, .rst_ni, .clear_i, .s_data_i({mode_pipe_q[3], block_q}), .s_valid_i(valid_q[4] && ends_q[4]), .s_ready_o(queue_ready),
+      .m_data_o({mode, m_axis_tdata}), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready), .level_o(unused_level)
   );
+  assign m_axis_mode_o = mode_e'(mode);
   assign pop    = m_axis_tvalid && m_axis_tready;
   assign busy_o = state_q != Idle || s_job_valid_i;
 
@@ -224,5 +243,6 @@ module linear_synth_gather
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
       (pair_in_valid_q |-> !pair_full_q[pair_wr_q]) and (act_in_valid_q |-> !act_full_q[act_wr_q]));
   a_read_full :
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) state_q == Work |-> both);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
+      state_q == Work |-> act_full_q[act_rd_q] && (pair_full_q[pair_rd_q] || mode_q == ModeGather));
 endmodule

@@ -19,7 +19,8 @@ module linear_synth_judge
     parameter int unsigned ActW = 12,
     parameter int unsigned MaxInputs = 4096,
     parameter int unsigned MaxPositions = 4096,
-    parameter int unsigned Tokens = 1
+    parameter int unsigned Tokens = 1,
+    parameter bit Gather = 1'b0
 ) (
     input  logic           clk_i,
     input  logic           rst_ni,
@@ -38,7 +39,7 @@ module linear_synth_judge
 
   command_t raw;
   logic in_ready, raw_valid, raw_ready, judged;
-  logic [9:1] raw_bad, bad;  // by command_cause_e
+  logic [10:1] raw_bad, bad;  // by command_cause_e
   command_cause_e cause;
 
   spill_register #(
@@ -48,20 +49,25 @@ module linear_synth_judge
       .m_data_o(raw), .m_valid_o(raw_valid), .m_ready_i(raw_ready)
   );
 
-  assign raw_bad[CommandBits] = raw.act_bits < 4'd8 || raw.act_bits > 4'(ActW);
-  assign raw_bad[CommandCode] = 32'd16 << raw.code > Centroids;
-  assign raw_bad[CommandInputs] = raw.inputs == '0 || 32'(raw.inputs) > MaxInputs;
-  assign raw_bad[CommandOutputs] = raw.outputs == '0 || raw.outputs % 19'(OutputStep) != '0 || raw.outputs > 19'd262144;
+  wire synth = raw.mode == ModeSynth;
+  wire search = raw.mode == ModeSearch;
+  assign raw_bad[CommandBits] = synth && (raw.act_bits < 4'd8 || raw.act_bits > 4'(ActW));
+  assign raw_bad[CommandCode] = synth ? 32'd16 << raw.code > Centroids : raw.code != (search ? 2'd2 : 2'd0);
+  assign raw_bad[CommandInputs] = raw.mode != ModeGather && (raw.inputs == '0 || 32'(raw.inputs) > MaxInputs);
+  assign raw_bad[CommandOutputs] = !search
+      && (raw.outputs == '0 || raw.outputs % 19'(OutputStep) != '0 || raw.outputs > 19'd262144);
   assign raw_bad[CommandPositions] = raw.positions == '0 || raw.positions % 16'(Lanes) != '0
-      || 32'(raw.positions) > MaxPositions;
-  assign raw_bad[CommandGroup] = raw.group == '0 || raw.group % 16'(Granule) != '0 || 32'(raw.group) > Units * Slots;
-  assign raw_bad[CommandSubsets] = 32'(raw.subsets) > $clog2(Slices) || raw.positions / 16'(Lanes) >> raw.subsets == '0;
+      || 32'(raw.positions) > MaxPositions || (!synth && 32'(raw.positions) > MaxInputs);
+  assign raw_bad[CommandGroup] = !search
+      && (raw.group == '0 || raw.group % 16'(Granule) != '0 || 32'(raw.group) > Units * Slots);
+  assign raw_bad[CommandSubsets] = !search
+      && (32'(raw.subsets) > $clog2(Slices) || raw.positions / 16'(Lanes) >> raw.subsets == '0);
   assign raw_bad[CommandBeats] = raw.beats == '0 || raw.beats[31:27] != '0;  // 32 bits of bytes
-
-  assign raw_bad[CommandTokens] = raw.tokens == '0 || 32'(raw.tokens) > Tokens;
+  assign raw_bad[CommandTokens] = raw.tokens == '0 || 32'(raw.tokens) > (synth ? Tokens : 1);
+  assign raw_bad[CommandMode] = Gather ? raw.mode == 2'd3 : !synth;
 
   spill_register #(
-      .Width($bits(command_t) + 9)
+      .Width($bits(command_t) + 10)
   ) i_judged (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({raw_bad, raw}), .s_valid_i(raw_valid), .s_ready_o(raw_ready),
       .m_data_o({bad, m_cmd_o}), .m_valid_o(judged), .m_ready_i
@@ -69,7 +75,7 @@ module linear_synth_judge
 
   always_comb begin
     cause = CommandNone;
-    for (int unsigned i = 9; i >= 1; i--) if (bad[i]) cause = command_cause_e'(4'(i));
+    for (int unsigned i = 10; i >= 1; i--) if (bad[i]) cause = command_cause_e'(4'(i));
   end
 
   wire refused = judged && cause != CommandNone;

@@ -5,8 +5,19 @@ package linear_synth_pkg;
   localparam int unsigned PairsPerBeat = 8;
   localparam int unsigned OutputW = 22;  // bits of a number of outputs: 2^18 and what one more round adds to it
 
+  localparam int unsigned ActCentroids = 64;  // of a position, in a search
+  localparam int unsigned CidxW = $clog2(ActCentroids);
+
+  // Where the rows come from, or what is done instead.
+  typedef enum logic [1:0] {
+    ModeSynth  = 2'd0,  // a wvq linear: rows are calculated
+    ModeSearch = 2'd1,  // the centroids of an input: their indices stay for the commands that follow
+    ModeGather = 2'd2   // a covq linear: rows are fetched, as the indices say
+  } mode_e;
+
   // One linear for one token or some. Fields are explained at linear_synth's ports.
   typedef struct packed {
+    logic [ 1:0] mode;
     logic [ 3:0] act_bits;
     logic [ 1:0] code;
     logic [15:0] inputs;
@@ -21,9 +32,10 @@ package linear_synth_pkg;
 
   // A slice's part of a command.
   typedef struct packed {
+    mode_e              mode;
     logic [1:0]         code;
-    logic [15:0]        first;        // block of its subset
-    logic [15:0]        last;         // the block behind the last
+    logic [15:0]        first;        // block of its subset; of a search: its first block
+    logic [15:0]        last;         // the block behind the last; of a search: first and the number of blocks
     logic [18:0]        outputs;
     logic [15:0]        group;
     logic [2:0]         subsets;
@@ -32,6 +44,7 @@ package linear_synth_pkg;
 
   // What a slice does in a round.
   typedef struct packed {
+    mode_e       mode;
     logic        some;     // there is a job
     logic        work;     // the gather has to know: a job, or a command without any
     logic        last;     // nothing more in this command
@@ -62,7 +75,8 @@ package linear_synth_pkg;
     CommandGroup     = 4'd6,
     CommandSubsets   = 4'd7,
     CommandBeats     = 4'd8,
-    CommandTokens    = 4'd9
+    CommandTokens    = 4'd9,
+    CommandMode      = 4'd10
   } command_cause_e;
 
   typedef enum logic [3:0] {

@@ -2,7 +2,8 @@
 //
 // Slice s works on subset s % subsets, blocks u*B/subsets up to (u+1)*B/subsets without the last, of the groups s/subsets,
 // s/subsets + Slices/subsets, ...; its port's address is port_base_i + s*port_stride_i + stream*32. Walking from slice to slice
-// all of these are sums.
+// all of these are sums. Of a search slice s has the blocks s, s + Slices, ..., as many as slice 0. The rows of a linear lie behind its
+// beats.
 //
 // Latency:       5 cycles to the first slice.
 // Throughput:    2 * Slices + 3 cycles a command: addresses are added up a cycle before they are needed.
@@ -27,6 +28,7 @@ module linear_synth_plan
     output logic              s_cmd_ready_o,
     output setup_t            m_setup_o,
     output logic [ AddrW-1:0] m_addr_o,
+    output logic [ AddrW-6:0] m_row_o,
     output logic [      31:0] m_bytes_o,
     output logic [Slices-1:0] m_valid_o,
     input  logic [Slices-1:0] m_ready_i,
@@ -44,6 +46,8 @@ module linear_synth_plan
 
   wire [21:0] blocks_in = 22'(s_cmd_i.positions / 16'(Lanes));
   wire [21:0] blocks = 22'(cmd_q.positions / 16'(Lanes));
+  wire search = cmd_q.mode == ModeSearch;
+  wire [15:0] turns = 16'((blocks + 22'(Slices - 1)) >> $clog2(Slices));  // blocks of a slice in a search
   wire [6:0] mask = 7'((8'd1 << cmd_q.subsets) - 8'd1);
   wire last_subset = (7'(slice_q) & mask) == mask;
   wire step = active_q && settle_q == '0 && m_ready_i[slice_q];
@@ -68,15 +72,17 @@ module linear_synth_plan
     if (step) addr_q <= next_q;
     else if (settle_q == 2'd2) addr_q <= start_q;
     m_setup_o <= '{
+        mode: mode_e'(cmd_q.mode),
         code: cmd_q.code,
-        first: 16'(low_q >> cmd_q.subsets),
-        last: 16'(high_q >> cmd_q.subsets),
-        outputs: cmd_q.outputs,
-        group: cmd_q.group,
-        subsets: cmd_q.subsets,
-        output_first: output_q
+        first: search ? 16'(slice_q) : 16'(low_q >> cmd_q.subsets),
+        last: search ? 16'(slice_q) + turns : 16'(high_q >> cmd_q.subsets),
+        outputs: search ? 19'(OutputStep) : cmd_q.outputs,  // a search is a single job everywhere
+        group: search ? 16'(OutputStep) : cmd_q.group,
+        subsets: search ? 3'($clog2(Slices)) : cmd_q.subsets,
+        output_first: search ? '0 : output_q
     };
     m_addr_o  <= addr_q;
+    m_row_o   <= addr_q[AddrW-1:5] + (AddrW - 5)'(cmd_q.beats[26:0]);
     m_bytes_o <= {cmd_q.beats[26:0], 5'd0};
     if (!rst_ni || clear_i) begin
       active_q  <= 1'b0;

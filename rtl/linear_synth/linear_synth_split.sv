@@ -2,6 +2,7 @@
 //
 //   stream = packets of the slice's jobs; zeros up to tlast
 //   packet = job header; per run of blocks with one exponent a run header; per block codebook beats, index beats
+//            gather: without the codebook beats; search: without run headers and index beats, with codebooks of activations
 //
 // A job is announced when its header was found right, so in front of its first codebook beat. In the command's last round a slice
 // may be without a job; that is announced, too. Job headers must name the blocks, slots, centroids and first output that the
@@ -13,7 +14,8 @@
 //
 // Parameters: as in linear_synth
 // Ports:
-//   m_axis_tdata  the beat for codebooks and indices alike
+//   m_axis_tdata  the beat for codebooks and indices alike; m_axis_cb_search: codebooks of activations
+//   *_row         where the rows of the command, of the job begin, in beats
 module linear_synth_split
   import linear_synth_pkg::*;
 #(
@@ -28,6 +30,7 @@ module linear_synth_split
     input  logic                clear_i,
     input  setup_t              s_setup_i,
     input  logic [   AddrW-1:0] s_setup_addr_i,
+    input  logic [   AddrW-6:0] s_setup_row_i,
     input  logic                s_setup_valid_i,
     output logic                s_setup_ready_o,
     input  logic [   BeatW-1:0] s_axis_tdata,
@@ -35,9 +38,11 @@ module linear_synth_split
     input  logic                s_axis_tvalid,
     output logic                s_axis_tready,
     output job_t                m_job_o,
+    output logic [   AddrW-6:0] m_job_row_o,
     output logic                m_job_valid_o,
     input  logic                m_job_ready_i,
     output logic [   BeatW-1:0] m_axis_tdata,
+    output logic                m_axis_cb_search,
     output logic                m_axis_cb_tvalid,
     input  logic                m_axis_cb_tready,
     output logic                m_axis_idx_tvalid,
@@ -71,6 +76,8 @@ module linear_synth_split
 
   state_e state_q;
   setup_t setup_q;
+  wire search = setup_q.mode == ModeSearch;
+  wire gather = setup_q.mode == ModeGather;
   logic [AddrW-6:0] line_q;  // of the command's first beat
   logic [26:0] beats_q;  // taken of it
   logic ended_q;  // the beat with tlast is gone
@@ -107,13 +114,25 @@ module linear_synth_split
     book_one_q  <= book_top_q == '0;
   end
 
-  // ---- headers ---------------------------------------------------------------------------------------------------------
+  // ---- handshakes and headers ------------------------------------------------------------------------------------------
   logic bad_blocks_q, bad_slots_q, bad_code_q, bad_output_q, bad_run_q;
   logic [7:0] zero_q;  // by 32 bits
   logic [15:0] run_end_q, block_q;  // blocks up to the run's end; blocks done
   logic at_end_q, at_run_end_q;  // the block under way is the job's, the run's last
+  logic [AddrW-6:0] job_rows_q;  // beats of the job's rows
   logic [CountW-1:0] count_q;  // beats still to come of the codebooks, of the indices, behind this one
   logic top_beat_q;  // none
+
+  packet_cause_e head_cause;
+  wire head_good = state_q == HeadJudge && !(bad_blocks_q || bad_slots_q || bad_code_q || bad_output_q);  // nor zero
+  wire run_good = state_q == RunJudge && !bad_run_q;
+  wire job_fire = m_job_valid_o && m_job_ready_i;
+  wire beat_fire = s_axis_tvalid && s_axis_tready;
+  wire part_end = beat_fire && top_beat_q;
+  wire block_end = part_end && state_q == (search ? Book : Index);
+  // what follows in the stream
+  wire books_next = (state_q == HeadJudge) ? search : (state_q == RunJudge) ? !gather : block_end && !gather;
+  wire indices_next = (state_q == RunJudge) ? gather : part_end && (state_q == Book ? !search : gather);
 
   always_ff @(posedge clk_i) begin
     bad_blocks_q <= s_axis_tdata[15:0] != blocks_q;
@@ -123,11 +142,10 @@ module linear_synth_split
     for (int unsigned i = 0; i < 8; i++) zero_q[i] <= s_axis_tdata[32*i+:32] == '0;
     bad_run_q    <= s_axis_tdata[31:16] <= block_q || s_axis_tdata[31:16] > blocks_q || s_axis_tdata[15:3] != '0;
     if (state_q == Run) run_end_q <= s_axis_tdata[31:16];
-    at_end_q     <= block_q + 16'd1 == blocks_q;
-    at_run_end_q <= block_q + 16'd1 == run_end_q;
+    at_end_q     <= block_end ? block_q + 16'd2 == blocks_q : block_q + 16'd1 == blocks_q;
+    at_run_end_q <= block_end ? block_q + 16'd2 == run_end_q : block_q + 16'd1 == run_end_q;
   end
 
-  packet_cause_e head_cause;
   always_comb begin
     head_cause = PacketNone;
     if (bad_output_q) head_cause = PacketOutput;
@@ -137,19 +155,15 @@ module linear_synth_split
     if (zero_q == '1) head_cause = PacketMissing;
   end
 
-  // ---- handshakes ------------------------------------------------------------------------------------------------------
-  wire head_good = state_q == HeadJudge && !(bad_blocks_q || bad_slots_q || bad_code_q || bad_output_q);  // nor zero
-  wire run_good = state_q == RunJudge && !bad_run_q;
-  wire job_fire = m_job_valid_o && m_job_ready_i;
-  wire beat_fire = s_axis_tvalid && s_axis_tready;
-
   assign s_setup_ready_o   = state_q == Idle;
   assign m_job_valid_o     = head_good || state_q == Absent;
   assign m_axis_tdata      = s_axis_tdata;
+  assign m_axis_cb_search  = search;
   assign m_axis_cb_tvalid  = state_q == Book && s_axis_tvalid && !ended_q;
   assign m_axis_idx_tvalid = run_good || (state_q == Index && s_axis_tvalid && !ended_q);
   assign busy_o            = state_q != Idle;
   assign m_job_o           = '{
+          mode: setup_q.mode,
           some: some_q,
           work: some_q || opening_q,
           last: last_q,
@@ -179,21 +193,24 @@ module linear_synth_split
       own_q     <= s_setup_i.output_first;
       base_q    <= '0;
       opening_q <= 1'b1;
-    end else if ((state_q == Index && beat_fire && top_beat_q && at_end_q) || (state_q == Absent && job_fire)) begin
+    end else if ((block_end && at_end_q) || (state_q == Absent && job_fire)) begin
       own_q     <= own_q + stride_q;
       base_q    <= base_q + stride_q;
       opening_q <= 1'b0;
     end
+    job_rows_q <= (AddrW - 5)'(blocks_q) << $clog2(Lanes * ActCentroids);
+    if (state_q == Idle) m_job_row_o <= s_setup_row_i;
+    else if (block_end && at_end_q) m_job_row_o <= m_job_row_o + job_rows_q;
     if (state_q == Idle) beats_q <= '0;
     else if (beat_fire) beats_q <= beats_q + 27'd1;
     cause_addr_o <= {line_q + (AddrW - 5)'(beats_q), 5'd0};
 
     if (state_q == HeadJudge) block_q <= '0;
-    else if (state_q == Index && beat_fire && top_beat_q) block_q <= block_q + 16'd1;
-    if (state_q == RunJudge || (state_q == Index && beat_fire && top_beat_q)) begin
+    else if (block_end) block_q <= block_q + 16'd1;
+    if (books_next) begin
       count_q    <= book_top_q;
       top_beat_q <= book_one_q;
-    end else if (state_q == Book && beat_fire && top_beat_q) begin
+    end else if (indices_next) begin
       count_q    <= index_top_q;
       top_beat_q <= index_one_q;
     end else if (beat_fire) begin
@@ -228,17 +245,17 @@ module linear_synth_split
           if (!head_good) begin
             state_q <= Stop;
             cause_o <= head_cause;
-          end else if (m_job_ready_i) state_q <= Run;
+          end else if (m_job_ready_i) state_q <= search ? Book : Run;
         end
         Run: if (s_axis_tvalid && !ended_q) state_q <= RunJudge;
         RunJudge: begin
           if (bad_run_q) begin
             state_q <= Stop;
             cause_o <= PacketRun;
-          end else if (m_axis_idx_tready) state_q <= Book;
+          end else if (m_axis_idx_tready) state_q <= gather ? Index : Book;
         end
-        Book: if (beat_fire && top_beat_q) state_q <= Index;
-        Index: if (beat_fire && top_beat_q) state_q <= at_end_q ? Plan0 : at_run_end_q ? Run : Book;
+        Book: if (part_end) state_q <= !search ? Index : at_end_q ? Plan0 : Book;
+        Index: if (part_end) state_q <= at_end_q ? Plan0 : at_run_end_q ? Run : gather ? Index : Book;
         Pad: begin
           if (ended_q) state_q <= Idle;
           else if (s_axis_tvalid) state_q <= PadJudge;

@@ -1,10 +1,11 @@
 // linear_synth_vector: the activations of a command, quantised, as a broadcast to the slices' activation memories: one vector for
-// each of its tokens, one behind the other.
+// each of its tokens, one behind the other. Of a search int8 values, each with its factor; of a gather the indices that were found.
 //
 // Lanes behind the last input count as zero, whatever they carry. A vector of the wrong length stops here, before it is whole: no
 // slice ever works on it.
 //
-// Latency:       from a vector's last beat to its first integers on the broadcast: that of act_quant (log2 Width + 65) + 2.
+// Latency:       from a vector's last beat to its first integers on the broadcast: that of act_quant (log2 Width + 65) + 2; of a search
+//                from a beat to its integers that of linear_synth_fixed + 2.
 // Throughput:    one beat (Width values) a cycle; 8 cycles more between two vectors on the broadcast.
 // Back-pressure: a vector is only sent when every slice has a free bank; then nothing can stop it.
 //
@@ -20,12 +21,14 @@ module linear_synth_vector
     parameter int unsigned MaxInputs = 4096,
     parameter int unsigned Depth = 4,
     parameter int unsigned Tokens = 1,
+    parameter bit Gather = 1'b0,
     localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1,
     localparam int unsigned LineW = $clog2(MaxInputs / Width)
 ) (
     input  logic                  clk_i,
     input  logic                  rst_ni,
     input  logic                  clear_i,
+    input  mode_e                 s_job_mode_i,
     input  logic [          15:0] s_job_inputs_i,
     input  logic [           3:0] s_job_bits_i,
     input  logic [           3:0] s_job_tokens_i,
@@ -35,6 +38,13 @@ module linear_synth_vector
     input  logic                  s_axis_tlast,
     input  logic                  s_axis_tvalid,
     output logic                  s_axis_tready,
+    input  logic [  Width*32-1:0] s_axis_factor_tdata,
+    input  logic                  s_axis_factor_tvalid,
+    output logic                  s_axis_factor_tready,
+    input  logic [Width*CidxW-1:0] s_axis_found_tdata,
+    input  logic                  s_axis_found_tlast,
+    input  logic                  s_axis_found_tvalid,
+    output logic                  s_axis_found_tready,
     output logic [          31:0] m_axis_scale_tdata,
     output logic                  m_axis_scale_tvalid,
     input  logic                  m_axis_scale_tready,
@@ -52,6 +62,7 @@ module linear_synth_vector
   // ---- length and padding --------------------------------------------------------------------------------------------
   logic [15:0] inputs;
   logic [3:0] bits, tokens;
+  logic search;
   logic job_valid, jobs_room, counts_room;
   logic [$clog2(Depth+1)-1:0] unused_level;
   logic [LineW-1:0] count_q;
@@ -63,17 +74,18 @@ module linear_synth_vector
   wire good = s_axis_tlast == at_end;
 
   fifo #(
-      .Width(24), .Depth(Depth)
+      .Width(25), .Depth(Depth)
   ) i_jobs (
-      .clk_i, .rst_ni, .clear_i, .s_data_i({s_job_inputs_i, s_job_bits_i, s_job_tokens_i}), .s_valid_i(s_job_valid_i),
-      .s_ready_o(jobs_room), .m_data_o({inputs, bits, tokens}), .m_valid_o(job_valid),
+      .clk_i, .rst_ni, .clear_i, .s_data_i({s_job_mode_i == ModeSearch, s_job_inputs_i, s_job_bits_i, s_job_tokens_i}),
+      .s_valid_i(s_job_valid_i && s_job_mode_i != ModeGather), .s_ready_o(jobs_room),
+      .m_data_o({search, inputs, bits, tokens}), .m_valid_o(job_valid),
       .m_ready_i(take && at_end && token_last), .level_o(unused_level)
   );
   assign s_job_ready_o = jobs_room && counts_room;
 
   logic [Width*32-1:0] x_q;
   logic [3:0] x_bits_q;
-  logic x_last_q, x_valid_q, x_ready;
+  logic x_last_q, x_search_q, x_valid_q, x_ready;
   wire move = x_ready || !x_valid_q;
   assign s_axis_tready = job_valid && move && cause_o == LengthNone && !clear_i;
 
@@ -84,6 +96,7 @@ module linear_synth_vector
       end
       x_last_q <= s_axis_tlast;
       x_bits_q <= bits;
+      x_search_q <= search;
     end
     if (!rst_ni || clear_i) begin
       x_valid_q <= 1'b0;
@@ -99,38 +112,77 @@ module linear_synth_vector
   end
 
   // ---- integers ------------------------------------------------------------------------------------------------------
-  logic [Width*QuantW-1:0] q;
-  logic q_last, q_valid, q_ready, unused_error;
+  logic [Width*QuantW-1:0] quant;
+  logic quant_last, quant_valid, quant_ready, quant_in_ready, unused_error;
 
   act_quant #(
       .Lanes(Width), .MaxBeats(MaxInputs / Width)
   ) i_quant (
       .clk_i, .rst_ni(rst_ni && !clear_i), .bits_i(x_bits_q), .s_axis_tdata(x_q), .s_axis_tlast(x_last_q),
-      .s_axis_tvalid(x_valid_q), .s_axis_tready(x_ready), .m_axis_tdata(q), .m_axis_tlast(q_last), .m_axis_tvalid(q_valid),
-      .m_axis_tready(q_ready), .m_axis_scale_tdata, .m_axis_scale_tvalid, .m_axis_scale_tready, .error_o(unused_error)
+      .s_axis_tvalid(x_valid_q && !x_search_q), .s_axis_tready(quant_in_ready), .m_axis_tdata(quant), .m_axis_tlast(quant_last),
+      .m_axis_tvalid(quant_valid), .m_axis_tready(quant_ready), .m_axis_scale_tdata, .m_axis_scale_tvalid, .m_axis_scale_tready,
+      .error_o(unused_error)
   );
 
-  // ---- broadcast -----------------------------------------------------------------------------------------------------
+  // ---- what comes next in the order of the commands ------------------------------------------------------------------
   localparam int unsigned Counts = Depth + 4;  // commands here: those waiting, and those in act_quant
   logic [3:0] out_tokens;
   logic [TokenW-1:0] out_token_q;
-  logic counts_valid;
+  logic [1:0] out_mode;
+  logic counts_valid, q_last, q_valid, q_ready;
+  logic [Width*ActW-1:0] q;
   logic [$clog2(Counts+1)-1:0] unused_counts;
   wire out_last = q_last && 4'(out_token_q) + 4'd1 == out_tokens;
   fifo #(
-      .Width(4), .Depth(Counts)
+      .Width(6), .Depth(Counts)
   ) i_counts (
-      .clk_i, .rst_ni, .clear_i, .s_data_i(s_job_tokens_i), .s_valid_i(s_job_valid_i), .s_ready_o(counts_room),
-      .m_data_o(out_tokens), .m_valid_o(counts_valid), .m_ready_i(q_valid && q_ready && out_last), .level_o(unused_counts)
+      .clk_i, .rst_ni, .clear_i, .s_data_i({s_job_mode_i, s_job_tokens_i}), .s_valid_i(s_job_valid_i), .s_ready_o(counts_room),
+      .m_data_o({out_mode, out_tokens}), .m_valid_o(counts_valid), .m_ready_i(q_valid && q_ready && out_last),
+      .level_o(unused_counts)
   );
 
+  if (Gather) begin : gen_gather
+    logic [Width*8-1:0] fixed;
+    logic fixed_last, fixed_valid, fixed_in_ready;
+    wire synth_next = out_mode == ModeSynth;
+    wire search_next = out_mode == ModeSearch;
+    linear_synth_fixed #(
+        .Width(Width)
+    ) i_fixed (
+        .clk_i, .rst_ni(rst_ni && !clear_i), .s_axis_tdata(x_q), .s_axis_tlast(x_last_q), .s_axis_tvalid(x_valid_q && x_search_q),
+        .s_axis_tready(fixed_in_ready), .s_axis_factor_tdata, .s_axis_factor_tvalid, .s_axis_factor_tready, .m_axis_tdata(fixed),
+        .m_axis_tlast(fixed_last), .m_axis_tvalid(fixed_valid), .m_axis_tready(q_ready && counts_valid && search_next)
+    );
+    assign x_ready             = x_search_q ? fixed_in_ready : quant_in_ready;
+    assign quant_ready         = q_ready && counts_valid && synth_next;
+    assign s_axis_found_tready = q_ready && counts_valid && !synth_next && !search_next;
+    assign q_valid             = counts_valid && (synth_next ? quant_valid : search_next ? fixed_valid : s_axis_found_tvalid);
+    assign q_last              = synth_next ? quant_last : search_next ? fixed_last : s_axis_found_tlast;
+    always_comb begin
+      for (int unsigned l = 0; l < Width; l++) begin
+        q[l*ActW+:ActW] = synth_next ? quant[l*QuantW+:ActW] : search_next ? ActW'($signed(fixed[l*8+:8]))
+            : ActW'(s_axis_found_tdata[l*CidxW+:CidxW]);
+      end
+    end
+  end else begin : gen_synth
+    assign x_ready              = quant_in_ready;
+    assign quant_ready          = q_ready;
+    assign q_valid              = quant_valid;
+    assign q_last               = quant_last;
+    assign s_axis_factor_tready = 1'b0;
+    assign s_axis_found_tready  = 1'b0;
+    always_comb for (int unsigned l = 0; l < Width; l++) q[l*ActW+:ActW] = quant[l*QuantW+:ActW];
+    wire unused = ^{s_axis_factor_tdata, s_axis_factor_tvalid, s_axis_found_tdata, s_axis_found_tlast, s_axis_found_tvalid, out_mode};
+  end
+
+  // ---- broadcast -----------------------------------------------------------------------------------------------------
   logic inside_q;  // in mid command
   logic [2:0] settle_q;  // until m_free_i knows of the last vector
   logic [LineW-1:0] line_q;
   assign q_ready = inside_q || (m_free_i && settle_q == '0);
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned l = 0; l < Width; l++) m_data_o[l*ActW+:ActW] <= q[l*QuantW+:ActW];
+    m_data_o <= q;
     m_addr_o <= line_q;
     m_last_o <= out_last;
     m_token_o <= out_token_q;
@@ -151,7 +203,7 @@ module linear_synth_vector
       else if (settle_q != '0) settle_q <= settle_q - 3'd1;
     end
   end
-  wire unused = ^q;  // fewer bits are used with a small ActW
+  wire unused = ^quant;  // fewer bits are used with a small ActW
 
   a_counted :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) q_valid |-> counts_valid);

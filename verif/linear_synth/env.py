@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, replace
+from functools import partial
 
 import cocotb
 import numpy as np
 from cocotb.handle import Immediate
 from pyuvm import uvm_env
 
+from lutloom.covq import CovqLinear
 from lutloom.hardware import Hardware
+from lutloom.linear_gather import (
+    gather_beats,
+    gather_command,
+    linear_gather,
+    pack_gather,
+    pack_search,
+    search_command,
+)
 from lutloom.linear_synth import Command, command, linear_synth, pack_streams
 from lutloom.wvq import WvqLinear
 from verif.lib.tb import CoreTest, Scoreboard, Stall, StreamBus, make_agent
@@ -31,6 +41,7 @@ class Env(uvm_env):
         sources = {
             "commands": StreamBus(dut, "cmd", "s_cmd_tvalid", "s_cmd_tready", fields),
             "vectors": StreamBus.axis(dut, "s_axis", "data last"),
+            "factors": StreamBus.axis(dut, "s_axis_factor"),
             "pairs": StreamBus.axis(dut, "s_axis_pairs", "data last"),
         }
         for n, (name, bus) in enumerate(sources.items()):
@@ -52,9 +63,27 @@ class Placed:
     """A linear with its command and where its streams lie."""
 
     def __init__(self, linear: WvqLinear, subsets: int, hardware: Hardware, stream: int):
-        self.linear, self.subsets = linear, subsets
+        self.linear, self.subsets, self.inputs = linear, subsets, linear.inputs
         self.streams = pack_streams(linear, subsets, hardware)
         self.command = command(linear, subsets, stream, self.streams.shape[1])
+
+
+class PlacedSearch:
+    """The centroids of a covq linear's input."""
+
+    def __init__(self, linear: CovqLinear, hardware: Hardware, stream: int):
+        self.linear, self.inputs = linear, linear.shape[1]
+        self.streams = pack_search(linear.a_cent, hardware)
+        self.command = search_command(linear, stream, self.streams.shape[1])
+
+
+class PlacedGather:
+    """A covq linear whose input was searched."""
+
+    def __init__(self, linear: CovqLinear, subsets: int, hardware: Hardware, stream: int):
+        self.linear, self.subsets = linear, subsets
+        self.streams = pack_gather(linear, subsets, hardware)
+        self.command = gather_command(linear, subsets, stream, gather_beats(linear, subsets, hardware)[0])
 
 
 class LinearTest(CoreTest):
@@ -78,10 +107,14 @@ class LinearTest(CoreTest):
 
     def place(self, hardware: Hardware, linears: Iterable[tuple[WvqLinear, int]], image) -> list[Placed]:
         """Lay out linears with their numbers of subsets, one behind the other, as the file `image`."""
+        return self.lay_out([partial(Placed, linear, subsets, hardware) for linear, subsets in linears], image)
+
+    def lay_out(self, makers: Iterable[Callable], image) -> list:
+        """The same for anything with a command and streams; a maker is told its first beat."""
         self.placed, stream = [], 3  # not at the border of a burst
-        for linear, subsets in linears:
-            self.placed.append(Placed(linear, subsets, hardware, stream))
-            stream += self.placed[-1].command.beats
+        for maker in makers:
+            self.placed.append(maker(stream))
+            stream += self.placed[-1].streams.shape[1]
         self.stride = -(-stream * 32 // 4096) * 4096
         self.image = image
         return self.placed
@@ -104,8 +137,16 @@ class LinearTest(CoreTest):
     def address(self, s: int, beat: int) -> int:
         return BASE + s * self.stride + 32 * beat
 
-    def expect(self, placed: Placed, x: np.ndarray) -> None:
-        acc, scale = linear_synth(np.atleast_2d(x), placed.linear)
+    def expect(self, placed: Placed | PlacedSearch | PlacedGather, x: np.ndarray | None) -> None:
+        """Put what must come for a command to the scoreboards; a search is remembered for the gathers behind it."""
+        scale = np.empty(0, np.float32)
+        if isinstance(placed, PlacedSearch):
+            self.found = placed.linear.search(x[None])
+            return
+        if isinstance(placed, PlacedGather):
+            acc = linear_gather(self.found, placed.linear)
+        else:
+            acc, scale = linear_synth(np.atleast_2d(x), placed.linear)
         lines = np.pad(acc.astype("<i4"), ((0, 0), (0, -acc.shape[1] % self.width))).reshape(len(acc), -1, self.width)
         beats = lines.swapaxes(0, 1).reshape(-1, self.width)  # a line of every token, then the next one
         last = len(beats) - 1
@@ -116,7 +157,7 @@ class LinearTest(CoreTest):
         return np.stack([self.vector(placed) for _ in range(tokens)])
 
     def vector(self, placed: Placed) -> np.ndarray:
-        return (self.np_rng.normal(0, 1, placed.linear.inputs) * 2.0 ** self.np_rng.integers(-9, 9)).astype(np.float32)
+        return (self.np_rng.normal(0, 1, placed.inputs) * 2.0 ** self.np_rng.integers(-9, 9)).astype(np.float32)
 
     async def play(self, work: list[tuple[Placed, np.ndarray]], cycles: int = 60_000) -> None:
         """All commands, vectors and lists as fast as they are taken; until everything has come."""
@@ -133,15 +174,18 @@ class LinearTest(CoreTest):
         return [
             cocotb.start_soon(agent.send(words))
             for agent, words in (
-                (env.commands, [astuple(replace(p.command, tokens=len(np.atleast_2d(x)))) for p, x in work]),
-                (env.pairs, [word for placed, _ in work for word in pair_words(placed.linear.pairs, rng)]),
-                (env.vectors, [w for _, x in work for v in np.atleast_2d(x) for w in vector_words(v, rng, self.width)]),
+                (env.commands, [astuple(replace(p.command, tokens=tokens_of(x))) for p, x in work]),
+                (env.pairs, [word for p, x in work if x is not None for word in pair_words(p.linear.pairs, rng)]),
+                (env.vectors, [w for _, x in work if x is not None for v in np.atleast_2d(x)
+                               for w in vector_words(v, rng, self.width)]),
+                (env.factors, [w for p, _ in work if isinstance(p, PlacedSearch)
+                               for w in factor_words(p.linear, rng, self.width)]),
             )
         ]
 
     async def withdraw(self, tasks: list) -> None:
         """Take the agents off their streams."""
-        for agent in (self.env.commands, self.env.vectors, self.env.pairs):
+        for agent in (self.env.commands, self.env.vectors, self.env.factors, self.env.pairs):
             agent.abort()
         for task in tasks:
             await task
@@ -149,6 +193,18 @@ class LinearTest(CoreTest):
     def port_beats(self) -> list[int]:
         value = self.dut.beats_o.value.to_unsigned()
         return [value >> 32 * s & 0xFFFFFFFF for s in range(len(self.placed[0].streams))]
+
+
+def tokens_of(x: np.ndarray | None) -> int:
+    """Of a command with these vectors; a gather has none."""
+    return 1 if x is None else len(np.atleast_2d(x))
+
+
+def factor_words(linear: CovqLinear, rng: np.random.Generator, width: int) -> list[int]:
+    """tdata beats: 2^-a_exp of the position of every input."""
+    factors = np.empty(linear.shape[1], np.float32)
+    factors[linear.pairs] = np.ldexp(np.float32(1), -linear.a_exp.astype(np.int32))[:, None]
+    return [data for data, _ in vector_words(factors, rng, width)]
 
 
 def vector_words(x: np.ndarray, rng: np.random.Generator, width: int) -> list[tuple[int, int]]:

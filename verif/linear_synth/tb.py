@@ -13,9 +13,9 @@ from verif.lib.tb import Coverage, measure, parameters
 from verif.linear_synth.env import LinearTest, Placed, pair_words, vector_words
 from verif.linear_synth.linears import largest_linear, random_linear
 
-NAMES = ("Slices", "Width", "Lanes", "Units", "Slots", "Centroids", "DrainW", "Tokens")
-PARAMETERS = dict(zip(NAMES, (2, 16, 2, 32, 32, 64, 2, 1), strict=True)) | parameters()
-SLICES, WIDTH, LANES, UNITS, SLOTS, CENTROIDS, DRAIN, TOKENS = (int(PARAMETERS[name]) for name in NAMES)
+NAMES = ("Slices", "Width", "Lanes", "Units", "Slots", "Centroids", "DrainW", "Tokens", "Gather")
+PARAMETERS = dict(zip(NAMES, (2, 16, 2, 32, 32, 64, 2, 1, 0), strict=True)) | parameters()
+SLICES, WIDTH, LANES, UNITS, SLOTS, CENTROIDS, DRAIN, TOKENS, GATHER = (int(PARAMETERS[name]) for name in NAMES)
 HARDWARE = Hardware(slices=SLICES, lanes=LANES, units=UNITS, slots=SLOTS, centroids=CENTROIDS)
 IMAGE = Path("image.bin")  # what +axi_read_mem of the sim target names
 IMAGE.touch()  # the memories open it at time 0
@@ -44,7 +44,7 @@ coverage = Coverage(
         "tokens": ["one of one", "one of several", "some", "all"],
         "commands": ["ahead of their vectors", "each after the results of the one before"],
         "stall": ["none", "input", "output", "both", "memory"],
-        "command refused": ["bits", "code", "inputs", "outputs", "positions", "group", "subsets", "beats", "tokens"],
+        "command refused": ["bits", "code", "inputs", "outputs", "positions", "group", "subsets", "beats", "tokens", "mode"],
         "length": ["vector early", "vector late", "pairs early", "pairs late", "pairs range"],
         "port": ["answer", "address"],
         "packet": ["blocks", "slots", "code", "output", "run", "short", "missing", "more"],
@@ -374,6 +374,7 @@ class WrongCommands(Faults):
             ),
             ("beats", 8, [{"beats": 0}, {"beats": 1 << 27}]),
             ("tokens", 9, [{"tokens": 0}, {"tokens": TOKENS + 1}]),
+            ("mode", 10, [{"mode": 3}] if GATHER else [{"mode": 1}, {"mode": 2}, {"mode": 3}]),
         )
         for name, cause, changes in bad:
             for change in changes:

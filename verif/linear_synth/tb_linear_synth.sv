@@ -14,6 +14,7 @@ module tb_linear_synth
     parameter int unsigned IndexBeats = 512,
     parameter int unsigned DrainW = 2,
     parameter int unsigned Tokens = 1,
+    parameter bit Gather = 1'b0,
     parameter int unsigned MemBytes = 2097152
 ) (
     input  logic                    clk_i,
@@ -28,6 +29,7 @@ module tb_linear_synth
     input  logic [            31:0] s_cmd_stream,
     input  logic [            31:0] s_cmd_beats,
     input  logic [             3:0] s_cmd_tokens,
+    input  logic [             1:0] s_cmd_mode,
     input  logic                    s_cmd_tvalid,
     output logic                    s_cmd_tready,
     input  logic [            63:0] port_base_i,
@@ -36,6 +38,9 @@ module tb_linear_synth
     input  logic                    s_axis_tlast,
     input  logic                    s_axis_tvalid,
     output logic                    s_axis_tready,
+    input  logic [    Width*32-1:0] s_axis_factor_tdata,
+    input  logic                    s_axis_factor_tvalid,
+    output logic                    s_axis_factor_tready,
     input  logic [           255:0] s_axis_pairs_tdata,
     input  logic                    s_axis_pairs_tlast,
     input  logic                    s_axis_pairs_tvalid,
@@ -48,6 +53,7 @@ module tb_linear_synth
     output logic                    m_axis_act_tvalid,
     input  logic                    m_axis_act_tready,
     input  logic                    clear_i,
+    output logic                    found_o,
     output logic                    busy_o,
     output logic                    idle_o,
     output logic                    error_o,
@@ -81,16 +87,17 @@ module tb_linear_synth
 
   linear_synth #(
       .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs),
-      .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats), .DrainW(DrainW), .Tokens(Tokens)
+      .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats), .DrainW(DrainW), .Tokens(Tokens), .Gather(Gather)
   ) i_dut (
       .clk_i, .rst_ni, .s_cmd_act_bits, .s_cmd_code, .s_cmd_inputs, .s_cmd_outputs, .s_cmd_positions, .s_cmd_group,
-      .s_cmd_subsets, .s_cmd_stream, .s_cmd_beats, .s_cmd_tokens, .s_cmd_tvalid, .s_cmd_tready, .port_base_i, .port_stride_i,
-      .s_axis_tdata, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready, .s_axis_pairs_tdata, .s_axis_pairs_tlast,
+      .s_cmd_subsets, .s_cmd_stream, .s_cmd_beats, .s_cmd_tokens, .s_cmd_mode, .s_cmd_tvalid, .s_cmd_tready, .port_base_i, .port_stride_i,
+      .s_axis_tdata, .s_axis_tlast, .s_axis_tvalid, .s_axis_tready, .s_axis_factor_tdata, .s_axis_factor_tvalid,
+      .s_axis_factor_tready, .s_axis_pairs_tdata, .s_axis_pairs_tlast,
       .s_axis_pairs_tvalid, .s_axis_pairs_tready, .m_axis_acc_tdata, .m_axis_acc_tlast, .m_axis_acc_tvalid,
       .m_axis_acc_tready, .m_axis_act_tdata, .m_axis_act_tvalid, .m_axis_act_tready, .m_axi_arid(arid),
       .m_axi_araddr(araddr), .m_axi_arlen(arlen), .m_axi_arsize(arsize), .m_axi_arburst(arburst), .m_axi_arcache(arcache),
       .m_axi_arprot(arprot), .m_axi_arvalid(arvalid), .m_axi_arready(arready), .m_axi_rid(rid), .m_axi_rdata(rdata),
-      .m_axi_rresp(rresp), .m_axi_rlast(rlast), .m_axi_rvalid(rvalid), .m_axi_rready(rready), .clear_i, .busy_o, .idle_o,
+      .m_axi_rresp(rresp), .m_axi_rlast(rlast), .m_axi_rvalid(rvalid), .m_axi_rready(rready), .clear_i, .found_o, .busy_o, .idle_o,
       .error_o, .error_source_o(error_source), .error_cause_o, .error_slice_o(error_slice), .error_addr_o
   );
 
