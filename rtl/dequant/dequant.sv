@@ -1,15 +1,15 @@
 // dequant: accumulators of a linear to fp32, with a scale for each output, one for the vector, and the residual.
 //
-//   y = ((fp32(acc) * out_scale) * act_scale) + residual        act_scale and residual where the vector uses them
+//   y = ((fp32(acc + start) * out_scale) * act_scale) + residual        start, act_scale and residual where the vector uses them
 //
 // Several vectors may come at once, beat by beat in turn, each with its act_scale; they share the out_scales.
 //
 // A vector that uses no act_scale is multiplied by 1 and one without residual gets -0 added: both give every number back as it is,
 // so there is no way around the units.
 //
-// Numbers:       acc int32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded. Lanes are independent.
-// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result.
-// Throughput:    one beat a cycle, vectors of any length back to back.
+// Numbers:       acc and start int32, their sum modulo 2^32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded. Lanes are independent.
+// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result, 19 with Start.
+// Throughput:    one beat a cycle, vectors of any length back to back; every second cycle with start values.
 // Back-pressure: a beat is taken when all its parts are there, so readies wait for the valids; otherwise they depend only on
 //                registers: a beat is only taken when its result has room in the queue at the end.
 // Overflow:      to infinity, as in the units.
@@ -17,11 +17,12 @@
 // Parameters:
 //   Lanes   values in a beat, a power of two; lane 0, the lowest bits, is the first
 //   Tokens  vectors that may come at once
+//   Start   1: there may be start values
 // Ports:
-//   use_act_scale_i, use_residual_i  of the vector: the same with all its beats, stable while a beat waits
+//   use_start_i, use_act_scale_i, use_residual_i  of the vector: the same with all its beats, stable while a beat waits
 //   tokens_i         vectors that come at once, 1..Tokens; as the two above
 //   s_axis           accumulators: the first beat of every vector, the second one of each, and so on; tlast with the very last
-//   s_axis_scale     out_scale, a beat for every beat of one vector
+//   s_axis_scale     out_scale, a beat for every beat of one vector; in front of each, where start values are used, one of these
 //   s_axis_act       act_scale, one for every vector that uses it, in their order, taken with the vector's first beat
 //   s_axis_residual  a beat for every beat of a vector that uses it
 module dequant
@@ -29,10 +30,12 @@ module dequant
 #(
     parameter int unsigned Lanes = 16,
     parameter int unsigned Tokens = 1,
+    parameter bit Start = 1'b0,
     localparam int unsigned CountW = $clog2(Tokens + 1)
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
+    input  logic                use_start_i,
     input  logic                use_act_scale_i,
     input  logic                use_residual_i,
     input  logic [  CountW-1:0] tokens_i,
@@ -58,7 +61,8 @@ module dequant
 
   if (Tokens < 1) $error("%m: Tokens is %0d, allowed: >= 1", Tokens);
 
-  localparam int unsigned AtAct = FromIntLatency + MulLatency;  // cycles from a beat to the units
+  localparam int unsigned AtScale = FromIntLatency + 32'(Start);  // cycles from a beat to the units
+  localparam int unsigned AtAct = AtScale + MulLatency;
   localparam int unsigned Cycles = AtAct + MulAddLatency;
   localparam int unsigned Room = Cycles + 2;  // covers the round trip of a credit
   localparam int unsigned CreditW = $clog2(Room + 1);
@@ -72,11 +76,12 @@ module dequant
   logic [TokenW-1:0] token_q;
   wire token_last = CountW'(token_q) + CountW'(1) == tokens_i;
   wire act_now = first_q && use_act_scale_i;
-  wire take = some_q && s_axis_tvalid && s_axis_scale_tvalid && (!act_now || s_axis_act_tvalid)
+  logic started;  // the beat's start values are here
+  wire take = some_q && started && s_axis_tvalid && s_axis_scale_tvalid && (!act_now || s_axis_act_tvalid)
       && (!use_residual_i || s_axis_residual_tvalid);
   wire pop = m_axis_tvalid && m_axis_tready;
   assign s_axis_tready          = take;
-  assign s_axis_scale_tready    = take && token_last;
+  assign s_axis_scale_tready    = (take && token_last) || !started;
   assign s_axis_act_tready      = take && act_now;
   assign s_axis_residual_tready = take && use_residual_i;
 
@@ -109,7 +114,7 @@ module dequant
   logic [31:0] act;
   logic [32*Lanes-1:0] scale, residual, y;
   logic valid, last, ready;
-  fp32_delay #(.Width(32 * Lanes), .Cycles(FromIntLatency)) u_scale (
+  fp32_delay #(.Width(32 * Lanes), .Cycles(AtScale)) u_scale (
       .clk_i, .enable_i(1'b1), .d_i(s_axis_scale_tdata), .q_o(scale)
   );
   fp32_delay #(.Width(32), .Cycles(AtAct)) u_act (.clk_i, .enable_i(1'b1), .d_i(act_in), .q_o(act));
@@ -119,9 +124,30 @@ module dequant
   fp32_valid #(.Cycles(Cycles)) u_valid (.clk_i, .rst_ni, .enable_i(1'b1), .valid_i(take), .valid_o(valid));
   fp32_delay #(.Width(1), .Cycles(Cycles)) u_last (.clk_i, .enable_i(1'b1), .d_i(s_axis_tlast), .q_o(last));
 
+  logic [32*Lanes-1:0] acc;
+  if (Start) begin : gen_start
+    logic [32*Lanes-1:0] start_q, sum_q;
+    logic here_q;
+    assign started = !use_start_i || here_q;
+    assign acc     = sum_q;
+    always_ff @(posedge clk_i) begin
+      if (!started) start_q <= s_axis_scale_tdata;
+      for (int unsigned l = 0; l < Lanes; l++) begin
+        sum_q[32*l+:32] <= s_axis_tdata[32*l+:32] + (use_start_i ? start_q[32*l+:32] : '0);
+      end
+      if (!rst_ni) here_q <= 1'b0;
+      else if (!started) here_q <= s_axis_scale_tvalid;
+      else if (take && token_last) here_q <= 1'b0;
+    end
+  end else begin : gen_no_start
+    assign started = 1'b1;
+    assign acc     = s_axis_tdata;
+    wire unused = use_start_i;
+  end
+
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
     logic [31:0] whole, scaled;
-    fp32_from_int #(.Bits(32)) u_whole (.clk_i, .enable_i(1'b1), .a_i(s_axis_tdata[32*l+:32]), .y_o(whole));
+    fp32_from_int #(.Bits(32)) u_whole (.clk_i, .enable_i(1'b1), .a_i(acc[32*l+:32]), .y_o(whole));
     fp32_mul u_scaled (.clk_i, .enable_i(1'b1), .a_i(whole), .b_i(scale[32*l+:32]), .y_o(scaled));
     fp32_mul_add u_sum (
         .clk_i, .enable_i(1'b1), .a_i(scaled), .b_i(act), .c_i(residual[32*l+:32]), .y_o(y[32*l+:32])
@@ -143,12 +169,12 @@ module dequant
       m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable({m_axis_tdata, m_axis_tlast}));
   a_use_waits :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      s_axis_tvalid && !s_axis_tready |=> $stable({use_act_scale_i, use_residual_i, tokens_i}));
+      s_axis_tvalid && !s_axis_tready |=> $stable({use_start_i, use_act_scale_i, use_residual_i, tokens_i}));
 `ifndef SYNTHESIS
-  logic [1:0] use_q;  // of the vector's first beat
-  always_ff @(posedge clk_i) if (take && first_q) use_q <= {use_act_scale_i, use_residual_i};
+  logic [2:0] use_q;  // of the vector's first beat
+  always_ff @(posedge clk_i) if (take && first_q) use_q <= {use_start_i, use_act_scale_i, use_residual_i};
   a_use_of_vector :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      s_axis_tvalid && !first_q |-> {use_act_scale_i, use_residual_i} == use_q);
+      s_axis_tvalid && !first_q |-> {use_start_i, use_act_scale_i, use_residual_i} == use_q);
 `endif
 endmodule

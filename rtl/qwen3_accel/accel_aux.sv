@@ -1,6 +1,6 @@
 // accel_aux: the auxiliary port: everything but streams, keys, values and what linear_covq reads, through one hbm_streamer.
 //
-//   program -> fetch   rows of the embedding -> embed   gains, RoPE rows, scales -> constants: three queues of lines
+//   program -> fetch   rows of the embedding -> embed   gains, RoPE rows, scales, factors -> constants: queues of lines
 //   the image's header -> accel_header   pairs -> linear_synth   pairs, exponents -> input of linear_covq
 //
 // Reads are answered in the order in which they were taken. What waits for its engine waits in a queue of its own; when that is
@@ -12,6 +12,7 @@
 //   Lanes       values of a line
 //   ScaleLines  lines of scales that can wait
 //   GainLines   lines of gains that can wait
+//   FactorLines lines of factors that can wait, with Gather: those of its longest vector at least
 //   PairBeats   of pairs that can wait for linear_synth, and for the input of linear_covq: those of its longest vector at least
 module accel_aux
   import accel_pkg::*;
@@ -20,6 +21,9 @@ module accel_aux
     parameter int unsigned ScaleLines = 512,
     parameter int unsigned GainLines = 64,
     parameter int unsigned PairBeats = 256,
+    parameter int unsigned FactorLines = 64,
+    parameter bit Gather = 1'b0,
+    localparam int unsigned Constants = Gather ? 4 : 3,
     localparam int unsigned LineBits = 32 * Lanes
 ) (
     input  logic                             clk_i,
@@ -46,10 +50,10 @@ module accel_aux
     output logic      [BeatW-1:0]            m_vec_exp_o,
     output logic                             m_vec_exp_valid_o,
     input  logic                             m_vec_exp_ready_i,
-    output logic [2:0][LineBits-1:0]         m_constant_o,  // gains, RoPE rows, scales
-    output logic [2:0]                       m_constant_last_o,
-    output logic [2:0]                       m_constant_valid_o,
-    input  logic [2:0]                       m_constant_ready_i,
+    output logic [Constants-1:0][LineBits-1:0] m_constant_o,  // gains, RoPE rows, scales, factors
+    output logic [Constants-1:0]             m_constant_last_o,
+    output logic [Constants-1:0]             m_constant_valid_o,
+    input  logic [Constants-1:0]             m_constant_ready_i,
     output logic                             idle_o,
     output logic                             error_o,
     output hbm_streamer_pkg::cause_e         cause_o,
@@ -86,7 +90,7 @@ module accel_aux
 
   logic [3:0] tag, error_tag;
   logic beat_valid, beat_ready, pairs_room, vec_pairs_room, exp_room;
-  logic [2:0] const_room;
+  logic [Constants-1:0] const_room;
   hbm_streamer #(.DataW(BeatW), .AddrW(64), .TagW(4), .IdW(1)) u_reader (
       .clk_i, .rst_ni,
       .s_desc_addr(read.addr), .s_desc_bytes(read.bytes), .s_desc_tag(read.tag),
@@ -108,6 +112,7 @@ module accel_aux
       AuxGain:     beat_ready = const_room[0];
       AuxRow:      beat_ready = const_room[1];
       AuxScale:    beat_ready = const_room[2];
+      AuxFactor:   beat_ready = const_room[Constants-1];
       AuxPairs:    beat_ready = pairs_room;
       AuxVecPairs: beat_ready = vec_pairs_room;
       AuxVecExp:   beat_ready = exp_room;
@@ -135,9 +140,9 @@ module accel_aux
   );
 
   // ---- constants -------------------------------------------------------------------------------------------------------
-  localparam int unsigned Waiting[3] = '{GainLines, 16, ScaleLines};
-  localparam aux_e Tag[3] = '{AuxGain, AuxRow, AuxScale};
-  for (genvar n = 0; n < 3; n++) begin : gen_constants
+  localparam int unsigned Waiting[4] = '{GainLines, 16, ScaleLines, FactorLines};
+  localparam aux_e Tag[4] = '{AuxGain, AuxRow, AuxScale, AuxFactor};
+  for (genvar n = 0; n < Constants; n++) begin : gen_constants
     accel_lines #(.Lanes(Lanes), .Depth(Waiting[n])) u_lines (
         .clk_i, .rst_ni(core_rst_ni), .s_beat_i(m_beat_o), .s_last_i(m_last_o), .s_valid_i(beat_here && tag == Tag[n]),
         .s_ready_o(const_room[n]), .m_data_o(m_constant_o[n]), .m_last_o(m_constant_last_o[n]),

@@ -30,6 +30,7 @@ module accel_core
     parameter int unsigned QHeads = 4,
     parameter int unsigned StreamBeats = 512,
     parameter int unsigned TablePositions = 512,
+    parameter bit Gather = 1'b0,
     parameter bit ClockGates = 1'b0,
     localparam int unsigned Ports = Slices + 4
 ) (
@@ -109,7 +110,10 @@ module accel_core
   descriptor_t [Stations-1:0] op;
   wire wake = !core_rst_n || clearing;
   wire is_table = active[Linear] && operation(op[Linear]) == OpLinearTable;
+  wire is_search = active[Linear] && operation(op[Linear]) == OpSearch;
+  wire is_gather = active[Linear] && operation(op[Linear]) == OpGather;
   wire is_synth = active[Linear] && operation(op[Linear]) == OpLinearSynth;
+  wire is_sums = is_synth || is_gather;  // of linear_synth
   wire logits = flag(op[Linear], FlagLogits);
   accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || active[Normer] || active[Normer2]), .clk_o(norm_clk));
   accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || active[Roper]), .clk_o(rope_clk));
@@ -119,7 +123,7 @@ module accel_core
   );
   accel_clock_gate #(.Use(ClockGates)) u_covq_clk (.clk_i, .enable_i(wake || table_cmd || !table_idle), .clk_o(covq_clk));
   accel_clock_gate #(.Use(ClockGates)) u_dequant_clk (.clk_i, .enable_i(wake || active[Linear]), .clk_o(dequant_clk));
-  accel_clock_gate #(.Use(ClockGates)) u_sampler_clk (.clk_i, .enable_i(wake || is_synth || active[Chooser]), .clk_o(sampler_clk));
+  accel_clock_gate #(.Use(ClockGates)) u_sampler_clk (.clk_i, .enable_i(wake || is_sums || active[Chooser]), .clk_o(sampler_clk));
 
   // ---- sequencer -------------------------------------------------------------------------------------------------------
   logic error_q, done;
@@ -166,7 +170,7 @@ module accel_core
       .s_beat_i(beat), .s_beat_valid_i(program_beat), .s_beat_ready_o(program_room),
       .m_op_o(fetched), .m_valid_o(fetched_valid), .m_ready_i(fetched_ready)
   );
-  accel_prefetch u_prefetch (
+  accel_prefetch #(.Lanes(Lanes), .Gather(Gather)) u_prefetch (
       .clk_i, .rst_ni(core_rst_n), .image_i(run_i.image), .pass_i(pass), .error_o(prefetch_error),
       .s_op_i(fetched), .s_valid_i(fetched_valid), .s_ready_o(fetched_ready),
       .m_read_o(read[3]), .m_read_valid_o(read_valid[3]), .m_read_ready_i(read_ready[3]),
@@ -185,6 +189,7 @@ module accel_core
   logic vector_cmd, vector_cmd_ready, sampler_cmd, sampler_cmd_ready, logits_done, token_done;
   logic [Stations-1:0][Stations-1:0] earlier;
   logic [Stations-1:0] op_done;
+  logic found;  // a search is over
   logic [Writers-1:0] written;
   span_t first, second, third, write;
   tokens_t tokens;
@@ -193,7 +198,7 @@ module accel_core
   logic [LineW-1:0] vector;
   always_comb begin
     op_done = Stations'(written);
-    if (logits_done) op_done[Linear] = 1'b1;
+    if (logits_done || found) op_done[Linear] = 1'b1;
     op_done[Chooser] = token_done;
   end
   accel_execute #(.Lanes(Lanes), .Lines(FrameLines)) u_execute (
@@ -209,12 +214,13 @@ module accel_core
   // ---- auxiliary port --------------------------------------------------------------------------------------------------
   logic [BeatW-1:0] vec_pairs, vec_exp;
   logic vec_pairs_valid, vec_pairs_ready, vec_exp_valid, vec_exp_ready;
-  logic [2:0][LineBits-1:0] constant;  // gains, RoPE rows, scales
-  logic [2:0] constant_last, constant_valid, constant_ready;
+  localparam int unsigned Constants = Gather ? 4 : 3;
+  logic [Constants-1:0][LineBits-1:0] constant;  // gains, RoPE rows, scales, factors
+  logic [Constants-1:0] constant_last, constant_valid, constant_ready;
   logic aux_error;
   hbm_streamer_pkg::cause_e aux_cause;
   logic [63:0] aux_addr;
-  accel_aux #(.Lanes(Lanes), .GainLines(2 * MaxHidden / Lanes), .PairBeats(MaxInputs / 16 + 4)) u_aux (
+  accel_aux #(.Lanes(Lanes), .GainLines(2 * MaxHidden / Lanes), .PairBeats(MaxInputs / 16 + 4), .FactorLines(MaxInputs / Lanes), .Gather(Gather)) u_aux (
       .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
       .s_read_i(read), .s_read_valid_i(read_valid), .s_read_ready_o(read_ready), .m_beat_o(beat), .m_last_o(beat_last),
       .m_header_valid_o(header_beat), .m_program_valid_o(program_beat), .m_program_ready_i(program_room),
@@ -253,7 +259,7 @@ module accel_core
   logic synth_ready, vector_ready, key_ready, value_ready;
   logic embed_last, embed_busy, embed_error;
   logic linear_valid, linear_last, linear_ready;
-  assign from_ready[FromLinear] = is_synth ? synth_ready : vector_ready;
+  assign from_ready[FromLinear] = (is_synth || is_search) ? synth_ready : vector_ready;
   assign from_ready[FromKeyValue] = values_q ? value_ready : key_ready;
   assign into_valid[Linear] = linear_valid && !logits;
 
@@ -453,26 +459,32 @@ module accel_core
   logic [3:0] synth_cause;
   logic [63:0] synth_addr;
   logic [$clog2(Slices > 1 ? Slices : 2)-1:0] synth_slice;
+  logic factor_ready;
+  wire searches = operation(issued) == OpSearch;
+  wire gathers = operation(issued) == OpGather;
   linear_synth #(
       .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats),
-      .DrainW(SynthDrainW), .Tokens(Tokens)
+      .DrainW(SynthDrainW), .Tokens(Tokens), .Gather(Gather)
   ) u_synth (
       .clk_i, .rst_ni, .port_base_i(run_i.port_base), .port_stride_i(run_i.port_stride),
       .s_cmd_inputs(issued[4][15:0]), .s_cmd_outputs({issued[5][18:4] + 15'(issued[5][3:0] != 4'd0), 4'b0}),
-      .s_cmd_positions(issued[10][15:0]), .s_cmd_group(issued[10][31:16]), .s_cmd_code(code_of(issued[11][7:0])),
+      .s_cmd_positions(issued[10][15:0]), .s_cmd_group(issued[10][31:16]), .s_cmd_code(searches ? 2'd2 : code_of(issued[11][7:0])),
       .s_cmd_act_bits(issued[11][11:8]), .s_cmd_subsets(log2_of(issued[11][22:16])), .s_cmd_stream(issued[8]), .s_cmd_beats(issued[9]), .s_cmd_tokens(issued_tokens),
+      .s_cmd_mode(searches ? linear_synth_pkg::ModeSearch : gathers ? linear_synth_pkg::ModeGather : linear_synth_pkg::ModeSynth),
       .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
-      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_synth && from_valid[FromLinear]),
+      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid((is_synth || is_search) && from_valid[FromLinear]),
       .s_axis_tready(synth_ready),
+      .s_axis_factor_tdata(constant[Constants-1]), .s_axis_factor_tvalid(is_search && constant_valid[Constants-1]),
+      .s_axis_factor_tready(factor_ready),
       .s_axis_pairs_tdata(pairs), .s_axis_pairs_tlast(pairs_last), .s_axis_pairs_tvalid(pairs_valid),
       .s_axis_pairs_tready(pairs_ready),
       .m_axis_acc_tdata(synth_acc), .m_axis_acc_tlast(synth_acc_last), .m_axis_acc_tvalid(synth_acc_valid),
-      .m_axis_acc_tready(is_synth && acc_ready),
+      .m_axis_acc_tready(is_sums && acc_ready),
       .m_axis_act_tdata(act_scale), .m_axis_act_tvalid(act_scale_valid), .m_axis_act_tready(act_scale_ready),
       .m_axi_arid(stream_arid), .m_axi_araddr(stream_araddr), .m_axi_arlen(stream_arlen), .m_axi_arsize(stream_arsize), .m_axi_arburst(stream_arburst),
       .m_axi_arcache(stream_arcache), .m_axi_arprot(stream_arprot), .m_axi_arvalid(stream_arvalid), .m_axi_arready(stream_arready), .m_axi_rid(stream_rid),
       .m_axi_rdata(stream_rdata), .m_axi_rresp(stream_rresp), .m_axi_rlast(stream_rlast), .m_axi_rvalid(stream_rvalid), .m_axi_rready(stream_rready),
-      .clear_i(clearing), .busy_o(synth_busy), .idle_o(synth_idle), .error_o(synth_error), .error_source_o(synth_source), .error_cause_o(synth_cause),
+      .clear_i(clearing), .found_o(found), .busy_o(synth_busy), .idle_o(synth_idle), .error_o(synth_error), .error_source_o(synth_source), .error_cause_o(synth_cause),
       .error_slice_o(synth_slice), .error_addr_o(synth_addr)
   );
   function automatic logic [2:0] log2_of(input logic [6:0] power);
@@ -483,51 +495,82 @@ module accel_core
     return (centroids == 8'd64) ? 2'd2 : (centroids == 8'd32) ? 2'd1 : 2'd0;
   endfunction
 
-  localparam int unsigned DrainW = 2;
-  logic [15:0] vec;
-  logic vec_valid, vec_ready, drain_last, drain_valid, drain_ready;
-  logic [32*DrainW-1:0] drain;
   linear_covq_pkg::error_source_e table_source;
   logic [3:0] table_cause;
-  accel_vector #(.Lanes(Lanes), .MaxInputs(MaxInputs)) u_vector (
-      .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[Linear][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
-      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_table && from_valid[FromLinear]),
-      .s_axis_tready(vector_ready),
-      .s_axis_pairs_tdata(vec_pairs), .s_axis_pairs_tvalid(vec_pairs_valid), .s_axis_pairs_tready(vec_pairs_ready),
-      .s_axis_exp_tdata(vec_exp), .s_axis_exp_tvalid(vec_exp_valid), .s_axis_exp_tready(vec_exp_ready),
-      .m_axis_tdata(vec), .m_axis_tvalid(vec_valid), .m_axis_tready(vec_ready)
-  );
-  wire table_mode = !pass.last;  // a prompt's tokens but the last; the golden results are the same
-  linear_covq #(
-      .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions),
-      .AccW((MaxPositions > 4096) ? 29 : 28)  // sums of a longer linear do not fit 28
-  ) u_covq (
-      .clk_i(covq_clk), .rst_ni, .s_cmd_table(table_mode), .s_cmd_search(flag(issued, FlagSearch)), .s_cmd_k_code(2'd0),
-      .s_cmd_c_code(2'd2), .s_cmd_positions(issued[12][31:16]), .s_cmd_tokens(16'd1),
-      .s_cmd_slots(8'((issued[13][15:0] + 16'd31) >> 5)),
-      .s_cmd_cb_addr(run_i.image + {26'b0, issued[6], 6'b0}), .s_cmd_packet_addr(run_i.image + {26'b0, issued[7], 6'b0}),
-      .s_cmd_packet_bytes({issued[8][26:0], 5'b0}),
-      .s_cmd_row_addr(run_i.image + {26'b0, table_mode ? issued[10] : issued[9], 6'b0}),
-      .s_cmd_row_stride(issued[13][31:16]), .s_cmd_row_offset(issued[14][15:0]),
-      .s_cmd_tvalid(table_cmd), .s_cmd_tready(table_cmd_ready),
-      .s_axis_vec_tdata(vec), .s_axis_vec_tvalid(vec_valid), .s_axis_vec_tready(vec_ready),
-      .m_axis_acc_tdata(drain), .m_axis_acc_tlast(drain_last), .m_axis_acc_tvalid(drain_valid), .m_axis_acc_tready(drain_ready),
-      `LUTLOOM_PORT(cb, Book), `LUTLOOM_PORT(idx, Packet), `LUTLOOM_PORT(row, Row),
-      .clear_i(clearing), .idle_o(table_idle), .error_o(table_error), .error_source_o(table_source), .error_cause_o(table_cause)
-  );
+  if (!Gather) begin : gen_covq
+    wire unused = factor_ready;
+    localparam int unsigned DrainW = 2;
+    logic [15:0] vec;
+    logic vec_valid, vec_ready, drain_last, drain_valid, drain_ready;
+    logic [32*DrainW-1:0] drain;
+    accel_vector #(.Lanes(Lanes), .MaxInputs(MaxInputs)) u_vector (
+        .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[Linear][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
+        .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_table && from_valid[FromLinear]),
+        .s_axis_tready(vector_ready),
+        .s_axis_pairs_tdata(vec_pairs), .s_axis_pairs_tvalid(vec_pairs_valid), .s_axis_pairs_tready(vec_pairs_ready),
+        .s_axis_exp_tdata(vec_exp), .s_axis_exp_tvalid(vec_exp_valid), .s_axis_exp_tready(vec_exp_ready),
+        .m_axis_tdata(vec), .m_axis_tvalid(vec_valid), .m_axis_tready(vec_ready)
+    );
+    wire table_mode = !pass.last;  // a prompt's tokens but the last; the golden results are the same
+    linear_covq #(
+        .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions),
+        .AccW((MaxPositions > 4096) ? 29 : 28)  // sums of a longer linear do not fit 28
+    ) u_covq (
+        .clk_i(covq_clk), .rst_ni, .s_cmd_table(table_mode), .s_cmd_search(flag(issued, FlagSearch)), .s_cmd_k_code(2'd0),
+        .s_cmd_c_code(2'd2), .s_cmd_positions(issued[12][31:16]), .s_cmd_tokens(16'd1),
+        .s_cmd_slots(8'((issued[13][15:0] + 16'd31) >> 5)),
+        .s_cmd_cb_addr(run_i.image + {26'b0, issued[6], 6'b0}), .s_cmd_packet_addr(run_i.image + {26'b0, issued[7], 6'b0}),
+        .s_cmd_packet_bytes({issued[8][26:0], 5'b0}),
+        .s_cmd_row_addr(run_i.image + {26'b0, table_mode ? issued[10] : issued[9], 6'b0}),
+        .s_cmd_row_stride(issued[13][31:16]), .s_cmd_row_offset(issued[14][15:0]),
+        .s_cmd_tvalid(table_cmd), .s_cmd_tready(table_cmd_ready),
+        .s_axis_vec_tdata(vec), .s_axis_vec_tvalid(vec_valid), .s_axis_vec_tready(vec_ready),
+        .m_axis_acc_tdata(drain), .m_axis_acc_tlast(drain_last), .m_axis_acc_tvalid(drain_valid), .m_axis_acc_tready(drain_ready),
+        `LUTLOOM_PORT(cb, Book), `LUTLOOM_PORT(idx, Packet), `LUTLOOM_PORT(row, Row),
+        .clear_i(clearing), .idle_o(table_idle), .error_o(table_error), .error_source_o(table_source), .error_cause_o(table_cause)
+    );
+    accel_widen #(.Lanes(Lanes), .Words(DrainW)) u_widen (
+        .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[Linear][13][15:0]}, Lanes)), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
+        .s_axis_tvalid(is_table && drain_valid), .s_axis_tready(drain_ready),
+        .m_axis_tdata(table_acc), .m_axis_tlast(table_acc_last), .m_axis_tvalid(table_acc_valid), .m_axis_tready(is_table && acc_ready)
+    );
+  end else begin : gen_no_covq
+    assign constant_ready[3] = is_search && factor_ready;
+    assign vec_pairs_ready   = 1'b0;
+    assign vec_exp_ready     = 1'b0;
+    assign vector_ready      = 1'b0;
+    assign vector_cmd_ready  = 1'b0;
+    assign table_cmd_ready   = 1'b0;
+    assign table_acc         = '0;
+    assign table_acc_last    = 1'b0;
+    assign table_acc_valid   = 1'b0;
+    assign table_idle        = 1'b1;
+    assign table_error       = 1'b0;
+    assign table_source      = linear_covq_pkg::FromNone;
+    assign table_cause       = '0;
+    for (genvar p = Book; p < Ports; p++) begin : gen_unused_port
+      assign m_axi_arid[p]    = '0;
+      assign m_axi_araddr[p]  = '0;
+      assign m_axi_arlen[p]   = '0;
+      assign m_axi_arsize[p]  = '0;
+      assign m_axi_arburst[p] = '0;
+      assign m_axi_arcache[p] = '0;
+      assign m_axi_arprot[p]  = '0;
+      assign m_axi_arvalid[p] = 1'b0;
+      assign m_axi_rready[p]  = 1'b1;
+    end
+    wire unused = ^{vec_pairs, vec_pairs_valid, vec_exp, vec_exp_valid, vector_cmd, table_cmd, covq_clk, m_axi_arready[Ports-1:Book],
+                    m_axi_rid[Ports-1:Book], m_axi_rdata[Ports-1:Book], m_axi_rresp[Ports-1:Book], m_axi_rlast[Ports-1:Book],
+                    m_axi_rvalid[Ports-1:Book], constant_last[3]};
+  end
 `undef LUTLOOM_PORT
-  accel_widen #(.Lanes(Lanes), .Words(DrainW)) u_widen (
-      .clk_i, .rst_ni(core_rst_n), .lines_i(lines({16'b0, op[Linear][13][15:0]}, Lanes)), .s_axis_tdata(drain), .s_axis_tlast(drain_last),
-      .s_axis_tvalid(is_table && drain_valid), .s_axis_tready(drain_ready),
-      .m_axis_tdata(table_acc), .m_axis_tlast(table_acc_last), .m_axis_tvalid(table_acc_valid), .m_axis_tready(is_table && acc_ready)
-  );
 
   wire tokens_t linear_tokens = tokens_of(op[Linear], pass.count);
-  dequant #(.Lanes(Lanes), .Tokens(Tokens)) u_dequant (
-      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)), .tokens_i(($clog2(Tokens + 1))'(linear_tokens.count)),
-      .s_axis_tdata(is_synth ? synth_acc : table_acc), .s_axis_tlast(is_synth ? synth_acc_last : table_acc_last),
-      .s_axis_tvalid(is_synth ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
-      .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
+  dequant #(.Lanes(Lanes), .Tokens(Tokens), .Start(Gather)) u_dequant (
+      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_start_i(is_gather), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)), .tokens_i(($clog2(Tokens + 1))'(linear_tokens.count)),
+      .s_axis_tdata(is_sums ? synth_acc : table_acc), .s_axis_tlast(is_sums ? synth_acc_last : table_acc_last),
+      .s_axis_tvalid(is_sums ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
+      .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && !is_search && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
       .s_axis_act_tdata(act_scale), .s_axis_act_tvalid(is_synth && act_scale_valid), .s_axis_act_tready(act_scale_ready),
       .s_axis_residual_tdata(from[FromResidual]), .s_axis_residual_tvalid(from_valid[FromResidual]),
       .s_axis_residual_tready(from_ready[FromResidual]),
@@ -538,7 +581,7 @@ module accel_core
   logic sampled, token_ready_q, logits_ready, sampler_error, top_last, top_valid;
   logic [TokenW+31:0] top;
   wire [$clog2(Lanes)-1:0] tail = run_i.vocab[$clog2(Lanes)-1:0];  // logits of the last line, 0 for all
-  wire logits_here = is_synth && logits && linear_valid;
+  wire logits_here = is_sums && logits && linear_valid;
   assign linear_ready = logits ? logits_ready : into_ready[Linear];
   assign logits_done = logits_here && logits_ready && linear_last;
   assign token_ready_q = token_ready && active[Chooser];
@@ -647,7 +690,7 @@ module accel_core
     moved_q  <= (into_valid & into_ready) != '0 || (from_valid & from_ready) != '0 || logits_here && logits_ready;
   end
   assign working_waits = ((oldest[Normer] || oldest[Normer2]) && constant_ready[0] && !constant_valid[0]) || (oldest[Roper] && constant_ready[1] && !constant_valid[1])
-      || (oldest[Linear] && !constant_valid[2] && (is_synth ? synth_acc_valid : table_acc_valid));
+      || (oldest[Linear] && !constant_valid[2] && (is_sums ? synth_acc_valid : table_acc_valid));
   always_comb begin
     status_o                  = '0;
     status_o.idle             = idle;

@@ -61,7 +61,7 @@ module accel_execute
   span_t a, b, c, w;
   wire op_e now = operation(op_q);
   wire station_e station = station_of(now, second_q);
-  wire logits = flag(op_q, FlagLogits);  // of LinearSynth only: a head is wvq
+  wire logits = flag(op_q, FlagLogits);  // of a head
   wire [LineW-1:0] heads = LineW'(op_q[5][15:0]);
   wire [LineW-1:0] kv_heads = LineW'(op_q[5][31:16]);
   wire [LineW-1:0] head_lines = lines({16'b0, op_q[6][15:0]}, Lanes);
@@ -91,6 +91,11 @@ module accel_execute
       end
       OpLinearSynth: begin
         a = span(op_q[1], lines(op_q[4], Lanes));
+        if (flag(op_q, FlagResidual)) b = span(op_q[3], lines(op_q[5], Lanes));
+        if (!logits) w = span(op_q[2], lines(op_q[5], Lanes));
+      end
+      OpSearch: a = span(op_q[1], lines(op_q[4], Lanes));
+      OpGather: begin
         if (flag(op_q, FlagResidual)) b = span(op_q[3], lines(op_q[5], Lanes));
         if (!logits) w = span(op_q[2], lines(op_q[5], Lanes));
       end
@@ -173,7 +178,7 @@ module accel_execute
         if (now == OpRope) rope_q <= 1'b1;
         if (now == OpAttention) attention_q <= 1'b1;
         if (now == OpLinearTable && flag(op_q, FlagSearch)) vector_q <= 1'b1;
-        if (now == OpLinearSynth && logits) sampler_q <= 1'b1;
+        if (now inside {OpLinearSynth, OpGather} && logits) sampler_q <= 1'b1;
       end
       case (state_q)
         Take: if (s_valid_i && s_ready_o && operation(s_op_i) != OpEnd) state_q <= Size;

@@ -18,6 +18,8 @@ package accel_pkg;
     OpAttention   = 4'd6,
     OpSwiglu      = 4'd7,
     OpSample      = 4'd8,
+    OpSearch      = 4'd9,
+    OpGather      = 4'd10,
     OpEnd         = 4'd15
   } op_e;
 
@@ -62,7 +64,7 @@ package accel_pkg;
       OpEmbed:                      return Embedder;
       OpRmsNorm:                    return second ? Normer2 : Normer;
       OpRope:                       return Roper;
-      OpLinearSynth, OpLinearTable: return Linear;
+      OpLinearSynth, OpLinearTable, OpSearch, OpGather: return Linear;
       OpAttention:                  return Attender;
       OpSwiglu:                     return Gater;
       default:                      return Chooser;
@@ -115,7 +117,8 @@ package accel_pkg;
     AuxPairs    = 4'd5,  // to linear_synth
     AuxVecPairs = 4'd6,  // to the input of linear_covq, and
     AuxVecExp   = 4'd7,
-    AuxHeader   = 4'd8   // of the image
+    AuxHeader   = 4'd8,  // of the image
+    AuxFactor   = 4'd9   // of activations, to linear_synth
   } aux_e;
 
   typedef struct packed {

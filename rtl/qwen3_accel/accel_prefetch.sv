@@ -3,17 +3,25 @@
 //
 //   Embed: the ids to `embed`, until their reads are out  RmsNorm: gains      Rope: the positions' rows
 //   LinearSynth: pairs, scales, the streams' command     LinearTable: pairs, exponents (SEARCH), scales, the linear's command
+//   Search: pairs, factors, the streams' command         Gather: start values and scales, the streams' command
 //
 // So memory works ahead of the engines by as much as their buffers hold. Reads of the auxiliary port are asked for in the order in
 // which they are used, so a beat that waits for its engine never has one in front of it that the engine needs first.
 //
 // Latency:       2 cycles a descriptor and one for each of its reads and commands.
 // Back-pressure: waits for the port, the linears' command queues and the queue of the execution.
-// Operations with LAST are dropped unless pass_i.last. Errors: an unknown operation, or LinearTable for several tokens, raises error_o
-// and stops until the reset.
+// Operations with LAST are dropped unless pass_i.last. Errors: an unknown operation, or a co-quantised linear for several tokens, raises
+// error_o and stops until the reset.
+//
+// Parameters:
+//   Lanes   values of a line of start values and scales
+//   Gather  1: Search and Gather are known, LinearTable is not; 0: the other way round
 module accel_prefetch
   import accel_pkg::*;
-(
+#(
+    parameter int unsigned Lanes = 16,
+    parameter bit Gather = 1'b0
+) (
     input  logic        clk_i,
     input  logic        rst_ni,
     input  logic [63:0] image_i,
@@ -48,9 +56,11 @@ module accel_prefetch
   wire [TokenPlaceW-1:0] place = tokens.first + place_q[TokenPlaceW-1:0];
 
   wire op_e now = operation(op_q);
-  wire known = s_op_i[0][7:4] == '0 && (operation(s_op_i) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpLinearTable,
-                                                                 OpAttention, OpSwiglu, OpSample, OpEnd})
-      && !(operation(s_op_i) == OpLinearTable && pass_i.count != (TokenPlaceW + 1)'(1));
+  wire covq = Gather ? operation(s_op_i) inside {OpSearch, OpGather} : operation(s_op_i) == OpLinearTable;
+  wire known = s_op_i[0][7:4] == '0 && (covq ? pass_i.count == (TokenPlaceW + 1)'(1)
+      : operation(s_op_i) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpAttention, OpSwiglu, OpSample, OpEnd});
+  wire synth = now inside {OpLinearSynth, OpSearch, OpGather};
+  wire [LineW-1:0] sum_lines = lines(op_q[5] + 32'(Lanes - 1), Lanes);  // of outputs
   wire skip = flag(s_op_i, FlagLast) && !pass_i.last;
 
   function automatic logic [63:0] address(input logic [31:0] units);
@@ -68,6 +78,11 @@ module accel_prefetch
       m_read_o = (state_q == Read0)
           ? '{addr: address(op_q[6]), bytes: whole({14'b0, op_q[10][15:0], 2'b0}), tag: AuxPairs}
           : '{addr: address(op_q[7]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxScale};
+      OpSearch:
+      m_read_o = (state_q == Read0)
+          ? '{addr: address(op_q[6]), bytes: whole({14'b0, op_q[10][15:0], 2'b0}), tag: AuxPairs}
+          : '{addr: address(op_q[7]), bytes: whole({op_q[4][29:0], 2'b0}), tag: AuxFactor};
+      OpGather: m_read_o = '{addr: address(op_q[7]), bytes: 32'(sum_lines) * 32'(8 * Lanes), tag: AuxScale};
       OpLinearTable:
       m_read_o = (state_q == Read0)
           ? '{addr: address(op_q[4]), bytes: whole({14'b0, op_q[12][31:16], 2'b0}), tag: AuxVecPairs}
@@ -80,7 +95,7 @@ module accel_prefetch
   assign s_ready_o = state_q == Take && !error_o;
   assign m_read_valid_o = state_q inside {Read0, Read1, Read2};
   assign m_embed_valid_o = state_q == Command && now == OpEmbed;
-  assign m_synth_valid_o = state_q == Command && now == OpLinearSynth;
+  assign m_synth_valid_o = state_q == Command && synth;
   assign m_table_valid_o = state_q == Command && now == OpLinearTable;
   assign m_valid_o = state_q == Push;
   assign m_op_o = op_q;
@@ -105,7 +120,8 @@ module accel_prefetch
               OpEmbed:       state_q <= Command;
               OpRmsNorm:     state_q <= Read2;
               OpRope:        state_q <= Row;
-              OpLinearSynth: state_q <= Read0;
+              OpLinearSynth, OpSearch: state_q <= Read0;
+              OpGather:      state_q <= Read2;
               OpLinearTable: state_q <= flag(s_op_i, FlagSearch) ? Read0 : Read2;
               default:       state_q <= Push;
             endcase
@@ -116,7 +132,7 @@ module accel_prefetch
         Read1: if (read_done) state_q <= Read2;
         Read2:
         if (read_done) begin
-          state_q <= (now == OpLinearSynth || now == OpLinearTable) ? Command : Push;
+          state_q <= (synth || now == OpLinearTable) ? Command : Push;
           if (now == OpRope && more) begin
             state_q <= Row;
             place_q <= place_q + (TokenPlaceW + 1)'(1);

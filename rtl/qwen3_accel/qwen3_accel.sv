@@ -13,7 +13,7 @@
 // Reset:         synchronous; the memory side must be reset with it (AXI). With HbmClock both resets together, see axi_cdc.
 //
 // Parameters:
-//   Configuration   0 tiny, 1 small, 2 v80: the defaults of all down to TablePositions, see qwen3_accel_pkg
+//   Configuration   0 tiny, 1 small, 2 v80, 3 v80-gather, 4 tiny-gather: the defaults of all down to Gather, see qwen3_accel_pkg
 //   Lanes           binary32 values of a line of the frame and of every stream between engines, a power of two from 16 on
 //   Slices          lookup slices, a power of two
 //   Tokens          of a prompt that a pass takes at most: 1, 2, 4, 8
@@ -28,6 +28,7 @@
 //   QHeads          most query heads of a key/value head
 //   StreamBeats     beats that each weight stream runs ahead
 //   TablePositions  positions of a co-quantised linear's table that fit on chip
+//   Gather          1: co-quantised linears run on all slices, rows come from their ports; 0: on one of their own, linear_covq
 //   ClockGates      1: engines that rest have no clock, see accel_clock_gate
 //   RingDepth       tokens of the rings
 //   HbmClock        1: the m_axi ports have hbm_clk_i, hbm_rst_ni, an axi_cdc at each; 0: they have clk_i, those two are unused
@@ -51,6 +52,7 @@ module qwen3_accel
     parameter int unsigned QHeads = Config[known(Configuration)].q_heads,
     parameter int unsigned StreamBeats = Config[known(Configuration)].stream_beats,
     parameter int unsigned TablePositions = Config[known(Configuration)].table_positions,
+    parameter bit Gather = Config[known(Configuration)].gather,
     parameter bit ClockGates = 1'b0,
     parameter int unsigned RingDepth = 4096,
     parameter bit HbmClock = 1'b0,
@@ -147,7 +149,7 @@ module qwen3_accel
   );
   accel_core #(
       .Lanes(Lanes), .Slices(Slices), .Tokens(Tokens), .Slots(Slots), .Centroids(Centroids), .FrameLines(FrameLines), .MaxInputs(MaxInputs),
-      .MaxPositions(MaxPositions), .MaxHidden(MaxHidden), .MaxHeadDim(MaxHeadDim), .KvEngines(KvEngines), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions), .ClockGates(ClockGates)
+      .MaxPositions(MaxPositions), .MaxHidden(MaxHidden), .MaxHeadDim(MaxHeadDim), .KvEngines(KvEngines), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions), .Gather(Gather), .ClockGates(ClockGates)
   ) u_core (
       .clk_i, .rst_ni, .hash_i(HardwareHash), .run_i(run), .status_o(status),
       .s_prompt_tdata(prompt), .s_prompt_tvalid(prompt_valid), .s_prompt_tready(prompt_ready),
