@@ -41,9 +41,18 @@ def quantize_activation(x: np.ndarray, a_exp: np.ndarray, pairs: np.ndarray) -> 
     The product with a power of two is exact; then round half to even, saturate to -128..127. Infinities saturate, NaN
     gives 0. With a_exp in -32..31 a subnormal x gives 0, so flushing it to zero first makes no difference.
     """
-    scale = np.ldexp(np.float32(1), -a_exp.astype(np.int32))  # [P] float32
+    return round_activation(x, activation_scale(a_exp)[:, None], pairs)
+
+
+def activation_scale(a_exp: np.ndarray) -> np.ndarray:
+    """What an activation is multiplied with: a_exp int8 [P] -> float32 [P], 2^-a_exp."""
+    return np.ldexp(np.float32(1), -a_exp.astype(np.int32))
+
+
+def round_activation(x: np.ndarray, scale: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """`quantize_activation` with its scales: float32 [P, 2] or [P, 1]."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = np.rint(x.astype(np.float32, copy=False)[:, pairs] * scale[:, None])  # [T, P, 2]
+        scaled = np.rint(x.astype(np.float32, copy=False)[:, pairs] * scale)  # [T, P, 2]
     return np.clip(np.nan_to_num(scaled, nan=0.0), -128, 127).astype(np.int8)
 
 

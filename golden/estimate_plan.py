@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from lutloom.checkpoint import tensor_shapes
-from lutloom.compiler import Place, plan_model
+from lutloom.compiler import plan_model
 from lutloom.hardware import Hardware
 from lutloom.image import Image, layout
 from lutloom.linear_synth import block_beats, subset_blocks
+from lutloom.plan import Place
 from lutloom.program import BYTES, Attention, Descriptor, LinearSynth, decode, encode
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3Config
