@@ -6,10 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lutloom import models
 from lutloom.compiler import compile_model
 from lutloom.covq import activation_scale
+from lutloom.doctor import examine, sections_of
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware, configuration
+from lutloom.host import Accelerator, AcceleratorError
+from lutloom.host.golden import GoldenTransport
+from lutloom.host.registers import Cause, PortClass, Unit
 from lutloom.image import Image
 from lutloom.linear_gather import choose_subsets, gather_beats, gather_scales, pack_gather, pack_search
 from lutloom.machine import Machine
@@ -232,3 +237,46 @@ def test_hardware_without_gather(images):
     with pytest.raises(UserError, match="hardware parameters gather = 1, allowed gather = 0"):
         Machine.open(images[ALL], TINY)
     assert Hardware(**Image.open(images[ALL]).config["hardware"]) == GATHERING
+
+
+# --- what else looks at images ----------------------------------------------------------------------------------------
+
+
+def test_card(images):
+    """The golden card gives the same text; Search and Gather are work of linear_synth and of the stream ports."""
+    image = Image.open(images[ALL])
+    card = Accelerator(GoldenTransport(GATHERING))
+    card.load(images[ALL])
+    assert card.identity.hardware == "tiny-gather"
+    found = list(card.generate(TOKENS[:1], 1, stop=False))
+    assert found == list(Machine(image).generate(TOKENS[:1], 1, stop=False))
+    moved = traffic(decode(image.section("program").tobytes()), image.config, 1)
+    counters = card.counters()
+    assert counters.bytes[PortClass.STREAMS] == moved["streams"] + moved["rows"]
+    assert counters.busy[Unit.LINEAR_SYNTH] == 18 and counters.busy[Unit.LINEAR_COVQ] == 0
+
+
+def test_card_names_the_gather(images, tmp_path):
+    """Packets that contradict the descriptor are an error of linear_synth in this descriptor."""
+    forge(images[ALL], tmp_path / "forged.img", changed(Gather, stream=0))
+    card = Accelerator(GoldenTransport(GATHERING))
+    card.load(tmp_path / "forged.img")
+    with pytest.raises(AcceleratorError) as error:
+        list(card.generate(TOKENS, 1))
+    fault = error.value.fault
+    assert (fault.cause, fault.unit, fault.descriptor) == (Cause.LINEAR_PACKET, Unit.LINEAR_SYNTH, 3)
+
+
+def test_doctor(toys, images):
+    """The doctor runs every stage on right inputs and finds the compiled linears exact."""
+    toy, machine = toys[ALL], Machine.open(images[ALL])
+    reports = examine(machine, models.resolve(toy.source), TOKENS, quantized=toy.model)
+    assert not [report.stage for report in reports if report.off]
+    sections = sections_of(machine, "model.layers.0.mlp.down_proj")
+    assert sections == ["program", "pairs", "act_scales", "scales", "port0", "port1"]
+
+
+def test_sections_are_documented(images):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "image.md").read_text().split("## Sections", 1)[1]
+    for name in Image.open(images[ALL]).names:
+        assert f"**`{name}`" in text or name in ("port0", "port1")
