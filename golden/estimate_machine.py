@@ -163,7 +163,7 @@ class Token:
         """Norms take turns at two stations; norms: begun before it."""
         if isinstance(d, RmsNorm):
             return f"norm{norms % 2}"
-        if isinstance(d, Gather):
+        if isinstance(d, Search | Gather):
             return LinearSynth.__name__  # the same station
         return type(d).__name__
 

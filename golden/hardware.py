@@ -78,7 +78,7 @@ CONFIGURATIONS = {
     "small": Hardware(slices=8),
     "v80": Hardware(slices=64, slots=16, centroids=16, kv_engines=8, kv_ways=4),
 }
-CONFIGURATIONS |= {f"{name}-gather": replace(CONFIGURATIONS[name], gather=1) for name in ("tiny", "v80")}
+CONFIGURATIONS |= {f"{name}-gather": replace(CONFIGURATIONS[name], gather=1) for name in ("v80", "tiny")}
 
 
 def configuration(name: str) -> Hardware:

@@ -91,6 +91,7 @@ def _rules(d: Descriptor, image: Image, hardware: Hardware, vocab: int, searched
         case LinearSynth():
             yield from _synth_rules(d, image, hardware)
         case LinearTable():
+            yield "operation", d.OPCODE, "with hardware parameter gather 0", hardware.gather == 0
             yield "flags", d.flags, "a search before the first lookup", searched
             blocks = d.positions % hardware.lanes == 0 and d.positions >= 1
             yield "positions", d.positions, f"a multiple of {hardware.lanes}", blocks

@@ -191,6 +191,7 @@ def test_input_in_two_positions(tmp_path):
         compile_model(toy.folder, tmp_path / "gather.img", GATHERING)
 
 
+TABLE = LinearTable(1, 0, *[0] * 11, 36, 18, 16, 32, 0)
 CASES = {
     "inputs": (changed(Search, inputs=34), "Search.: inputs: found 34, allowed 36, two a position"),
     "search beats": (changed(Search, beats=4), "Search.: beats: found 4, allowed 42"),
@@ -207,6 +208,7 @@ CASES = {
     "gather scales": (changed(Gather, scales=1 << 30), "Gather.: scales: found"),
     "dst": (changed(Gather, dst=60_000), "Gather.: dst: found"),
     "frame": (changed(Embed, dst=60_000), "Embed.: dst: found"),
+    "table": (lambda p, c: ([p[0], TABLE, *p[1:]], c), "LinearTable.: operation: found 5, allowed with hardware .* 0"),
 }
 
 
