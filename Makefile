@@ -8,6 +8,10 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 CORE ?=
 PARAMS ?=
+SCHEME ?= wvq
+ifeq ($(SCHEME),covq)
+CONFIG ?= v80-gather
+endif
 CONFIG ?= v80
 SEED ?= 1
 MODEL ?=
@@ -59,11 +63,11 @@ demo-smollm2: $(STAMP)-sim ## SmolLM2-135M, all 30 layers, in RTL: four tokens [
 	@$(PY) -m verif.demo --quantized $(SMOLLM2) --hardware small --tokens 4 --name demo-smollm2 \
 	  --prompt "$(if $(PROMPT),$(PROMPT),The capital of France is)"
 
-perf: $(STAMP)-sim ## cycles of a token in RTL on HBM2e: MODEL=qwen3-1.7b [CONTEXT=256] [BITS=2] [CONFIG=v80] [CLOCK=250]
-	@$(VENV)/bin/lutloom perf --model "$(MODEL)" --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK)
+perf: $(STAMP)-sim ## cycles of a token in RTL on HBM2e: MODEL=qwen3-1.7b [CONTEXT=256] [BITS=2] [SCHEME=covq] [CONFIG=v80] [CLOCK=250]
+	@$(VENV)/bin/lutloom perf --model "$(MODEL)" --scheme $(SCHEME) --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK)
 
 estimate: $(STAMP)-sim ## the same without RTL, in seconds, with sweeps and plots: MODEL=qwen3-1.7b; docs/estimate.md
-	@$(VENV)/bin/lutloom estimate --model "$(MODEL)" --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK) --sweep all
+	@$(VENV)/bin/lutloom estimate --model "$(MODEL)" --scheme $(SCHEME) --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK) --sweep all
 
 perf-check: $(STAMP)-sim ## measure again what docs/performance.json has; fails above 2 % more cycles [MODEL=...]
 	@$(VENV)/bin/lutloom perf-check $(if $(MODEL),--model $(MODEL))

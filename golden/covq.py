@@ -41,9 +41,18 @@ def quantize_activation(x: np.ndarray, a_exp: np.ndarray, pairs: np.ndarray) -> 
     The product with a power of two is exact; then round half to even, saturate to -128..127. Infinities saturate, NaN
     gives 0. With a_exp in -32..31 a subnormal x gives 0, so flushing it to zero first makes no difference.
     """
-    scale = np.ldexp(np.float32(1), -a_exp.astype(np.int32))  # [P] float32
+    return round_activation(x, activation_scale(a_exp)[:, None], pairs)
+
+
+def activation_scale(a_exp: np.ndarray) -> np.ndarray:
+    """What an activation is multiplied with: a_exp int8 [P] -> float32 [P], 2^-a_exp."""
+    return np.ldexp(np.float32(1), -a_exp.astype(np.int32))
+
+
+def round_activation(x: np.ndarray, scale: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """`quantize_activation` with its scales: float32 [P, 2] or [P, 1]."""
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled = np.rint(x.astype(np.float32, copy=False)[:, pairs] * scale[:, None])  # [T, P, 2]
+        scaled = np.rint(x.astype(np.float32, copy=False)[:, pairs] * scale)  # [T, P, 2]
     return np.clip(np.nan_to_num(scaled, nan=0.0), -128, 127).astype(np.int8)
 
 
@@ -55,15 +64,27 @@ def build_table(
     a_exp int8 [P]; a_cent int8 [P, 64, 2]; w_cent float32 [P, Gn, 16, 2]; exp uint8 [P, Gn]; lsb float32 [Gn]
     -> int8 [P, Gn, 64, 16] = sat8(rne(dot(a_cent * 2^a_exp, w_cent) / (lsb * 2^exp))).
     Order of operations, all in float64: both products, their sum, one division, round half to even. The result is
-    the same on every machine (no fused multiply-add, no reordering).
+    the same on every machine (no fused multiply-add, no reordering). A position at a time, so that the float64 arrays
+    of a large layer need no room.
     """
     act = np.ldexp(a_cent.astype(np.float64), a_exp.astype(np.int32)[:, None, None])  # [P, 64, 2], exact
-    weight = w_cent.astype(np.float64)
-    first = act[:, None, :, None, 0] * weight[:, :, None, :, 0]  # [P, Gn, 64, 16]
-    second = act[:, None, :, None, 1] * weight[:, :, None, :, 1]
     step = np.ldexp(lsb.astype(np.float64)[None, :], exp.astype(np.int32))  # [P, Gn], exact
-    mantissa = np.rint((first + second) / step[:, :, None, None])
-    return np.clip(mantissa, -128, 127).astype(np.int8)
+    table = np.empty((*exp.shape, ACT_CENTROIDS, WEIGHT_CENTROIDS), np.int8)
+    for p, each in enumerate(w_cent):
+        weight = each.astype(np.float64)
+        mantissa = act[p, :, None, 0] * weight[:, None, :, 0]  # [Gn, 64, 16]
+        mantissa += act[p, :, None, 1] * weight[:, None, :, 1]
+        mantissa /= step[p, :, None, None]
+        np.rint(mantissa, out=mantissa)
+        table[p] = np.clip(mantissa, -128, 127, out=mantissa)
+    return table
+
+
+def largest_sum(table: np.ndarray, exp: np.ndarray, start: np.ndarray) -> int:
+    """No accumulator's absolute value can be larger, with any indices: quicker than `accumulator_bound`."""
+    high, low = table.max(axis=(2, 3)).astype(np.int64), table.min(axis=(2, 3)).astype(np.int64)  # [P, Gn]
+    peak = np.maximum(high, -low) << exp.astype(np.int64)
+    return int(peak.sum(axis=0).max()) + int(np.abs(start.astype(np.int64)).max())
 
 
 def accumulator_bound(table: np.ndarray, idx: np.ndarray, exp: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -171,6 +192,8 @@ class CovqLinear:
                 raise ValueError(f"{name}: found {found}, allowed {np.dtype(dtype)} {list(shape)}")
         self._check_values()
         object.__setattr__(self, "table", build_table(self.a_exp, self.a_cent, self.w_cent, self.exp, self.lsb))
+        if largest_sum(self.table, self.exp, self.start) < 1 << (ACC_BITS - 1):
+            return
         worst = int(accumulator_bound(self.table, self.idx, self.exp, self.start).max())
         if worst >= 1 << (ACC_BITS - 1):
             raise ValueError(f"start, exp: accumulator reaches {worst}, allowed {ACC_BITS} signed bits")

@@ -29,7 +29,7 @@ from lutloom.compiler import HEAD
 from lutloom.errors import UserError
 from lutloom.image import Image
 from lutloom.machine import Machine
-from lutloom.program import UNIT, LinearSynth
+from lutloom.program import UNIT, Gather, LinearSynth, Search
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3
 from lutloom.rtl import rtl_trace
@@ -266,7 +266,7 @@ def sections_of(machine: Machine, stage: str) -> list[str]:
     for descriptor in machine.program:
         if machine.stages[descriptor.stage] != stage:
             continue
-        if isinstance(descriptor, LinearSynth):
+        if isinstance(descriptor, LinearSynth | Search | Gather):
             found |= {name for name in image.table if name.startswith("port")}
         for field in fields(descriptor):
             if field.name in ADDRESSES:

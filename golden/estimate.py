@@ -6,7 +6,7 @@ time, `--check` compares with what perf has measured. docs/estimate.md says what
 
 import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,17 +17,15 @@ from rich.table import Table
 from lutloom import estimate_plots, models, perf_report
 from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
+from lutloom.estimate_case import Case
 from lutloom.estimate_machine import Token, cycles_by_stage, simulate
-from lutloom.estimate_plan import Planned, of_image, plan
-from lutloom.estimate_ports import Machine
+from lutloom.estimate_plan import Planned, of_image
 from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
 from lutloom.image import Image
-from lutloom.perf import CLOCKS, MEMORIES, RESULTS, ROOM, kind_of, operation_of
+from lutloom.perf import CLOCKS, HARDWARE_OF, MEMORIES, RESULTS, kind_of, operation_of
 from lutloom.perf_check import read_result
-from lutloom.program import Attention, RmsNorm
-from lutloom.qwen3_accel import Configuration, configuration
-from lutloom.synthetic import BITS, SHAPES, Synthetic, synthetic_path
+from lutloom.synthetic import BITS, SCHEMES, SHAPES, synthetic_path
 from lutloom.traffic import traffic
 from lutloom.v80.map import HBM_BYTES, PSEUDO_CHANNEL_BYTES, STREAM_BYTES
 
@@ -38,60 +36,6 @@ POINT = (
 )  # fmt: skip
 CONTEXTS = (1, 64, 256, 1024, 2048, 4096, 8192, 16384, 32768)
 QWEN3 = tuple(name for name in SHAPES if name.startswith("qwen3-") and name != "qwen3-tiny")
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is estimated: a model, hardware parameters, a token."""
-
-    model: str = "qwen3-1.7b"
-    configuration: str = "v80"
-    context: int = 256
-    bits: float = 2.0
-    head_bits: float | None = None
-    group: int = 512
-    layers: int | None = None
-    seed: int = 0
-    clock: float = 250
-    memory: str = "hbm"
-    hardware: dict[str, int] = field(default_factory=dict)  # what differs from the configuration's
-    stream_beats: int | None = None
-    drain_w: int | None = None
-
-    def synthetic(self) -> Synthetic:
-        """The model by shape."""
-        head = self.bits if self.head_bits is None else self.head_bits
-        return Synthetic(self.model, self.bits, head, self.seed, self.group, self.layers)
-
-    def rtl(self) -> Configuration:
-        """The configuration with what differs. UserError for illegal parameters."""
-        base = configuration(self.configuration)
-        found = replace(base, hardware=replace(base.hardware, **self.hardware))
-        return replace(found, stream_beats=self.stream_beats or base.stream_beats)
-
-    def machine(self, planned: Planned) -> Machine:
-        """Its time. Lengths that the configuration has no room for count as if it had: `beyond` names them."""
-        rtl, program = self.rtl(), planned.program
-        hidden = max(d.n for d in program if isinstance(d, RmsNorm))
-        heads = next(d for d in program if isinstance(d, Attention))
-        return Machine(
-            rtl.hardware,
-            rtl.stream_beats,
-            max(rtl.max_hidden, 1 << (hidden - 1).bit_length()),
-            max(rtl.max_head_dim, heads.head_dim),
-            max(rtl.q_heads, heads.heads // heads.kv_heads),
-            self.drain_w,
-            self.clock,
-            self.memory,
-        )
-
-    def planned(self) -> Planned:
-        """The image without weights."""
-        synthetic = self.synthetic()
-        if not 1 <= self.context <= synthetic.cfg.max_position_embeddings:
-            raise UserError(f"--context: found {self.context}, allowed 1..{synthetic.cfg.max_position_embeddings}")
-        room = max(min(ROOM, synthetic.cfg.max_position_embeddings), self.context)
-        return plan(synthetic, self.rtl().hardware, room)
 
 
 def groups_of(token: Token) -> dict[str, int]:
@@ -233,7 +177,7 @@ def case_of(result: dict, path: Path) -> tuple[Case, Planned]:
         synthetic = result["synthetic"]
         if synthetic:
             options = {key: synthetic[key] for key in ("bits", "head_bits", "seed", "group", "layers")}
-            case = replace(case, model=synthetic["shape"], **options)
+            case = replace(case, model=synthetic["shape"], scheme=synthetic.get("scheme", "wvq"), **options)
         decode["groups"], decode["cycles"] + 0
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: found no {error}, allowed a result of lutloom perf") from None
@@ -302,7 +246,10 @@ def estimate_command(
         bool, typer.Option("--check", help="Compare with measurements; exit code 1 beyond 3 %.")
     ] = False,
     model: Annotated[str, typer.Option(help=", ".join(SHAPES))] = "qwen3-1.7b",
-    hardware: Annotated[str, typer.Option(help=f"Configuration: {', '.join(HARDWARE)}.")] = "v80",
+    scheme: Annotated[str, typer.Option(help=f"Of the linears: {', '.join(SCHEMES)}.")] = "wvq",
+    hardware: Annotated[
+        str | None, typer.Option(help=f"Configuration: {', '.join(HARDWARE)}; default by the scheme, v80 for wvq.")
+    ] = None,
     context: Annotated[int, typer.Option(min=1, help="Positions that the token attends to.")] = 256,
     bits: Annotated[float, typer.Option(help=f"Index bits a weight: {', '.join(f'{b:g}' for b in BITS)}.")] = 2,
     head_bits: Annotated[float | None, typer.Option(help="The same of the head; default as --bits.")] = None,
@@ -344,8 +291,9 @@ def estimate_command(
     }  # fmt: skip
     different = {name: value for name, value in parameters.items() if value is not None}
     case = Case(
-        model, hardware, context, bits, head_bits, group, layers, 0, clock, memory, different, stream_beats, drain_w
-    )
+        model, hardware or HARDWARE_OF.get(scheme, "v80"), context, bits, head_bits, group, layers, 0, clock, memory,
+        different, stream_beats, drain_w, scheme,
+    )  # fmt: skip
     planned = case.planned()
     report = estimate(case, planned)
     report |= {"clocks": at_clocks(case, planned), "capacity": capacity(case, planned), "beyond": beyond(case, planned)}

@@ -17,16 +17,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from lutloom import estimate_operations
 from lutloom.attention_array import local_heads
 from lutloom.errors import UserError
 from lutloom.estimate_engines import (
     ATTENTION_BUFFER,
-    DEQUANT,
     EMBED,
     KV_COMMAND,
     NORM,
     OWN_KEY,
-    QUANT,
     QUERY,
     RESULT,
     ROPE,
@@ -34,19 +33,19 @@ from lutloom.estimate_engines import (
     SWIGLU,
     TREE,
 )
-from lutloom.estimate_linear import COMMANDS, PLAN_FIRST, PLAN_SLICE, Linears
-from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port, pieces
+from lutloom.estimate_linear import Linears
+from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port
 from lutloom.program import (
-    LOGITS,
-    RESIDUAL,
     Attention,
     Descriptor,
     Embed,
     End,
+    Gather,
     LinearSynth,
     RmsNorm,
     Rope,
     Sample,
+    Search,
     Swiglu,
 )
 
@@ -62,9 +61,8 @@ ENDED = 1  # done_o is a register
 
 # --- auxiliary port: accel_aux, accel_lines --------------------------------------------------------------------------
 AUX_BUFFER = 512  # hbm_streamer BufferBeats
-SCALE_LINES, ROW_LINES, PAIR_BEATS, PAIRS_QUEUE = 512, 16, 516, 3  # that wait; queue of pairs
+ROW_LINES = 16  # that wait
 CONSTANT = 4  # accel_lines
-PAIRS_A_BEAT, PAIRS_BETWEEN = 8, 16  # linear_synth_pairs
 
 
 @dataclass
@@ -106,6 +104,7 @@ class Token:
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it
         self.pairs: list[tuple[int, float]] = []  # lists of pairs: beats, when they had left their queue
         self.linears = Linears(machine, self.port)
+        self.searched = 0.0  # when the indices of the last Search are known
         self.ends = ends
         self.attended = 0.0
         self.kv_asked = 0.0  # beats of keys that were read ahead
@@ -164,6 +163,8 @@ class Token:
         """Norms take turns at two stations; norms: begun before it."""
         if isinstance(d, RmsNorm):
             return f"norm{norms % 2}"
+        if isinstance(d, Search | Gather):
+            return LinearSynth.__name__  # the same station
         return type(d).__name__
 
     def run(self) -> float:
@@ -199,7 +200,11 @@ class Token:
             case Rope():
                 return self._rope(d, time)
             case LinearSynth():
-                return self._linear(d, time, number)
+                return estimate_operations.linear(self, d, time, number)
+            case Search():
+                return estimate_operations.search(self, d, time)
+            case Gather():
+                return estimate_operations.gather(self, d, time, number)
             case Attention():
                 return time + 1, lambda begin: self._attention(d, begin)
             case Swiglu():
@@ -207,7 +212,7 @@ class Token:
             case Sample():
                 levels = math.log2(self.machine.lanes)
                 return time + 1, lambda begin: max(begin, self.free["LinearSynth"]) + levels + SAMPLER - ENDED
-        raise UserError(f"program: found {type(d).__name__}, allowed those of computed rows (wvq)")
+        raise UserError(f"program: found {type(d).__name__}, allowed those of linears on all slices")
 
     def _embed(self, d: Embed, time: float):
         asked = time + NEXT_OPERATION + 1  # embed: id to its read
@@ -277,11 +282,11 @@ class Token:
             beats = beats // 2 + -(-self.context // 8)
         return position, local_heads(d.kv_heads, hardware.kv_engines) * beats
 
-    def _read_ahead(self, number: int, begin: float) -> None:
+    def read_ahead(self, number: int, begin: float) -> None:
         """The next attention reads keys and values from its begin on, while this linear is at work."""
         norms = self.norms
         for d in self.program[number + 1 :]:
-            if isinstance(d, LinearSynth | End):
+            if isinstance(d, LinearSynth | Search | Gather | End):
                 return
             begin = max(begin + NEXT_OPERATION, self.free[self.station(d, norms)] + ENDED)
             norms += isinstance(d, RmsNorm)
@@ -330,59 +335,6 @@ class Token:
                 out.append(time)
         self.attended = max(engines) - step + n * per if heads == 1 else max(engines)
         return self.write(self.lines(d.dst, d.heads * d.head_dim), out)
-
-    # --- linears ------------------------------------------------------------------------------------------------------
-
-    def _linear(self, d: LinearSynth, time: float, number: int):
-        state, m = self.linears, self.machine
-        read_pairs = self.ask(time)
-        pair_beats = -(-d.positions // PAIRS_A_BEAT)
-        waiting = PAIR_BEATS - pair_beats  # of the lists before, beside this one
-        for beats, left in reversed(self.pairs):
-            waiting -= beats
-            if waiting < 0:
-                self.aux_taken = max(self.aux_taken, left)
-                break
-        for beats in pieces(pair_beats):
-            self.aux_taken = max(self.aux_taken + beats, self.aux.read(beats, read_pairs))
-            self.aux.take(self.aux_taken)
-        pairs = max(self.aux_taken + PAIRS_QUEUE, state.pairs_free[-2] + PAIRS_BETWEEN + pair_beats)
-        self.pairs.append((pair_beats, pairs))
-        self.asked.append(max(read_pairs, self.aux.room()))
-        read_scales = self.ask(read_pairs)
-        command = max(read_scales + 1, state.splits[-COMMANDS - 1] if len(state.splits) > COMMANDS else 0.0)
-        streams = command + PLAN_FIRST + PLAN_SLICE * m.hardware.slices
-
-        def work(begin: float) -> float:
-            self._read_ahead(number, begin)
-            vector = self.stream(self.lines(d.src, d.inputs), begin)
-            residual = None
-            if d.flags & RESIDUAL:
-                residual = self.stream(self.lines(d.residual, d.outputs), begin)
-            ready = vector[-1] + QUANT + math.log2(m.lanes) + -(-d.inputs // m.lanes)
-            sums = self.linears.rounds(d, max(ready, pairs), streams, self.ends.get(number, ()))
-            return self._outputs(d, begin, sums, residual, read_scales)
-
-        return command + 1, work
-
-    def _outputs(self, d: LinearSynth, begin: float, rounds, residual: list[float] | None, read_scales: float) -> float:
-        """From sums to the frame, or to the sampler."""
-        lanes, per = self.machine.lanes, self.machine.lanes * 4 // self.machine.hardware.beat_bytes
-        out: list[float] = []
-        time = 0.0
-        for ready, pace, outputs in rounds:
-            for group in outputs:
-                for line in range(-(-group // lanes)):
-                    time = max(time, ready + (line + 1) * pace - 1)
-                    scale = self.constants("scale", per, SCALE_LINES, read_scales)
-                    time = max(time + 1, scale, residual[len(out)] if residual else 0.0)
-                    self.used["scale"].append(time)
-                    out.append(time + DEQUANT)
-            self.linears.collected = time
-        self.asked.append(max(read_scales, self.aux.room()))
-        if d.flags & LOGITS:
-            return out[-1]
-        return self.write(self.lines(d.dst, d.outputs), out)
 
 
 def cycles_by_stage(operations: Sequence[Operation], end: float) -> dict[str, float]:

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from lutloom.checkpoint import tensor_shapes
-from lutloom.compiler import Place, plan_model
+from lutloom.compiler import plan_model
+from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, CovqLinear
+from lutloom.covq import GROUP as COVQ_GROUP
 from lutloom.hardware import Hardware
 from lutloom.image import Image, layout
 from lutloom.linear_synth import block_beats, subset_blocks
+from lutloom.plan import Place
 from lutloom.program import BYTES, Attention, Descriptor, LinearSynth, decode, encode
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3Config
@@ -26,6 +29,15 @@ class WvqShape(WvqLinear):
 
     def __post_init__(self):
         """There is nothing to check."""
+
+
+class CovqShape(CovqLinear):
+    """The same of a covq linear; pairs have values, too."""
+
+    def __post_init__(self):
+        """There is nothing to check and no table to make."""
+        table = _empty(np.int8, *self.exp.shape, ACT_CENTROIDS, WEIGHT_CENTROIDS)
+        object.__setattr__(self, "table", table)
 
 
 class Tensors:
@@ -55,6 +67,18 @@ def wvq_shape(outputs: int, inputs: int, centroids: int, residual: float, group:
     )  # fmt: skip
 
 
+@lru_cache
+def covq_shape(outputs: int, inputs: int) -> CovqShape:
+    """As `random_covq` of lutloom.synthetic."""
+    like = wvq_shape(outputs, inputs, WEIGHT_CENTROIDS, 0.0, COVQ_GROUP)
+    positions, groups = like.exp.shape
+    return CovqShape(
+        np.arange(inputs, dtype=np.int32).reshape(-1, 2), _empty(np.int8, positions),
+        _empty(np.int8, positions, ACT_CENTROIDS, 2), _empty(np.float32, positions, groups, WEIGHT_CENTROIDS, 2),
+        like.idx, like.exp, _empty(np.float32, groups), _empty(np.int32, outputs), like.out_scale,
+    )  # fmt: skip
+
+
 class _Linears(Mapping):
     """Shapes by the names of the fused linears."""
 
@@ -63,9 +87,11 @@ class _Linears(Mapping):
         cfg = synthetic.cfg
         self.shapes = tensor_shapes(cfg) | {"lm_head.weight": (cfg.vocab_size, cfg.hidden_size)}
 
-    def __getitem__(self, name: str) -> WvqShape:
+    def __getitem__(self, name: str) -> WvqShape | CovqShape:
         found = [self.shapes[f"{part}.weight"] for part in self.parts[name]]
         outputs = sum(shape[0] for shape in found)
+        if self.synthetic.scheme == "covq":
+            return covq_shape(outputs, found[0][1])
         scheme = BITS[self.synthetic.head_bits if name == "lm_head" else self.synthetic.bits]
         return wvq_shape(outputs, found[0][1], *scheme, min(self.synthetic.group, outputs))
 
@@ -114,7 +140,8 @@ def plan(synthetic: Synthetic, hardware: Hardware, max_context: int) -> Planned:
         for layer in range(cfg.num_hidden_layers)
         for name, names in FUSED.items()
     } | {"lm_head": ("lm_head",)}
-    model = QuantizedModel(_Linears(synthetic, parts), {}, synthetic.name, synthetic.sha256, parts)
+    inputs = {name: name for name in parts} if synthetic.scheme == "covq" else {}
+    model = QuantizedModel(_Linears(synthetic, parts), {}, synthetic.name, synthetic.sha256, parts, inputs)
     made = plan_model(hardware, cfg, model, Tensors(cfg), max_context, Path(synthetic.name))
     sizes = {"config": CONFIG_BYTES, "tokenizer": TOKENIZER_BYTES, "program": BYTES * len(made.program), **made.sizes}
     config = {

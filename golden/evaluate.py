@@ -30,11 +30,12 @@ from lutloom.corpus import SEPARATOR, VALIDATION_FILE
 from lutloom.errors import UserError
 from lutloom.generate import DEFAULT_HARDWARE, cached_image
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
-from lutloom.machine import Machine, WeightCache
+from lutloom.machine import Machine
 from lutloom.models import Source
 from lutloom.quantized_model import Linear, QuantizedModel, file_hash
 from lutloom.qwen3 import Qwen3
 from lutloom.traffic import traffic
+from lutloom.weights import WeightCache
 from lutloom.wvq import WvqLinear
 
 CONTEXT = 256  # predictions of a context, for validation tokens

@@ -1,12 +1,13 @@
 """Hardware parameters that an image depends on. Image and accelerator agree on every one: their hash is in both."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from lutloom.attention import KV_BITS
 from lutloom.attention_array import port_bytes
 from lutloom.errors import UserError
 
 MIN_BEAT_BYTES = 16  # a job header is one beat and has 12 bytes
+ROW_BYTES = 32  # of a gathered row: 16 entries of 16 bits, one beat
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Hardware:
     kv_bits: int = 16  # of the key/value cache: 16 is bf16, 8 is int8 with a scale per token and head
     kv_engines: int = 1  # attention engines: kv head h is engine h % kv_engines's
     kv_ways: int = 1  # ports an engine has for keys, and as many for values
+    gather: int = 0  # 1: covq linears run on all slices, rows gathered over their ports (`lutloom.linear_gather`)
 
     def __post_init__(self):
         powers = {"slices": 64, "lanes": 8, "units": 64, "beat_bytes": 64, "kv_engines": 8, "kv_ways": 4}
@@ -40,6 +42,10 @@ class Hardware:
             raise UserError(f"hardware: kv_bits: found 8 with kv_ways {self.kv_ways}, allowed 16, or 8 with 1")
         if self.kv_ports > max(self.slices, 2):
             raise UserError(f"hardware: kv_engines x kv_ways: found {self.kv_ports // 2}, allowed half the slices")
+        if self.gather not in (0, 1):
+            raise UserError(f"hardware: gather: found {self.gather}, allowed 0, 1")
+        if self.gather and self.beat_bytes != ROW_BYTES:
+            raise UserError(f"hardware: gather: found 1 with beat_bytes {self.beat_bytes}, allowed 0, or 1 with 32")
         if self.slots < 1:
             raise UserError(f"hardware: slots: found {self.slots}, allowed 1 or more")
         if self.lanes * self.units * 4 != self.beat_bytes * 8:
@@ -47,6 +53,11 @@ class Hardware:
             raise UserError(
                 f"hardware: lanes x units: found {found}, allowed {self.beat_bytes * 2} 4-bit indices a beat"
             )
+
+    @property
+    def line(self) -> int:
+        """Outputs of a line: as many as attention's ways take at a time."""
+        return 16 * self.kv_ways
 
     @property
     def kv_ports(self) -> int:
@@ -67,6 +78,7 @@ CONFIGURATIONS = {
     "small": Hardware(slices=8),
     "v80": Hardware(slices=64, slots=16, centroids=16, kv_engines=8, kv_ways=4),
 }
+CONFIGURATIONS |= {f"{name}-gather": replace(CONFIGURATIONS[name], gather=1) for name in ("v80", "tiny")}
 
 
 def configuration(name: str) -> Hardware:

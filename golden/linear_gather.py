@@ -137,7 +137,12 @@ def gather_beats(linear: CovqLinear, subsets: int, hardware: Hardware) -> tuple[
     """(beats of the packets, beats of the rows behind them) in every slice's stream; both are even."""
     jobs, exponent = gather_jobs(len(linear.pairs), linear.shape[0], subsets, hardware), linear.exp[:: hardware.lanes]
     packets = packet_beats(jobs, exponent, lambda slots: index_beats(WEIGHT_CENTROIDS, slots, hardware), hardware)
-    return packets, even(max(last for _, _, last in row_places(jobs, hardware)))
+    return packets, row_beats(jobs, hardware)
+
+
+def row_beats(jobs: list[Job], hardware: Hardware) -> int:
+    """Beats that the longest slice needs for the rows of its jobs, an even number."""
+    return even(max(last for _, _, last in row_places(jobs, hardware)))
 
 
 def row_places(jobs: list[Job], hardware: Hardware) -> list[tuple[Job, int, int]]:
@@ -215,6 +220,11 @@ def _unpack_rows(
         if (table[mine, job.group] != rows).any():
             raise ValueError(f"port{job.port}: rows: found {rows.min()}..{rows.max()}, allowed -128..127")
     return table
+
+
+def scale_bytes(outputs: int, lanes: int) -> int:
+    """Length of `gather_scales`."""
+    return 2 * 4 * lanes * -(-outputs // lanes)
 
 
 def gather_scales(linear: CovqLinear, lanes: int) -> bytes:

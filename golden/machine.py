@@ -6,9 +6,7 @@ batched or how many threads there are: integer sums are exact and float sums hav
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -16,7 +14,7 @@ from tokenizers import Tokenizer
 from lutloom.act_quant import act_quant
 from lutloom.attention import attention, kv_dequantize, kv_quantize
 from lutloom.centroid_search import centroid_search
-from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, lookup_accumulate, quantize_activation
+from lutloom.covq import lookup_accumulate, quantize_activation, round_activation
 from lutloom.dequant import dequant
 from lutloom.embed import embed
 from lutloom.errors import UserError
@@ -24,8 +22,6 @@ from lutloom.fp32 import to_bf16
 from lutloom.hardware import Hardware
 from lutloom.image import Image
 from lutloom.kv_state import KvState, cache_layers
-from lutloom.linear_synth import unpack_streams
-from lutloom.lut2d import unpack_index_stream
 from lutloom.program import (
     LAST,
     LOGITS,
@@ -35,11 +31,13 @@ from lutloom.program import (
     Attention,
     Descriptor,
     Embed,
+    Gather,
     LinearSynth,
     LinearTable,
     RmsNorm,
     Rope,
     Sample,
+    Search,
     Swiglu,
     decode,
 )
@@ -48,64 +46,10 @@ from lutloom.rms_norm import rms_norm
 from lutloom.rope import rope
 from lutloom.sampler import sample
 from lutloom.swiglu import swiglu
+from lutloom.weights import WeightCache, WeightReader, Weights
 
 Trace = Callable[[str, np.ndarray], None]
 Force = Callable[[str, np.ndarray], np.ndarray]
-KEPT_BYTES = 8 << 30  # unpacked weights kept in memory; above that they are unpacked for every use
-
-
-@dataclass(frozen=True)
-class SynthWeights:
-    """A wvq linear, ready to run: integer weights float64 [K, N], out_scale float32 [N]."""
-
-    dense: np.ndarray
-    out_scale: np.ndarray
-    act_bits: int
-
-    @property
-    def nbytes(self) -> int:
-        return self.dense.nbytes
-
-
-@dataclass(frozen=True)
-class TableWeights:
-    """A group of a covq linear, ready to run; arrays as in `lutloom.covq`."""
-
-    pairs: np.ndarray
-    a_exp: np.ndarray
-    a_cent: np.ndarray
-    table: np.ndarray
-    idx: np.ndarray
-    exp: np.ndarray
-    start: np.ndarray
-    out_scale: np.ndarray
-
-    @property
-    def nbytes(self) -> int:
-        return self.table.nbytes + self.idx.nbytes
-
-
-class WeightCache:
-    """Unpacked weights by the number of their descriptor; the machines of one image may share it between threads.
-
-    keep: bytes of them to keep.
-    """
-
-    def __init__(self, keep: int = KEPT_BYTES):
-        self.keep = keep
-        self._weights: dict[int, SynthWeights | TableWeights] = {}
-        self._kept, self._lock = 0, Lock()
-
-    def get(self, number: int, load: Callable[[], SynthWeights | TableWeights]) -> SynthWeights | TableWeights:
-        """The weights of a descriptor, unpacked once and kept as long as there is room."""
-        with self._lock:  # one thread unpacks, the others wait for the result
-            if number in self._weights:
-                return self._weights[number]
-            weights = load()
-            if self._kept + weights.nbytes <= self.keep:
-                self._weights[number] = weights
-                self._kept += weights.nbytes
-            return weights
 
 
 class Machine:
@@ -127,13 +71,13 @@ class Machine:
         self.max_context, self.end_tokens = config["max_context"], frozenset(config["end_tokens"])
         self.program = decode(image.section("program").tobytes(), str(image.path))
         check_program(image, self.program)
-        self.memory = image.data
-        self.ports = [image.section(f"port{s}") for s in range(self.hardware.slices) if f"port{s}" in image.table]
+        self.reader = WeightReader(image, self.hardware)
         self.vocab = next(d.n for d in self.program if isinstance(d, Sample))
         self.weights = weights or WeightCache()
         self._execute = {
             Embed: self._embed, RmsNorm: self._rms_norm, Rope: self._rope, LinearSynth: self._linear_synth,
-            LinearTable: self._linear_table, Attention: self._attention, Swiglu: self._swiglu,
+            LinearTable: self._linear_table, Search: self._search, Gather: self._gather,
+            Attention: self._attention, Swiglu: self._swiglu,
         }  # fmt: skip
         self.reset()
 
@@ -193,6 +137,8 @@ class Machine:
                 continue
             rows = slice(None) if every or not descriptor.flags & LAST else slice(-1, None)
             result = execute(number, descriptor, self.frame[rows], rows)
+            if result is None:  # nothing in the frame
+                continue
             if self.trace is not None:
                 self.trace(self.stages[descriptor.stage], result)
             if self.force is not None and not descriptor.flags & LOGITS:
@@ -221,22 +167,22 @@ class Machine:
                 return
             feed = np.array([token])
 
-    # --- operations: (number of the descriptor, descriptor, frame of its tokens, their rows) -> the output ------------
+    # --- operations: (number of the descriptor, descriptor, frame of its tokens, their rows) -> the output, if any ----
 
     def _embed(self, number: int, d: Embed, frame: np.ndarray, rows: slice) -> np.ndarray:
-        table = self._read(d.address, (self.vocab, d.row * UNIT // 2), "<u2")
+        table = self.reader.read(d.address, (self.vocab, d.row * UNIT // 2), "<u2")
         frame[:, d.dst : d.dst + d.n] = embed(table[:, : d.n], self.tokens[rows])
         return frame[:, d.dst : d.dst + d.n]
 
     def _rms_norm(self, number: int, d: RmsNorm, frame: np.ndarray, rows: slice) -> np.ndarray:
-        gain = self._read(d.gain, (d.n,), "<f4")
+        gain = self.reader.read(d.gain, (d.n,), "<f4")
         x = frame[:, d.src : d.src + d.count * d.n].reshape(len(frame), d.count, d.n)
         y = rms_norm(x, gain, np.float32(d.eps)).reshape(len(frame), -1)
         frame[:, d.dst : d.dst + d.count * d.n] = y
         return y
 
     def _rope(self, number: int, d: Rope, frame: np.ndarray, rows: slice) -> np.ndarray:
-        table = self._read(d.table, (self.max_context, d.head_dim // 2, 2), "<f4")
+        table = self.reader.read(d.table, (self.max_context, d.head_dim // 2, 2), "<f4")
         table = table[self.position : self.position + len(self.tokens)][rows]
         x = frame[:, d.src : d.src + d.count * d.head_dim].reshape(len(frame), d.count, d.head_dim)
         y = rope(x, table[:, None]).reshape(len(frame), -1)
@@ -244,17 +190,26 @@ class Machine:
         return y
 
     def _linear_synth(self, number: int, d: LinearSynth, frame: np.ndarray, rows: slice) -> np.ndarray:
-        weights = self._unpacked(number, lambda: self._load_synth(d))
+        weights = self._unpacked(number, d)
         q, a_scale = act_quant(frame[:, d.src : d.src + d.inputs], weights.act_bits)
         acc = (q.astype(np.float64) @ weights.dense).astype(np.int32)
         return self._output(d, frame, rows, dequant(acc, weights.out_scale, a_scale, self._residual(d, frame)))
 
     def _linear_table(self, number: int, d: LinearTable, frame: np.ndarray, rows: slice) -> np.ndarray:
-        w = self._unpacked(number, lambda: self._load_table(d))
+        w = self._unpacked(number, d)
         if d.flags & SEARCH:
             x = quantize_activation(frame[:, d.src : d.src + d.inputs], w.a_exp, w.pairs)
             self.found = centroid_search(x, w.a_cent)
         acc = lookup_accumulate(self.found, w.table, w.idx, w.exp, w.start)
+        return self._output(d, frame, rows, dequant(acc, w.out_scale, None, self._residual(d, frame)))
+
+    def _search(self, number: int, d: Search, frame: np.ndarray, rows: slice) -> None:
+        w = self._unpacked(number, d)
+        self.indices = centroid_search(round_activation(frame[:, d.src : d.src + d.inputs], w.scale, w.pairs), w.a_cent)
+
+    def _gather(self, number: int, d: Gather, frame: np.ndarray, rows: slice) -> np.ndarray:
+        w = self._unpacked(number, d)
+        acc = lookup_accumulate(self.indices, w.table, w.idx, w.exp, w.start)
         return self._output(d, frame, rows, dequant(acc, w.out_scale, None, self._residual(d, frame)))
 
     def _attention(self, number: int, d: Attention, frame: np.ndarray, rows: slice) -> np.ndarray:
@@ -299,54 +254,12 @@ class Machine:
         target[:, d.dst : d.dst + d.outputs] = y
         return y
 
-    # --- memory -------------------------------------------------------------------------------------------------------
-
-    def _read(self, address: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        """An array at `address` (units of 64 bytes), read-only; UserError if the image is not that long."""
-        first, count = address * UNIT, int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if first + count > len(self.memory):
-            raise UserError(f"{self.image.path}: section program: address {address}: found {count} bytes there, "
-                            f"allowed within the image of {len(self.memory)} bytes")  # fmt: skip
-        return self.memory[first : first + count].view(dtype).reshape(shape)
-
-    def _unpacked(self, number: int, load: Callable[[], SynthWeights | TableWeights]) -> SynthWeights | TableWeights:
+    def _unpacked(self, number: int, d: Descriptor) -> Weights:
         """The weights of a descriptor from the cache; UserError if the image holds none that a compiler writes."""
         try:
-            return self.weights.get(number, load)
+            return self.weights.get(number, lambda: self.reader.weights(d))
         except ValueError as error:
             raise UserError(f"{self.image.path}: section program: descriptor {number}: {error}") from None
-
-    def _load_synth(self, d: LinearSynth) -> SynthWeights:
-        first, last = (beat * self.hardware.beat_bytes for beat in (d.stream, d.stream + d.beats))
-        streams = [port[first:last].reshape(-1, self.hardware.beat_bytes) for port in self.ports]
-        pairs = self._read(d.pairs, (d.positions, 2), "<u2").astype(np.int32)
-        out_scale = self._read(d.scales, (d.outputs,), "<f4")
-        linear = unpack_streams(
-            streams, pairs, out_scale, subsets=d.subsets, inputs=d.inputs, act_bits=d.act_bits, group=d.group,
-            centroids=d.centroids, hardware=self.hardware,
-        )  # fmt: skip
-        return SynthWeights(linear.dense, out_scale, d.act_bits)
-
-    def _load_table(self, d: LinearTable) -> TableWeights:
-        hw = self.hardware
-        slots = -(-d.outputs // hw.units)
-        packet = self._read(d.packet, (d.packet_beats, hw.beat_bytes), "u1")
-        start_beats = slots * hw.units * 4 // hw.beat_bytes
-        start = packet[:start_beats].reshape(-1).view("<i4")[: d.outputs]
-        idx, exp, _ = unpack_index_stream(
-            packet[start_beats:], d.positions // hw.lanes, slots, lanes=hw.lanes, units=hw.units
-        )
-        table = self._read(d.table, (d.positions, 1, ACT_CENTROIDS, WEIGHT_CENTROIDS), "i1")
-        return TableWeights(
-            pairs=self._read(d.pairs, (d.positions, 2), "<u2").astype(np.int32),
-            a_exp=self._read(d.act_exp, (d.positions,), "i1"),
-            a_cent=self._read(d.codebook, (d.positions, ACT_CENTROIDS, 2), "i1"),
-            table=table,
-            idx=np.ascontiguousarray(idx[:, : d.outputs]),
-            exp=exp[:, None],
-            start=start,
-            out_scale=self._read(d.scales, (d.outputs,), "<f4"),
-        )
 
     def _check(self, tokens: np.ndarray) -> np.ndarray:
         if tokens.ndim != 1 or not tokens.size or not np.issubdtype(tokens.dtype, np.integer):

@@ -20,13 +20,14 @@ from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
 from lutloom.rtl import simulation
-from lutloom.synthetic import BITS, SHAPES, Synthetic, synthetic_image
+from lutloom.synthetic import BITS, SCHEMES, SHAPES, Synthetic, synthetic_image
 from lutloom.traffic import traffic
 
 CLOCKS = (250, 300, 400)  # MHz that times are told for
 MEMORIES = ("hbm", "fixed")
 ROOM = 4096  # positions of the KV cache of a synthetic model, unless more are measured
 RESULTS = Path("build/results")
+HARDWARE_OF = {"wvq": "v80", "covq": "v80-gather"}  # configuration by the scheme of random weights
 
 
 def _listed(values) -> str:
@@ -46,7 +47,11 @@ def perf_command(
         ),
     ],
     quantized: Annotated[Path | None, typer.Option(help="Quantised model; default by name of the model.")] = None,
-    hardware: Annotated[str, typer.Option(help=f"Configuration: {', '.join(CONFIGURATIONS)}.")] = "v80",
+    scheme: Annotated[str, typer.Option(help=f"Of the linears of random weights: {', '.join(SCHEMES)}.")] = "wvq",
+    hardware: Annotated[
+        str | None,
+        typer.Option(help=f"Configuration: {', '.join(CONFIGURATIONS)}; default by the scheme, v80 for wvq."),
+    ] = None,
     context: Annotated[int, typer.Option(min=1, help="Positions that the measured token attends to.")] = 256,
     bits: Annotated[float, typer.Option(help=f"Random weights, index bits a weight: {_listed(BITS)}.")] = 2,
     head_bits: Annotated[float | None, typer.Option(help="The same of the head; default as --bits.")] = None,
@@ -64,7 +69,7 @@ def perf_command(
     ] = None,
     check: Annotated[bool, typer.Option(help="Compare every value with the golden machine's.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of random weights, cache and token.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Results; default build/results/perf-<model>.json")] = None,
+    out: Annotated[Path | None, typer.Option(help="Results; default build/results/perf-<model>[-covq].json")] = None,
 ) -> None:
     """Measure one generated token on the RTL: cycles by operation, bytes, what the ports did; report and pictures.
 
@@ -77,15 +82,19 @@ def perf_command(
         raise UserError("--tokens: found without --prefill, allowed with it")
     if memory not in MEMORIES:
         raise UserError(f"--memory: found {memory}, allowed {_listed(MEMORIES)}")
-    synthetic, name = None, model
+    if scheme not in SCHEMES:
+        raise UserError(f"--scheme: found {scheme}, allowed {_listed(SCHEMES)}")
+    synthetic, name, hardware = None, model, hardware or HARDWARE_OF[scheme]
     if model in SHAPES:
-        synthetic = Synthetic(model, bits, bits if head_bits is None else head_bits, seed, layers=layers)
+        head = bits if head_bits is None else head_bits
+        synthetic = Synthetic(model, bits, head, seed, layers=layers, scheme=scheme)
         image = Image.open(_synthetic_image(synthetic, hardware, context))
     else:
         source = models.resolve(model)
         name = source.name
         image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
-    out = out or RESULTS / f"perf-{name}{'-prefill' if prefill else ''}.json"
+    of_scheme = "-covq" if synthetic and scheme == "covq" else ""
+    out = out or RESULTS / f"perf-{name}{of_scheme}{'-prefill' if prefill else ''}.json"
     report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
     if prefill:
         report |= measure_prefill(image, prefill, tokens, clock, memory, seed, check)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE, PAGE = ROOT / "docs" / "performance.json", ROOT / "docs" / "performance.md"
 ALLOWED = 0.02  # more cycles than the reference
 BEGIN, END = "<!-- generated: {} -->", "<!-- end -->"
-OPTIONS = ("model", "hardware", "context", "bits", "head_bits", "clock", "memory")
+OPTIONS = ("model", "scheme", "hardware", "context", "bits", "head_bits", "clock", "memory")
 
 
 def register(app: typer.Typer) -> None:

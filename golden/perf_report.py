@@ -77,7 +77,9 @@ def _mean(items: list[dict], key: str) -> float:
 
 def title(report: dict) -> str:
     """Model, scheme, hardware, context."""
-    scheme = f", {report['synthetic']['bits']:g} bits a weight" if report["synthetic"] else ""
+    synthetic = report["synthetic"] or {}
+    scheme = f", {synthetic['bits']:g} bits a weight" if synthetic else ""
+    scheme = ", covq" if synthetic.get("scheme") == "covq" else scheme
     return f"{report['model']}{scheme}: one token at context {report['decode']['context']} on {report['hardware']}"
 
 

@@ -27,7 +27,7 @@ class Descriptor:
     """Base: the fields in word 0. `stage` numbers the operation's place in the config's list of stages."""
 
     OPCODE: ClassVar[int] = 0
-    FORMAT: ClassVar[str] = ""  # struct codes of the fields behind word 0
+    FORMAT: ClassVar[str] = ""  # struct codes of the fields behind word 0, x for a byte without one
 
     stage: int
     flags: int
@@ -40,6 +40,12 @@ class Descriptor:
         except struct.error as error:
             raise ValueError(f"{self}: {error}") from None
         return data.ljust(BYTES, b"\0")
+
+    @classmethod
+    def gaps(cls) -> list[int]:
+        """Offsets of the bytes in front of the last field that belong to none. They are zero."""
+        ends = [4 + struct.calcsize("<" + cls.FORMAT[: n + 1]) for n in range(len(cls.FORMAT))]
+        return [end - 1 for code, end in zip(cls.FORMAT, ends, strict=True) if code == "x"]
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,47 @@ class Sample(Descriptor):
 
 
 @dataclass(frozen=True)
+class Search(Descriptor):
+    """covq on all slices: the centroid indices of src [inputs], for the Gathers that follow.
+
+    pairs: uint16 [positions][2]; scales: float32 [inputs], 2^-a_exp of the input's position. The activation centroids
+    come from the slices' streams, `beats` beats from beat `stream` on, see `lutloom.linear_gather`.
+    """
+
+    OPCODE: ClassVar[int] = 9
+    FORMAT: ClassVar[str] = "IxxxxxxxxIxxxxIIIIH"
+    src: int
+    inputs: int
+    pairs: int
+    scales: int
+    stream: int
+    beats: int
+    positions: int
+
+
+@dataclass(frozen=True)
+class Gather(Descriptor):
+    """covq on all slices: dst [outputs] = linear(the indices of the Search before), weights from the slices' streams.
+
+    scales: for every line of outputs int32 [line] start values, then float32 [line] scales. The packets of a slice's
+    jobs (as LinearSynth's) are the `beats` beats from beat `stream` on; the jobs' rows lie behind them in the same
+    port, see `lutloom.linear_gather`.
+    """
+
+    OPCODE: ClassVar[int] = 10
+    FORMAT: ClassVar[str] = "xxxxIIxxxxIxxxxIIIHHxxH"
+    dst: int
+    residual: int
+    outputs: int
+    scales: int
+    stream: int
+    beats: int
+    positions: int
+    group: int
+    subsets: int
+
+
+@dataclass(frozen=True)
 class End(Descriptor):
     """The end of the program: go on with the next token."""
 
@@ -191,7 +238,10 @@ class End(Descriptor):
     FORMAT: ClassVar[str] = ""
 
 
-OPERATIONS = {op.OPCODE: op for op in (Embed, RmsNorm, Rope, LinearSynth, LinearTable, Attention, Swiglu, Sample, End)}
+OPERATIONS = {
+    op.OPCODE: op
+    for op in (Embed, RmsNorm, Rope, LinearSynth, LinearTable, Attention, Swiglu, Sample, Search, Gather, End)
+}
 
 
 def encode(program: list[Descriptor]) -> bytes:
@@ -212,6 +262,9 @@ def decode(data: bytes, file: str = "program") -> list[Descriptor]:
         _, flags, stage, *values = struct.unpack_from(layout, raw)
         if any(raw[struct.calcsize(layout) :]):
             raise UserError(f"{file}: section program: descriptor {n}: found bytes behind the fields, allowed zeros")
+        if found := [offset for offset in operation.gaps() if raw[offset]]:
+            raise UserError(f"{file}: section program: descriptor {n}: byte {found[0]}: found {raw[found[0]]}, "
+                            f"allowed 0 in {operation.__name__}")  # fmt: skip
         program.append(operation(stage, flags, *values))
         if operation is End:
             return program

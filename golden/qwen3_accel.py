@@ -4,13 +4,13 @@ What it computes is the golden machine's business (`lutloom.machine`): the accel
 the same image and equals it in every bit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
 from lutloom.hardware import Hardware
 from lutloom.image import Image, hardware_hash
-from lutloom.program import LOGITS, Attention, Descriptor, LinearSynth, LinearTable, RmsNorm, decode
+from lutloom.program import LOGITS, Attention, Descriptor, Gather, LinearSynth, LinearTable, RmsNorm, Search, decode
 from lutloom.program_check import spans
 
 PORT_NAMES = ("auxiliary", "codebooks", "packets", "rows")  # behind the weight streams, in this order
@@ -34,7 +34,7 @@ class Configuration:
     @property
     def frame_lanes(self) -> int:
         """Values of a line of the frame and of every stream between engines."""
-        return 16 * self.hardware.kv_ways
+        return self.hardware.line
 
     @property
     def slices(self) -> int:
@@ -58,8 +58,10 @@ class Configuration:
             match d:
                 case RmsNorm():
                     needs = {"max_hidden": d.n}
-                case LinearSynth():
+                case LinearSynth() | Search():
                     needs = {"max_inputs": d.inputs, "max_positions": d.positions}
+                case Gather():
+                    needs = {"max_positions": d.positions}
                 case LinearTable():
                     needs = {"max_inputs": d.inputs, "max_positions": d.positions, "table_positions": d.positions}
                 case Attention():
@@ -84,7 +86,7 @@ class Configuration:
                     f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {self.frame_lanes}"
                 )
         whole = max(self.hardware.units, self.frame_lanes)
-        if isinstance(d, LinearSynth) and d.group % whole:
+        if isinstance(d, LinearSynth | Gather) and d.group % whole:
             stage, allowed = image.config["stages"][d.stage], f"multiples of {whole}"
             raise UserError(f"{image.path}: {stage}: group: found {d.group}, allowed {allowed}")
 
@@ -93,6 +95,10 @@ CONFIGURATIONS = {
     "tiny": Configuration(HARDWARE["tiny"], 256, 1024, 1024, 256, 64, 2, 512, tokens=2),
     "small": Configuration(HARDWARE["small"], 512, 2048, 4096, 1024, 64, 4, 1024),
     "v80": Configuration(HARDWARE["v80"], 1024, 8192, 8192, 4096, 128, 2, 4096, 4096),
+}
+CONFIGURATIONS |= {  # a token a pass: its rows are its own
+    f"{name}-gather": replace(CONFIGURATIONS[name], hardware=HARDWARE[f"{name}-gather"], tokens=1)
+    for name in ("v80", "tiny")
 }
 
 

@@ -20,6 +20,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from lutloom.attention import kv_quantize
 from lutloom.checkpoint import bf16_values, tensor_shapes
 from lutloom.compiler import HEAD, write_image
+from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, CovqLinear
+from lutloom.covq import GROUP as COVQ_GROUP
 from lutloom.errors import UserError
 from lutloom.fp32 import to_bf16
 from lutloom.hardware import Hardware
@@ -33,6 +35,11 @@ VERSION = 1  # of the numbers: another one makes other images
 # index bits a weight -> centroids of a pair, share of the pairs with a second stage, whose codebook adds to the first
 BITS = {2.0: (16, 0.0), 2.5: (16, 0.25), 3.0: (16, 0.5), 3.5: (16, 0.75), 4.0: (16, 1.0), 5.0: (32, 1.0)}
 ACT_BITS = 10
+SCHEMES = ("wvq", "covq")
+COVQ_BITS = 2.0  # covq has 4-bit indices of two weights
+# 2^ of a unit of an activation, covq: inputs of about unit size, but for averages of values, and gated values
+ACT_EXPS = {"o_proj": -8, "down_proj": -6}
+ACT_EXP = -5
 FUSED = {
     "self_attn.qkv_proj": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     "self_attn.o_proj": ("self_attn.o_proj",),
@@ -80,6 +87,7 @@ class Synthetic:
     seed: int = 0
     group: int = GROUP
     layers: int | None = None  # fewer than the shape's
+    scheme: str = "wvq"  # or "covq", with its bits and group
 
     def __post_init__(self):
         if self.shape not in SHAPES:
@@ -87,6 +95,11 @@ class Synthetic:
         for name, bits in (("bits", self.bits), ("head-bits", self.head_bits)):
             if bits not in BITS:
                 raise UserError(f"--{name}: found {bits:g}, allowed {', '.join(f'{b:g}' for b in BITS)}")
+        if self.scheme not in SCHEMES:
+            raise UserError(f"--scheme: found {self.scheme}, allowed {', '.join(SCHEMES)}")
+        if self.scheme == "covq" and (self.bits, self.head_bits, self.group) != (COVQ_BITS, COVQ_BITS, COVQ_GROUP):
+            found = f"{self.bits:g}, {self.head_bits:g}, {self.group}"
+            raise UserError(f"--bits, --head-bits, --group: found {found}, allowed 2, 2, {COVQ_GROUP} with covq")
         most = SHAPES[self.shape].num_hidden_layers
         if self.layers is not None and not 1 <= self.layers <= most:
             raise UserError(f"--layers: found {self.layers}, allowed 1..{most}")
@@ -94,7 +107,7 @@ class Synthetic:
     @property
     def name(self) -> str:
         """Of files: shape, scheme, and what is not as usual."""
-        parts = [self.shape, f"wvq{self.bits:g}"]
+        parts = [self.shape, "covq" if self.scheme == "covq" else f"wvq{self.bits:g}"]
         parts += [f"head{self.head_bits:g}"] if self.head_bits != self.bits else []
         parts += [f"seed{self.seed}"] if self.seed else []
         parts += [f"layers{self.layers}"] if self.layers else []
@@ -149,14 +162,18 @@ class Synthetic:
             for layer in range(self.cfg.num_hidden_layers)
             for name, names in FUSED.items()
         } | {HEAD: (HEAD,)}
-        return QuantizedModel(_Linears(self, parts), {}, self.name, self.sha256, parts)
+        inputs = {name: name for name in parts} if self.scheme == "covq" else {}
+        return QuantizedModel(_Linears(self, parts), {}, self.name, self.sha256, parts, inputs)
 
-    def linear(self, name: str, parts: tuple[str, ...]) -> WvqLinear:
+    def linear(self, name: str, parts: tuple[str, ...]) -> WvqLinear | CovqLinear:
         """A quantised linear in place of the float ones `parts`."""
         shapes = tensor_shapes(self.cfg) | {f"{HEAD}.weight": (self.cfg.vocab_size, self.cfg.hidden_size)}
         outputs, inputs = sum(shapes[f"{part}.weight"][0] for part in parts), shapes[f"{parts[0]}.weight"][1]
         scheme = BITS[self.head_bits if name == HEAD else self.bits]
-        gain = GAINS.get(name.rpartition(".")[2], 1.0)
+        last = name.rpartition(".")[2]
+        gain = GAINS.get(last, 1.0)
+        if self.scheme == "covq":
+            return random_covq(self.random(name), outputs, inputs, ACT_EXPS.get(last, ACT_EXP), gain)
         return random_linear(self.random(name), outputs, inputs, *scheme, min(self.group, outputs), gain)
 
 
@@ -165,9 +182,9 @@ class _Linears(Mapping):
 
     def __init__(self, synthetic: Synthetic, parts: dict[str, tuple[str, ...]]):
         self.synthetic, self.parts = synthetic, parts
-        self.last: tuple[str, WvqLinear] | None = None
+        self.last: tuple[str, WvqLinear | CovqLinear] | None = None
 
-    def __getitem__(self, name: str) -> WvqLinear:
+    def __getitem__(self, name: str) -> WvqLinear | CovqLinear:
         if self.last is None or self.last[0] != name:
             self.last = None  # so that never two are in memory
             self.last = name, self.synthetic.linear(name, self.parts[name])
@@ -205,18 +222,58 @@ def random_linear(
     high = 4
     while (positions * 2 * most << high) * act_max >= 1 << (ACC_BITS - 1):  # whatever the indices
         high -= 1
-    turn = rng.integers(positions // 8, positions // 2, groups) * 2
-    exp = np.where(np.arange(positions)[:, None] < turn, high, max(high - 1, 0)).astype(np.uint8)
+    exp = _falling(rng, positions, groups, high)
     idx = np.frombuffer(rng.bytes(positions * outputs), np.uint8) & np.uint8(centroids - 1)
     size = np.sqrt(np.mean(np.square(w_cent.astype(np.float32) * np.exp2(exp)[:, :, None, None])) * 2 * positions)
     out_scale = (gain * rng.uniform(0.8, 1.25, outputs) / size).astype(np.float32)
     return WvqLinear(pairs, w_cent, exp, idx.reshape(positions, outputs), out_scale, inputs, ACT_BITS, group)
 
 
+def _falling(rng: np.random.Generator, positions: int, groups: int, high: int) -> np.ndarray:
+    """Exponents `high`, then one less where a group's turn is: uint8 [P, Gn]."""
+    turn = rng.integers(positions // 8, positions // 2, groups) * 2
+    return np.where(np.arange(positions)[:, None] < turn, high, max(high - 1, 0)).astype(np.uint8)
+
+
+def random_covq(rng: np.random.Generator, outputs: int, inputs: int, a_exp: int, gain: float = 1.0) -> CovqLinear:
+    """A covq linear whose outputs have `gain` times the root mean square of its inputs.
+
+    Inputs are expected within +-2^(a_exp + 7). Pairs in random order, all centroids at random, exponents as those of
+    `random_linear`.
+    """
+    if inputs % 4:
+        raise ValueError(f"inputs: found {inputs}, allowed multiples of 4")
+    positions, groups, high = inputs // 2, len(group_slices(outputs, COVQ_GROUP)), 4
+
+    def signed(*shape: int) -> np.ndarray:
+        return np.frombuffer(rng.bytes(int(np.prod(shape))), np.int8).reshape(shape)
+
+    # weights in -1..1; at exponent high - 1 a unit of the table is 2^a_exp, so that few products of an activation's
+    # int8 with a weight are beyond the table's
+    w_cent = signed(positions, groups, WEIGHT_CENTROIDS, 2).astype(np.float32) / np.float32(128)
+    lsb = np.full(groups, 2.0 ** (a_exp - high + 1), np.float32)
+    idx = np.frombuffer(rng.bytes(positions * outputs), np.uint8) & np.uint8(WEIGHT_CENTROIDS - 1)
+    size = np.sqrt(inputs / 3)  # of a row of such weights
+    return CovqLinear(
+        pairs=rng.permutation(inputs).astype(np.int32).reshape(-1, 2),
+        a_exp=rng.integers(a_exp - 1, a_exp + 1, positions).astype(np.int8),
+        a_cent=signed(positions, ACT_CENTROIDS, 2),
+        w_cent=w_cent,
+        idx=idx.reshape(positions, outputs),
+        exp=_falling(rng, positions, groups, high),
+        lsb=lsb,
+        start=rng.integers(-100, 101, outputs).astype(np.int32),
+        out_scale=(gain * rng.uniform(0.8, 1.25, outputs) * lsb[0] / size).astype(np.float32),
+    )
+
+
 @cache
 def code_digest() -> str:
     """Of the modules that an image is made by: another compiler, another image."""
-    modules = ("compiler", "image", "linear_synth", "lut2d", "program", "rope", "synthetic", "wvq")
+    modules = (
+        "compiler", "covq", "image", "linear_gather", "linear_planner", "linear_synth", "lut2d", "plan", "program",
+        "rope", "synthetic", "wvq",
+    )  # fmt: skip
     files = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in modules]
     return hashlib.sha256(b"".join(files)).hexdigest()
 

@@ -7,14 +7,29 @@ between tokens. Activations stay on chip and cost nothing.
 from collections.abc import Mapping, Sequence
 
 from lutloom.attention import BEAT, kv_bytes
-from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS
-from lutloom.program import BYTES, SEARCH, UNIT, Attention, Descriptor, Embed, LinearSynth, LinearTable, RmsNorm, Rope
+from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, group_slices
+from lutloom.hardware import Hardware
+from lutloom.linear_gather import ROW_BYTES, scale_bytes
+from lutloom.program import (
+    BYTES,
+    SEARCH,
+    UNIT,
+    Attention,
+    Descriptor,
+    Embed,
+    Gather,
+    LinearSynth,
+    LinearTable,
+    RmsNorm,
+    Rope,
+    Search,
+)
 
 CLASSES = (
-    "streams",  # wvq: indices and weight codebooks, every beat of every port
+    "streams",  # what all slices stream, every beat of every port: wvq indices and codebooks; of Search and Gather too
     "packets",  # covq: start values and indices
     "codebooks",  # covq: activation codebooks and their exponents
-    "rows",  # covq: a row of the gather table per position and group
+    "rows",  # covq: a row per position and group
     "pairs",  # inputs of every position
     "scales",  # of every output
     "norms",
@@ -66,6 +81,18 @@ def _bytes(d: Descriptor, hardware: Mapping, context: int) -> dict[str, int]:
                 "rows": row * d.positions,
                 "pairs": 4 * d.positions if searched else 0,
                 "scales": 4 * d.outputs,
+            }
+        case Search():
+            return {
+                "streams": d.beats * beat * hardware["slices"],
+                "pairs": 4 * d.positions,
+                "scales": 4 * d.inputs,
+            }
+        case Gather():
+            return {
+                "streams": d.beats * beat * hardware["slices"],
+                "rows": ROW_BYTES * d.positions * len(group_slices(d.outputs)),
+                "scales": scale_bytes(d.outputs, Hardware(**hardware).line),
             }
         case Attention():
             bits, sides = hardware.get("kv_bits", 16), 2 * d.kv_heads

@@ -14,6 +14,7 @@ import numpy as np
 
 from lutloom import fp32
 from lutloom.accel_regs import BEAT_BYTES, AccelRegs, Run
+from lutloom.covq import group_slices
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
 from lutloom.host import registers as regs
@@ -22,7 +23,7 @@ from lutloom.host.transport import TransportError
 from lutloom.image import HEADER, MAGIC, VERSION, Image, hardware_hash
 from lutloom.kv_state import KvState
 from lutloom.machine import Machine
-from lutloom.program import BYTES, LAST, OPERATIONS, UNIT, End, LinearSynth, LinearTable
+from lutloom.program import BYTES, LAST, OPERATIONS, UNIT, Descriptor, End, Gather, LinearSynth, LinearTable, Search
 from lutloom.sampler import gumbel
 
 BLOCK = 1 << 20
@@ -226,8 +227,7 @@ class GoldenTransport:
     def _place(self, descriptor: int, place: int | None = None) -> int:
         if place is not None:
             return place
-        code = self._machine.program[descriptor].OPCODE if self._machine else Unit.CONTROL
-        return code if code < Unit.CONTROL else Unit.CONTROL
+        return _unit_of(self._machine.program[descriptor]) if self._machine else Unit.CONTROL
 
     def _count(self, machine: Machine, last: bool) -> None:
         """The operations of a pass as cycles, the beats they stream."""
@@ -235,12 +235,13 @@ class GoldenTransport:
             if last or not descriptor.flags & LAST:
                 beats = [0] * len(PortClass)
                 wide = machine.hardware.beat_bytes // BEAT_BYTES
-                if isinstance(descriptor, LinearSynth):
+                if isinstance(descriptor, LinearSynth | Search | Gather):
                     beats[PortClass.STREAMS] = descriptor.beats * machine.hardware.slices * wide
+                if isinstance(descriptor, Gather):  # the rows
+                    beats[PortClass.STREAMS] += descriptor.positions * len(group_slices(descriptor.outputs)) * wide
                 if isinstance(descriptor, LinearTable):
                     beats[PortClass.PACKETS] = descriptor.packet_beats * wide
-                code = descriptor.OPCODE
-                self.regs.count(code if code < Unit.CONTROL else Unit.CONTROL, beats=beats)
+                self.regs.count(_unit_of(descriptor), beats=beats)
 
     def _step(self, machine: Machine, tokens: np.ndarray) -> np.ndarray:
         """Logits of the last token. A stream that no compiler writes is the only thing that is found out so late."""
@@ -318,6 +319,13 @@ def choose(logits: np.ndarray, run: Run, step: int) -> int:
         inverse = np.uint32(run.inv_temp).view(np.float32)
         scores = fp32.add(fp32.mul(scores, inverse), gumbel(run.seed, step, scores.size))
     return int(np.argmax(np.where(np.isnan(scores), np.float32(-np.inf), scores)))
+
+
+def _unit_of(descriptor: Descriptor) -> int:
+    """The unit whose turn an operation is: covq linears over all slices are the wvq linears' core's."""
+    if isinstance(descriptor, Search | Gather):
+        return Unit.LINEAR_SYNTH
+    return min(descriptor.OPCODE, Unit.CONTROL)
 
 
 def _descriptor_of(error: UserError) -> int:

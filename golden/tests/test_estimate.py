@@ -21,7 +21,7 @@ from lutloom.estimate_plots import front
 from lutloom.estimate_ports import Machine, Port
 from lutloom.hardware import configuration
 from lutloom.image import Image
-from lutloom.program import LinearSynth, decode
+from lutloom.program import Gather, LinearSynth, Search, decode
 from lutloom.synthetic import Synthetic, synthetic_image, synthetic_path
 
 TINY = Case("qwen3-tiny", "tiny", 64)
@@ -46,6 +46,26 @@ def test_the_program_is_the_compiler_s(tmp_path, bits):
     for name in ("norms", "embedding", "rope", "pairs", "scales"):
         assert planned.sizes[name] == image.table[name].bytes
     assert image.path == synthetic_path(synthetic, hardware, 128, tmp_path)
+
+
+def test_the_program_of_covq(tmp_path):
+    """Descriptors but for addresses, and the sizes of all sections; an image's estimate is the plan's."""
+    synthetic, hardware = Synthetic("qwen3-tiny", scheme="covq"), configuration("tiny-gather")
+    image = Image.open(synthetic_image(synthetic, hardware, 128, tmp_path))
+    theirs, planned = decode(image.section("program").tobytes()), plan(synthetic, hardware, 128)
+    names = {"pairs", "act_scales", "scales", "embedding"}
+    assert {name: planned.sizes[name] for name in names} == {name: image.table[name].bytes for name in names}
+    fixed = ("src", "dst", "residual", "inputs", "outputs", "positions", "group", "subsets", "flags", "stage")
+    for ours, other in zip(planned.program, theirs, strict=True):
+        assert type(ours) is type(other)
+        if isinstance(ours, Search | Gather):
+            assert all(getattr(ours, name, 0) == getattr(other, name, 0) for name in fixed)
+            assert abs(ours.beats - other.beats) <= 2
+    case = replace(TINY, scheme="covq", configuration="tiny-gather")
+    found = estimate(case, planned)["decode"]
+    assert found["cycles"] == pytest.approx(estimate(case, of_image(image))["decode"]["cycles"], rel=0.02)
+    assert found["cycles"] > found["bound_cycles"] and found["bytes"]["rows"] > 0
+    assert estimate(replace(case, context=512))["decode"]["cycles"] > found["cycles"]
 
 
 def test_runs_of_an_image(tmp_path):

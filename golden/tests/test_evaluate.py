@@ -128,7 +128,7 @@ def test_traffic_by_hand(toy):
     tables = [d for d in machine.program if isinstance(d, LinearTable)]
     searched = [d for d in tables if d.flags & SEARCH]
     # every byte of the ports and packets is read once a token, but for what fills up a packet's last address unit
-    assert found["streams"] == sum(port.size for port in machine.ports)
+    assert found["streams"] == sum(port.size for port in machine.reader.ports)
     packets = machine.image.table["packets"].bytes if tables else 0
     assert packets - 32 * len(tables) <= found["packets"] <= packets
     layers, dim, inner = cfg.num_hidden_layers, cfg.head_dim, cfg.intermediate_size

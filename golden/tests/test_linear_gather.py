@@ -1,5 +1,7 @@
 """The slices' streams of a covq linear: packed, unpacked, walked bit by bit as the hardware does, damaged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -167,9 +169,7 @@ def test_scales(lanes, outputs):
 def packed() -> tuple[CovqLinear, np.ndarray, Hardware]:
     """A linear of two groups on two slices, in one exponent run a packet."""
     linear = random_linear(600, 28)
-    linear = CovqLinear(**{name: getattr(linear, name) for name in ("pairs", "a_exp", "a_cent", "w_cent", "idx")},
-                        exp=np.full_like(linear.exp, 3), lsb=linear.lsb, start=linear.start,
-                        out_scale=linear.out_scale)  # fmt: skip
+    linear = replace(linear, exp=np.full_like(linear.exp, 3))
     hardware = Hardware(slices=2)
     return linear, pack_gather(linear, 1, hardware), hardware
 

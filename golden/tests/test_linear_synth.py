@@ -186,6 +186,8 @@ def test_streams_that_end_too_early(packed):
         ({"units": 64}, "lanes x units: found 2 x 64, allowed 64 4-bit indices"),
         ({"lanes": 1, "units": 16, "beat_bytes": 8}, "beat_bytes: found 8"),
         ({"slots": 0}, "slots: found 0"),
+        ({"gather": 2}, "gather: found 2, allowed 0, 1"),
+        ({"gather": 1, "units": 64, "beat_bytes": 64}, "gather: found 1 with beat_bytes 64, allowed 0, or 1 with 32"),
     ],
 )
 def test_hardware_refuses(changes, message):
@@ -194,7 +196,9 @@ def test_hardware_refuses(changes, message):
 
 
 def test_configurations():
-    assert {name: configuration(name).slices for name in CONFIGURATIONS} == {"tiny": 2, "small": 8, "v80": 64}
+    slices = {"tiny": 2, "small": 8, "v80": 64, "tiny-gather": 2, "v80-gather": 64}
+    assert {name: configuration(name).slices for name in CONFIGURATIONS} == slices
+    assert replace(configuration("v80-gather"), gather=0) == configuration("v80")
     assert Hardware(**configuration("v80").dict()) == configuration("v80")
     with pytest.raises(UserError, match="--hardware: found big, allowed tiny, small, v80"):
         configuration("big")

@@ -25,6 +25,7 @@ from lutloom.sampler import sample
 from lutloom.tests.corruption import KINDS as CORRUPTIONS
 from lutloom.tests.corruption import corrupt
 from lutloom.tests.toy import KINDS, Toy, build, float_sizes
+from lutloom.weights import WeightCache
 from lutloom.wvq import WvqLinear
 
 TOKENS = np.random.default_rng(0).integers(8, 203, 23)  # no end-of-text token
@@ -414,10 +415,9 @@ def test_forged_stream(images, tmp_path):
         machine.run(TOKENS)
 
 
-def test_weights_too_large_to_keep(images, logits, monkeypatch):
+def test_weights_too_large_to_keep(images, logits):
     """Where the unpacked weights do not fit they are unpacked for every use, to the same bits."""
-    monkeypatch.setattr("lutloom.machine.KEPT_BYTES", 50_000)
-    machine = Machine.open(images["fused", 2])
+    machine = Machine(Image.open(images["fused", 2]), weights=WeightCache(keep=50_000))
     for _ in range(2):
         machine.reset()
         np.testing.assert_array_equal(machine.run(TOKENS, every=True), logits["fused"])

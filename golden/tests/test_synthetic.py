@@ -1,18 +1,27 @@
 """Random models of real shapes: through the compiler, same bytes for a seed, activations in a sensible range."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from lutloom.covq import exponent_runs, largest_sum
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware, configuration
 from lutloom.image import Image
 from lutloom.kv_state import KvState
 from lutloom.machine import Machine
-from lutloom.program import LinearSynth
+from lutloom.program import Gather, LinearSynth, LinearTable, Search
 from lutloom.qwen3_accel import CONFIGURATIONS
-from lutloom.synthetic import BITS, SHAPES, Synthetic, compile_synthetic, random_state, synthetic_image
+from lutloom.synthetic import (
+    BITS,
+    SHAPES,
+    Synthetic,
+    compile_synthetic,
+    random_covq,
+    random_state,
+    synthetic_image,
+)
 
 TINY = configuration("tiny")
 
@@ -36,6 +45,36 @@ def test_schemes(tmp_path, bits):
     machine.run(np.array([5]))
     for stage, values in found.items():
         assert np.isfinite(values).all() and 0.01 < np.sqrt(np.mean(values**2)) < 30, stage
+
+
+@pytest.mark.parametrize("hardware", ["tiny", "tiny-gather"])
+def test_covq(tmp_path, hardware):
+    """All linears are covq, the head too; outputs are finite and about as large as inputs."""
+    path = synthetic_image(Synthetic("qwen3-tiny", scheme="covq"), configuration(hardware), 64, tmp_path)
+    found: dict[str, np.ndarray] = {}
+    machine = Machine(Image.open(path), trace=lambda stage, values: found.update({stage: values}))
+    kinds = [LinearTable] if hardware == "tiny" else [Search, Gather]
+    assert not any(isinstance(d, LinearSynth) for d in machine.program)
+    assert {type(d) for d in machine.program if isinstance(d, LinearTable | Search | Gather)} == set(kinds)
+    machine.restore(random_state(machine.image, 40))
+    machine.run(np.array([5]))
+    for stage, values in found.items():
+        assert np.isfinite(values).all() and 0.01 < np.sqrt(np.mean(values**2)) < 30, stage
+
+
+def test_covq_linear():
+    """Exponents in two runs, all indices and centroids, the sums within the accumulator; the same for a seed."""
+    linears = [random_covq(np.random.default_rng(3), 1100, 128, -5) for _ in range(2)]
+    linear = linears[0]
+    assert linear.shape == (1100, 128) and np.array_equal(np.sort(linear.pairs, axis=None), np.arange(128))
+    assert all(len(exponent_runs(linear.exp[:, g])) == 2 for g in range(3))
+    assert set(np.unique(linear.idx)) == set(range(16)) and set(np.unique(linear.a_exp)) == {-6, -5}
+    assert (np.abs(linear.table.astype(int)) == 127).mean() < 0.1 and np.std(linear.table) > 20
+    assert largest_sum(linear.table, linear.exp, linear.start) < 1 << 27
+    for f in fields(linear):
+        np.testing.assert_array_equal(getattr(linear, f.name), getattr(linears[1], f.name))
+    x = np.random.default_rng(4).standard_normal((40, 128), np.float32)
+    assert 0.8 < np.sqrt(np.mean(linear(x) ** 2)) < 1.25
 
 
 def test_a_seed_is_a_model(tmp_path, image):
@@ -68,10 +107,18 @@ def test_shapes_are_those_of_the_configurations():
     cfg, v80 = SHAPES["qwen3-1.7b"], CONFIGURATIONS["v80"]
     assert cfg.intermediate_size <= v80.max_inputs and cfg.hidden_size <= v80.max_hidden
     assert Synthetic("qwen3-1.7b", layers=2).cfg.num_hidden_layers == 2
+    assert Synthetic("qwen3-1.7b", scheme="covq", layers=2).name == "qwen3-1.7b-covq-layers2"
     assert Synthetic("qwen3-1.7b", 3, 2, seed=4, layers=2).name == "qwen3-1.7b-wvq3-head2-seed4-layers2"
 
 
-@pytest.mark.parametrize("options", [{"shape": "qwen3-2b"}, {"bits": 7}, {"head_bits": 1}, {"layers": 3}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shape": "qwen3-2b"}, {"bits": 7}, {"head_bits": 1}, {"layers": 3}, {"scheme": "x"},
+        {"scheme": "covq", "bits": 3.0}, {"scheme": "covq", "head_bits": 4.0}, {"scheme": "covq", "group": 64},
+    ],
+    ids=str,
+)  # fmt: skip
 def test_refused(options):
     with pytest.raises(UserError, match=r"found .*, allowed"):
         Synthetic(**{"shape": "qwen3-tiny"} | options)

@@ -41,6 +41,8 @@ ALIGNED_KINDS = {
     "aligned-short": replace(ALIGNED_CFG, num_hidden_layers=1, qk_norm=False, max_position_embeddings=24),
     "aligned-covq": replace(ALIGNED_CFG, intermediate_size=272, max_position_embeddings=48),
 }
+# All linears covq, the head too: for hardware with `gather`.
+GATHER_KINDS = {"covq-all": COVQ_CFG, "aligned-covq-all": ALIGNED_KINDS["aligned-covq"]}
 FUSED = {"self_attn.qkv_proj": "qkv", "self_attn.o_proj": (), "mlp.gate_up_proj": ("gate", "up"), "mlp.down_proj": ()}
 # What the linears take in turn: centroids, act_bits, group. 40 and 96 divide none of the output counts.
 SETTINGS = ((16, 9, 512), (64, 12, 40), (32, 8, 96), (64, 9, 64), (16, 11, 33))
@@ -142,8 +144,8 @@ def parts_of(cfg: Qwen3Config, fused: bool) -> dict[str, tuple[str, ...]]:
 
 
 def build(folder: Path, kind: str, seed: int = 0) -> Toy:
-    """Write a model of KINDS or ALIGNED_KINDS: `folder`/float and `folder`/quantised."""
-    rng, cfg = np.random.default_rng(seed), (KINDS | ALIGNED_KINDS)[kind]
+    """Write a model of KINDS, ALIGNED_KINDS or GATHER_KINDS: `folder`/float and `folder`/quantised."""
+    rng, cfg = np.random.default_rng(seed), (KINDS | ALIGNED_KINDS | GATHER_KINDS)[kind]
     settings = ALIGNED_SETTINGS if kind in ALIGNED_KINDS else SETTINGS
     source = folder / "float"
     tensors = {
@@ -158,7 +160,7 @@ def build(folder: Path, kind: str, seed: int = 0) -> Toy:
     parts = parts_of(cfg, kind != "unfused")
     for n, (name, names) in enumerate(parts.items()):
         outputs, width = sum(sizes[part][0] for part in names), sizes[names[0]][1]
-        if kind.endswith("covq") and name != "lm_head":
+        if kind.endswith("-all") or (kind.endswith("covq") and name != "lm_head"):
             inputs[name] = name.replace("_proj", "_input")
             shared[inputs[name]] = random_covq_input(rng, width)
             linears[name] = random_covq(rng, outputs, shared[inputs[name]])
