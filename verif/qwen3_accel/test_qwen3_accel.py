@@ -54,7 +54,7 @@ def test_texts_and_faults(images):
     bench(images, "texts")
 
 
-@pytest.mark.parametrize("kind", ["short", "covq"])
+@pytest.mark.parametrize("kind", ["short", "covq", "gather"])
 def test_every_value_of_toys(images, kind):
     checked(Run(Image.open(images[kind]), [5, 9, 140], 3, stop=False, trace=True, name=f"values-{kind}"))
 
@@ -84,12 +84,12 @@ def test_broken_core_is_caught(images):
 def test_configurations_are_those_of_the_package():
     """rtl/qwen3_accel/qwen3_accel_pkg.sv and golden/qwen3_accel.py, number by number."""
     text = (ROOT / "rtl/qwen3_accel/qwen3_accel_pkg.sv").read_text()
-    rows = re.findall(r"'\{(frame_lanes: .*?)\},?  // (\w+)", text)
+    rows = re.findall(r"'\{(frame_lanes: .*?)\},?  // ([\w-]+)", text)
     found = {name: {k: int(v) for k, v in re.findall(r"(\w+): (\d+)", row)} for row, name in rows}
     wanted = {
         name: {
             **asdict(c), "slices": c.slices, "frame_lanes": c.frame_lanes, "kv_engines": c.hardware.kv_engines,
-            "slots": c.hardware.slots, "centroids": c.hardware.centroids,
+            "slots": c.hardware.slots, "centroids": c.hardware.centroids, "gather": c.hardware.gather,
         }
         for name, c in CONFIGURATIONS.items()
     }  # fmt: skip
@@ -102,7 +102,7 @@ def test_configurations_are_those_of_the_package():
     "parameters,message",
     [
         ({"Slices": 3}, "allowed: powers of two"),
-        ({"Configuration": 3}, "allowed: 0..2"),
+        ({"Configuration": 5}, "allowed: 0..4"),
         ({"MaxHidden": 100}, "allowed: powers of two"),
         ({"QHeads": 16}, "allowed: 1 to 15"),
     ],

@@ -6,12 +6,18 @@ from lutloom.compiler import compile_model
 from lutloom.hardware import configuration
 from lutloom.tests import toy
 
-KINDS = {"long": "aligned-long", "short": "aligned-short", "covq": "aligned-covq"}
+KINDS = {  # name: toy, configuration
+    "long": ("aligned-long", "tiny"),
+    "short": ("aligned-short", "tiny"),
+    "covq": ("aligned-covq", "tiny"),
+    "gather": ("aligned-covq-all", "tiny-gather"),
+}
 
 
 def toy_images(folder: Path) -> dict[str, Path]:
-    """Compile them for the configuration "tiny" into `folder`: paths by kind."""
+    """Compile them into `folder`: paths by kind."""
     paths = {kind: folder / f"{kind}.img" for kind in KINDS}
     for kind, path in paths.items():
-        compile_model(toy.build(folder / kind, KINDS[kind]).folder, path, configuration("tiny"))
+        model, hardware = KINDS[kind]
+        compile_model(toy.build(folder / kind, model).folder, path, configuration(hardware))
     return paths
