@@ -15,7 +15,7 @@ from lutloom.host.registers import CAUSE_TEXT, UNIT_TEXT, Cause, Ended, PortClas
 from lutloom.host.transport import Transport, TransportError
 from lutloom.image import Image, hardware_hash
 from lutloom.kv_state import KvState
-from lutloom.program import UNIT, Attention, Descriptor, LinearTable, Sample, decode
+from lutloom.program import UNIT, Attention, Descriptor, LinearTable, Sample, Search, decode
 from lutloom.program_check import check_config, check_program
 from lutloom.sampler import MAX_TEMPERATURE, MIN_TEMPERATURE
 
@@ -177,7 +177,7 @@ class Accelerator:
         self._write_pair(regs.PORT_STRIDE_LO, regs.PORT_STRIDE_HI, 0 if windows else len(ports[0]))
         self._write(regs.MAX_CONTEXT, image.config["max_context"])
         self._write(regs.VOCAB, self.vocab)
-        self._write(regs.CHUNK, 1 if any(isinstance(d, LinearTable) for d in program) else MAX_TOKENS)
+        self._write(regs.CHUNK, 1 if any(isinstance(d, LinearTable | Search) for d in program) else MAX_TOKENS)
         self.recover()  # no text in the cache
         return image
 

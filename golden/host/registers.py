@@ -31,8 +31,8 @@ class Unit(IntEnum):
     EMBED = 1  # embed
     NORM = 2  # rms_norm
     ROPE = 3  # rope
-    LINEAR_SYNTH = 4  # wvq linears
-    LINEAR_COVQ = 5  # covq linears
+    LINEAR_SYNTH = 4  # wvq linears; covq linears on the slices
+    LINEAR_COVQ = 5  # covq linears on a slice of their own
     ATTENTION = 6  # attention
     SWIGLU = 7  # swiglu
     SAMPLER = 8  # sampler
@@ -53,7 +53,7 @@ class Ended(IntEnum):
 class PortClass(IntEnum):
     """Classes of memory ports."""
 
-    STREAMS = 0  # weight streams of all slices, read
+    STREAMS = 0  # weight streams of all slices, with the rows that they fetch, read
     KV_READ = 1  # keys and values, read
     KV_WRITE = 2  # keys and values, written
     CODEBOOKS = 3  # covq activation codebooks, read
@@ -82,8 +82,8 @@ UNIT_TEXT = {
     Unit.EMBED: "embed",
     Unit.NORM: "rms_norm",
     Unit.ROPE: "rope",
-    Unit.LINEAR_SYNTH: "wvq linears",
-    Unit.LINEAR_COVQ: "covq linears",
+    Unit.LINEAR_SYNTH: "wvq linears; covq linears on the slices",
+    Unit.LINEAR_COVQ: "covq linears on a slice of their own",
     Unit.ATTENTION: "attention",
     Unit.SWIGLU: "swiglu",
     Unit.SAMPLER: "sampler",
@@ -98,7 +98,7 @@ ENDED_TEXT = {
     Ended.ABORT: "CONTROL.abort",
 }
 PORTCLASS_TEXT = {
-    PortClass.STREAMS: "weight streams of all slices, read",
+    PortClass.STREAMS: "weight streams of all slices, with the rows that they fetch, read",
     PortClass.KV_READ: "keys and values, read",
     PortClass.KV_WRITE: "keys and values, written",
     PortClass.CODEBOOKS: "covq activation codebooks, read",

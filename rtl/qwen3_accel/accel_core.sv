@@ -11,6 +11,7 @@
 //          for what is in flight at the memory and takes the error away; then status is idle.
 // Reset:   the memory side must be reset with it (AXI).
 //
+// Co-quantised linears: with Gather linear_synth's, in two operations, Search and Gather; else those of linear_covq.
 // Parameters: those of qwen3_accel.
 module accel_core
   import accel_pkg::*;
@@ -703,7 +704,8 @@ module accel_core
     status_o.descriptor       = execute_error ? number_q : attention_error ? numbers_q[Attender] : at_work;  // attention reads ahead
     status_o.position         = 32'(position);
     status_o.progress         = reads_q != '0 || writes_q != '0 || moved_q;
-    status_o.turn             = (working == OpNone) ? 4'(UnitControl) : 4'(working);
+    status_o.turn             = (working == OpNone) ? 4'(UnitControl)
+                              : (working inside {OpSearch, OpGather}) ? 4'(UnitLinearSynth) : 4'(working);
     status_o.stall_memory     = working_waits;
     status_o.stall_dependency = working != OpNone && !working_waits && !moved_q;
     status_o.beats[ClassStreams]   = 7'($countones(streams_q));

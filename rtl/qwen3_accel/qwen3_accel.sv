@@ -3,7 +3,7 @@
 // Control:  AXI4-Lite registers (docs/registers.md), prompt and output rings, an interrupt.
 // Memory:   Ports = Slices + 4 AXI4 ports of 256 bits, each reading its own part of the image: 0 .. Slices-1 weight streams of the slices,
 //           the first Lanes / 8 * KvEngines of them also keys (even ports) and values (odd ones), read and written; then auxiliary
-//           (program, embedding, norms, RoPE, scales, pairs), and codebooks, packets and rows of co-quantised linears. The write
+//           (program, embedding, norms, RoPE, scales, pairs), and codebooks, packets and rows of linear_covq (silent with Gather). The write
 //           channels of all others are idle.
 // Program:  docs/program.md. Every result equals golden/machine.py in every bit.
 //

@@ -114,8 +114,12 @@ module tb_qwen3_accel
   localparam int unsigned Streams = Config[known(Configuration)].slices;  // the first ports: weight streams
   wire command = u_dut.u_core.synth_cmd && u_dut.u_core.synth_cmd_ready;
   wire [31:0] command_beats = u_dut.u_core.issued[9];  // of every stream
-  wire [Streams-1:0] stream_asks = u_dut.u_core.stream_arvalid & u_dut.u_core.stream_arready;
   wire [Streams-1:0][7:0] stream_length = u_dut.u_core.stream_arlen;
+  logic [Streams-1:0] stream_asks;  // rows are asked for beat by beat, packets never: they are an even number of beats
+  always_comb begin
+    for (int unsigned p = 0; p < Streams; p++)
+      stream_asks[p] = u_dut.u_core.stream_arvalid[p] && u_dut.u_core.stream_arready[p] && stream_length[p] != '0;
+  end
 
   // ---- trace ---------------------------------------------------------------------------------------------------------------
   import "DPI-C" function int accel_trace_open(input string path, input int ports, input int words);
