@@ -128,7 +128,6 @@ def _residual(token: Token, d: LinearSynth | Gather, begin: float) -> list[float
 def _outputs(token: Token, d: LinearSynth | Gather, rounds, residual: list[float] | None, read_scales: float) -> float:
     """From sums to the frame, or to the sampler."""
     lanes, per = token.machine.lanes, token.machine.lanes * 4 // token.machine.hardware.beat_bytes
-    per *= 1 + isinstance(d, Gather)  # start values
     out: list[float] = []
     time = 0.0
     for ready, pace, outputs in rounds:

@@ -16,7 +16,7 @@ codebooks (C = 16). Behind the packets' beats, in the same port, lie the slice's
 
 So the slice reads the row of its position i that the search picked, c, at beat 64 * i + c of the job's rows.
 
-The core delivers accumulators without start values; `dequant` adds them. They lie with the output scales, line by line.
+The core delivers accumulators without start values; `dequant` adds them.
 """
 
 from __future__ import annotations
@@ -220,29 +220,3 @@ def _unpack_rows(
         if (table[mine, job.group] != rows).any():
             raise ValueError(f"port{job.port}: rows: found {rows.min()}..{rows.max()}, allowed -128..127")
     return table
-
-
-def scale_bytes(outputs: int, lanes: int) -> int:
-    """Length of `gather_scales`."""
-    return 2 * 4 * lanes * -(-outputs // lanes)
-
-
-def gather_scales(linear: CovqLinear, lanes: int) -> bytes:
-    """Start values and output scales as the hardware reads them, `lanes` outputs a line.
-
-    Per line int32 [lanes] start values, then float32 [lanes] scales; zeros behind the last output.
-    """
-    outputs = len(linear.start)
-    lines = np.zeros((-(-outputs // lanes), 2, lanes), "<u4")
-    for side, values in enumerate((linear.start.astype("<i4"), linear.out_scale.astype("<f4"))):
-        whole = np.zeros(lines.shape[0] * lanes, "<u4")
-        whole[:outputs] = values.view("<u4")
-        lines[:, side] = whole.reshape(-1, lanes)
-    return lines.tobytes()
-
-
-def unpack_scales(data: np.ndarray, outputs: int, lanes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The inverse of `gather_scales`: uint8 [bytes] -> (start int32 [N], out_scale float32 [N])."""
-    lines = np.ascontiguousarray(data.view("<u4").reshape(-1, 2, lanes).swapaxes(0, 1))
-    start, out_scale = lines.reshape(2, -1)[:, :outputs]
-    return start.view("<i4"), out_scale.view("<f4")

@@ -97,12 +97,10 @@ class LinearPlanner:
         stream = plan.reserve_streams(
             packets + rows, lambda: linear_gather.pack_gather(self._get(name), subsets, hardware)
         )
-        scales = plan.reserve(
-            "scales", linear_gather.scale_bytes(outputs, hardware.line),
-            lambda: linear_gather.gather_scales(self._get(name), hardware.line),
-        )  # fmt: skip
+        starts = plan.reserve("starts", 4 * outputs, lambda: self._get(name).start.astype("<i4").tobytes())
+        scales = plan.reserve("scales", 4 * outputs, lambda: self._get(name).out_scale.astype("<f4").tobytes())
         plan.emit(
-            Gather, name, dst, residual, outputs, scales, stream, packets, len(linear.pairs), GROUP, subsets,
+            Gather, name, dst, residual, outputs, starts, scales, stream, packets, len(linear.pairs), GROUP, subsets,
             flags=flags,
         )  # fmt: skip
 

@@ -212,16 +212,16 @@ class Search(Descriptor):
 class Gather(Descriptor):
     """covq on all slices: dst [outputs] = linear(the indices of the Search before), weights from the slices' streams.
 
-    scales: for every line of outputs int32 [line] start values, then float32 [line] scales. The packets of a slice's
-    jobs (as LinearSynth's) are the `beats` beats from beat `stream` on; the jobs' rows lie behind them in the same
-    port, see `lutloom.linear_gather`.
+    starts: int32 [outputs]; scales: float32 [outputs]. The packets of a slice's jobs (as LinearSynth's) are the `beats`
+    beats from beat `stream` on; the jobs' rows lie behind them in the same port, see `lutloom.linear_gather`.
     """
 
     OPCODE: ClassVar[int] = 10
-    FORMAT: ClassVar[str] = "xxxxIIxxxxIxxxxIIIHHxxH"
+    FORMAT: ClassVar[str] = "xxxxIIxxxxIIIIIHHxxH"
     dst: int
     residual: int
     outputs: int
+    starts: int
     scales: int
     stream: int
     beats: int

@@ -10,7 +10,7 @@ from lutloom.covq import GROUP
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
 from lutloom.image import Image
-from lutloom.linear_gather import gather_jobs, row_beats, scale_bytes, search_beats
+from lutloom.linear_gather import gather_jobs, row_beats, search_beats
 from lutloom.program import (
     LAST,
     LOGITS,
@@ -178,4 +178,4 @@ def _memory(d: Descriptor, config: dict, hardware: Hardware, vocab: int) -> Iter
         case Search():
             yield from (("pairs", d.pairs, 4 * d.positions), ("scales", d.scales, 4 * d.inputs))
         case Gather():
-            yield "scales", d.scales, scale_bytes(d.outputs, hardware.line)
+            yield from (("starts", d.starts, 4 * d.outputs), ("scales", d.scales, 4 * d.outputs))

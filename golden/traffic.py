@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from lutloom.attention import BEAT, kv_bytes
 from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, group_slices
-from lutloom.hardware import Hardware
-from lutloom.linear_gather import ROW_BYTES, scale_bytes
+from lutloom.linear_gather import ROW_BYTES
 from lutloom.program import (
     BYTES,
     SEARCH,
@@ -92,7 +91,7 @@ def _bytes(d: Descriptor, hardware: Mapping, context: int) -> dict[str, int]:
             return {
                 "streams": d.beats * beat * hardware["slices"],
                 "rows": ROW_BYTES * d.positions * len(group_slices(d.outputs)),
-                "scales": scale_bytes(d.outputs, Hardware(**hardware).line),
+                "scales": 2 * 4 * d.outputs,  # with the start values
             }
         case Attention():
             bits, sides = hardware.get("kv_bits", 16), 2 * d.kv_heads

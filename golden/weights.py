@@ -10,7 +10,7 @@ from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
 from lutloom.image import Image
-from lutloom.linear_gather import gather_jobs, row_beats, scale_bytes, unpack_gather, unpack_scales, unpack_search
+from lutloom.linear_gather import gather_jobs, row_beats, unpack_gather, unpack_search
 from lutloom.linear_synth import unpack_streams
 from lutloom.lut2d import unpack_index_stream
 from lutloom.program import UNIT, Descriptor, Gather, LinearSynth, LinearTable, Search
@@ -187,5 +187,5 @@ class WeightReader:
             beats=d.beats,
             hardware=hw,
         )
-        scales = self.read(d.scales, (scale_bytes(d.outputs, hw.line),), "u1")
-        return GatherWeights(table, idx, exp, *unpack_scales(scales, d.outputs, hw.line))
+        start, out_scale = self.read(d.starts, (d.outputs,), "<i4"), self.read(d.scales, (d.outputs,), "<f4")
+        return GatherWeights(table, idx, exp, start, out_scale)

@@ -16,7 +16,7 @@ from lutloom.host import Accelerator, AcceleratorError
 from lutloom.host.golden import GoldenTransport
 from lutloom.host.registers import Cause, PortClass, Unit
 from lutloom.image import Image
-from lutloom.linear_gather import choose_subsets, gather_beats, gather_scales, pack_gather, pack_search
+from lutloom.linear_gather import choose_subsets, gather_beats, pack_gather, pack_search
 from lutloom.machine import Machine
 from lutloom.program import LAST, LOGITS, RESIDUAL, UNIT, Embed, Gather, LinearSynth, LinearTable, Search, decode
 from lutloom.qwen3_accel import CONFIGURATIONS
@@ -142,8 +142,8 @@ def test_contents(toys, images):
             streams = pack_gather(linear, d.subsets, GATHERING)
             packets, rows = gather_beats(linear, d.subsets, GATHERING)
             assert d.beats == packets and streams.shape[1] == packets + rows
-            scales = gather_scales(linear, 16)
-            assert image.data[UNIT * d.scales :][: len(scales)].tobytes() == scales
+            for at_unit, values in ((d.starts, linear.start), (d.scales, linear.out_scale)):
+                assert image.data[UNIT * at_unit :][: values.nbytes].tobytes() == values.tobytes()
         for s, stream in enumerate(streams):
             found = image.section(f"port{s}")[32 * at : 32 * (at + len(stream))]
             np.testing.assert_array_equal(found.reshape(-1, 32), stream)

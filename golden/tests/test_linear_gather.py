@@ -11,14 +11,12 @@ from lutloom.linear_gather import (
     choose_subsets,
     gather_beats,
     gather_command,
-    gather_scales,
     linear_gather,
     pack_gather,
     pack_search,
     search_beats,
     search_command,
     unpack_gather,
-    unpack_scales,
     unpack_search,
 )
 from lutloom.linear_synth import Command
@@ -146,23 +144,6 @@ def test_subsets_and_commands():
     assert choose_subsets(linear, hardware) == 16
     assert search_command(linear, 6, 10) == Command(0, 2, 256, 0, 128, 0, 0, 6, 10, 1, 1)
     assert gather_command(linear, 16, 20, 30) == Command(0, 0, 256, 2048, 128, 512, 4, 20, 30, 1, 2)
-
-
-@pytest.mark.parametrize("lanes", [16, 32, 64])
-@pytest.mark.parametrize("outputs", [5, 64, 203])
-def test_scales(lanes, outputs):
-    linear = random_linear(outputs, 8)
-    data = np.frombuffer(gather_scales(linear, lanes), np.uint8)
-    lines = data.view("<u4").reshape(-1, 2, lanes)
-    assert len(lines) == -(-outputs // lanes)
-    for n in range(len(lines) * lanes):
-        start, scale = (lines[n // lanes, side, n % lanes] for side in range(2))
-        inside = n < outputs
-        assert start == (linear.start[n : n + 1].view(np.uint32)[0] if inside else 0)
-        assert scale == (linear.out_scale[n : n + 1].view(np.uint32)[0] if inside else 0)
-    start, out_scale = unpack_scales(data, outputs, lanes)
-    np.testing.assert_array_equal(start, linear.start)
-    np.testing.assert_array_equal(out_scale, linear.out_scale)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@
 //
 // Numbers:       acc and start int32, their sum modulo 2^32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded. Lanes are independent.
 // Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result, 19 with Start.
-// Throughput:    one beat a cycle, vectors of any length back to back; every second cycle with start values.
+// Throughput:    one beat a cycle, vectors of any length back to back.
 // Back-pressure: a beat is taken when all its parts are there, so readies wait for the valids; otherwise they depend only on
 //                registers: a beat is only taken when its result has room in the queue at the end.
 // Overflow:      to infinity, as in the units.
@@ -22,7 +22,8 @@
 //   use_start_i, use_act_scale_i, use_residual_i  of the vector: the same with all its beats, stable while a beat waits
 //   tokens_i         vectors that come at once, 1..Tokens; as the two above
 //   s_axis           accumulators: the first beat of every vector, the second one of each, and so on; tlast with the very last
-//   s_axis_scale     out_scale, a beat for every beat of one vector; in front of each, where start values are used, one of these
+//   s_axis_start     start values int32, a beat for every beat of one vector, where they are used
+//   s_axis_scale     out_scale, a beat for every beat of one vector
 //   s_axis_act       act_scale, one for every vector that uses it, in their order, taken with the vector's first beat
 //   s_axis_residual  a beat for every beat of a vector that uses it
 module dequant
@@ -43,6 +44,9 @@ module dequant
     input  logic                s_axis_tlast,
     input  logic                s_axis_tvalid,
     output logic                s_axis_tready,
+    input  logic [32*Lanes-1:0] s_axis_start_tdata,
+    input  logic                s_axis_start_tvalid,
+    output logic                s_axis_start_tready,
     input  logic [32*Lanes-1:0] s_axis_scale_tdata,
     input  logic                s_axis_scale_tvalid,
     output logic                s_axis_scale_tready,
@@ -76,12 +80,13 @@ module dequant
   logic [TokenW-1:0] token_q;
   wire token_last = CountW'(token_q) + CountW'(1) == tokens_i;
   wire act_now = first_q && use_act_scale_i;
-  logic started;  // the beat's start values are here
-  wire take = some_q && started && s_axis_tvalid && s_axis_scale_tvalid && (!act_now || s_axis_act_tvalid)
+  wire starts = Start && use_start_i;
+  wire take = some_q && (!starts || s_axis_start_tvalid) && s_axis_tvalid && s_axis_scale_tvalid && (!act_now || s_axis_act_tvalid)
       && (!use_residual_i || s_axis_residual_tvalid);
   wire pop = m_axis_tvalid && m_axis_tready;
   assign s_axis_tready          = take;
-  assign s_axis_scale_tready    = (take && token_last) || !started;
+  assign s_axis_start_tready    = take && token_last && starts;
+  assign s_axis_scale_tready    = take && token_last;
   assign s_axis_act_tready      = take && act_now;
   assign s_axis_residual_tready = take && use_residual_i;
 
@@ -126,23 +131,16 @@ module dequant
 
   logic [32*Lanes-1:0] acc;
   if (Start) begin : gen_start
-    logic [32*Lanes-1:0] start_q, sum_q;
-    logic here_q;
-    assign started = !use_start_i || here_q;
-    assign acc     = sum_q;
+    logic [32*Lanes-1:0] sum_q;
+    assign acc = sum_q;
     always_ff @(posedge clk_i) begin
-      if (!started) start_q <= s_axis_scale_tdata;
       for (int unsigned l = 0; l < Lanes; l++) begin
-        sum_q[32*l+:32] <= s_axis_tdata[32*l+:32] + (use_start_i ? start_q[32*l+:32] : '0);
+        sum_q[32*l+:32] <= s_axis_tdata[32*l+:32] + (use_start_i ? s_axis_start_tdata[32*l+:32] : '0);
       end
-      if (!rst_ni) here_q <= 1'b0;
-      else if (!started) here_q <= s_axis_scale_tvalid;
-      else if (take && token_last) here_q <= 1'b0;
     end
   end else begin : gen_no_start
-    assign started = 1'b1;
-    assign acc     = s_axis_tdata;
-    wire unused = use_start_i;
+    assign acc = s_axis_tdata;
+    wire unused = ^{use_start_i, s_axis_start_tdata, s_axis_start_tvalid};
   end
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane

@@ -171,7 +171,7 @@ module accel_core
       .s_beat_i(beat), .s_beat_valid_i(program_beat), .s_beat_ready_o(program_room),
       .m_op_o(fetched), .m_valid_o(fetched_valid), .m_ready_i(fetched_ready)
   );
-  accel_prefetch #(.Lanes(Lanes), .Gather(Gather)) u_prefetch (
+  accel_prefetch #(.Gather(Gather)) u_prefetch (
       .clk_i, .rst_ni(core_rst_n), .image_i(run_i.image), .pass_i(pass), .error_o(prefetch_error),
       .s_op_i(fetched), .s_valid_i(fetched_valid), .s_ready_o(fetched_ready),
       .m_read_o(read[3]), .m_read_valid_o(read_valid[3]), .m_read_ready_i(read_ready[3]),
@@ -215,10 +215,18 @@ module accel_core
   // ---- auxiliary port --------------------------------------------------------------------------------------------------
   logic [BeatW-1:0] vec_pairs, vec_exp;
   logic vec_pairs_valid, vec_pairs_ready, vec_exp_valid, vec_exp_ready;
-  localparam int unsigned Constants = Gather ? 4 : 3;
-  logic [Constants-1:0][LineBits-1:0] constant;  // gains, RoPE rows, scales, factors
+  localparam int unsigned Constants = Gather ? 5 : 3;
+  logic [Constants-1:0][LineBits-1:0] constant;  // gains, RoPE rows, scales, factors, start values
   logic [Constants-1:0] constant_last, constant_valid, constant_ready;
   logic aux_error;
+  // the port of the start values, in place of linear_covq's first one
+  logic [0:0] start_arid;
+  logic [63:0] start_araddr;
+  logic [7:0] start_arlen;
+  logic [2:0] start_arsize, start_arprot;
+  logic [1:0] start_arburst;
+  logic [3:0] start_arcache;
+  logic start_arvalid, start_rready;
   hbm_streamer_pkg::cause_e aux_cause;
   logic [63:0] aux_addr;
   accel_aux #(.Lanes(Lanes), .GainLines(2 * MaxHidden / Lanes), .PairBeats(MaxInputs / 16 + 4), .FactorLines(MaxInputs / Lanes), .Gather(Gather)) u_aux (
@@ -236,7 +244,12 @@ module accel_core
       .m_axi_arsize(m_axi_arsize[Aux]), .m_axi_arburst(m_axi_arburst[Aux]), .m_axi_arcache(m_axi_arcache[Aux]),
       .m_axi_arprot(m_axi_arprot[Aux]), .m_axi_arvalid(m_axi_arvalid[Aux]), .m_axi_arready(m_axi_arready[Aux]),
       .m_axi_rid(m_axi_rid[Aux]), .m_axi_rdata(m_axi_rdata[Aux]), .m_axi_rresp(m_axi_rresp[Aux]),
-      .m_axi_rlast(m_axi_rlast[Aux]), .m_axi_rvalid(m_axi_rvalid[Aux]), .m_axi_rready(m_axi_rready[Aux])
+      .m_axi_rlast(m_axi_rlast[Aux]), .m_axi_rvalid(m_axi_rvalid[Aux]), .m_axi_rready(m_axi_rready[Aux]),
+      .m_axi_start_arid(start_arid), .m_axi_start_araddr(start_araddr), .m_axi_start_arlen(start_arlen),
+      .m_axi_start_arsize(start_arsize), .m_axi_start_arburst(start_arburst), .m_axi_start_arcache(start_arcache),
+      .m_axi_start_arprot(start_arprot), .m_axi_start_arvalid(start_arvalid), .m_axi_start_arready(m_axi_arready[Book]),
+      .m_axi_start_rid(m_axi_rid[Book]), .m_axi_start_rdata(m_axi_rdata[Book]), .m_axi_start_rresp(m_axi_rresp[Book]),
+      .m_axi_start_rlast(m_axi_rlast[Book]), .m_axi_start_rvalid(m_axi_rvalid[Book]), .m_axi_start_rready(start_rready)
   );
 
   // ---- frame and its streams -------------------------------------------------------------------------------------------
@@ -460,7 +473,7 @@ module accel_core
   logic [3:0] synth_cause;
   logic [63:0] synth_addr;
   logic [$clog2(Slices > 1 ? Slices : 2)-1:0] synth_slice;
-  logic factor_ready;
+  logic factor_ready, start_ready;
   wire searches = operation(issued) == OpSearch;
   wire gathers = operation(issued) == OpGather;
   linear_synth #(
@@ -475,7 +488,7 @@ module accel_core
       .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
       .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid((is_synth || is_search) && from_valid[FromLinear]),
       .s_axis_tready(synth_ready),
-      .s_axis_factor_tdata(constant[Constants-1]), .s_axis_factor_tvalid(is_search && constant_valid[Constants-1]),
+      .s_axis_factor_tdata(constant[Constants-2]), .s_axis_factor_tvalid(is_search && constant_valid[Constants-2]),
       .s_axis_factor_tready(factor_ready),
       .s_axis_pairs_tdata(pairs), .s_axis_pairs_tlast(pairs_last), .s_axis_pairs_tvalid(pairs_valid),
       .s_axis_pairs_tready(pairs_ready),
@@ -499,7 +512,8 @@ module accel_core
   linear_covq_pkg::error_source_e table_source;
   logic [3:0] table_cause;
   if (!Gather) begin : gen_covq
-    wire unused = factor_ready;
+    wire unused = ^{factor_ready, start_ready, start_arid, start_araddr, start_arlen, start_arsize, start_arburst, start_arcache,
+                    start_arprot, start_arvalid, start_rready};
     localparam int unsigned DrainW = 2;
     logic [15:0] vec;
     logic vec_valid, vec_ready, drain_last, drain_valid, drain_ready;
@@ -537,6 +551,7 @@ module accel_core
     );
   end else begin : gen_no_covq
     assign constant_ready[3] = is_search && factor_ready;
+    assign constant_ready[4] = is_gather && start_ready;
     assign vec_pairs_ready   = 1'b0;
     assign vec_exp_ready     = 1'b0;
     assign vector_ready      = 1'b0;
@@ -549,7 +564,16 @@ module accel_core
     assign table_error       = 1'b0;
     assign table_source      = linear_covq_pkg::FromNone;
     assign table_cause       = '0;
-    for (genvar p = Book; p < Ports; p++) begin : gen_unused_port
+    assign m_axi_arid[Book]    = start_arid;
+    assign m_axi_araddr[Book]  = start_araddr;
+    assign m_axi_arlen[Book]   = start_arlen;
+    assign m_axi_arsize[Book]  = start_arsize;
+    assign m_axi_arburst[Book] = start_arburst;
+    assign m_axi_arcache[Book] = start_arcache;
+    assign m_axi_arprot[Book]  = start_arprot;
+    assign m_axi_arvalid[Book] = start_arvalid;
+    assign m_axi_rready[Book]  = start_rready;
+    for (genvar p = Packet; p < Ports; p++) begin : gen_unused_port
       assign m_axi_arid[p]    = '0;
       assign m_axi_araddr[p]  = '0;
       assign m_axi_arlen[p]   = '0;
@@ -560,9 +584,9 @@ module accel_core
       assign m_axi_arvalid[p] = 1'b0;
       assign m_axi_rready[p]  = 1'b1;
     end
-    wire unused = ^{vec_pairs, vec_pairs_valid, vec_exp, vec_exp_valid, vector_cmd, table_cmd, covq_clk, m_axi_arready[Ports-1:Book],
-                    m_axi_rid[Ports-1:Book], m_axi_rdata[Ports-1:Book], m_axi_rresp[Ports-1:Book], m_axi_rlast[Ports-1:Book],
-                    m_axi_rvalid[Ports-1:Book], constant_last[3]};
+    wire unused = ^{vec_pairs, vec_pairs_valid, vec_exp, vec_exp_valid, vector_cmd, table_cmd, covq_clk, m_axi_arready[Ports-1:Packet],
+                    m_axi_rid[Ports-1:Packet], m_axi_rdata[Ports-1:Packet], m_axi_rresp[Ports-1:Packet], m_axi_rlast[Ports-1:Packet],
+                    m_axi_rvalid[Ports-1:Packet], constant_last[3], constant_last[4]};
   end
 `undef LUTLOOM_PORT
 
@@ -572,6 +596,8 @@ module accel_core
       .s_axis_tdata(is_sums ? synth_acc : table_acc), .s_axis_tlast(is_sums ? synth_acc_last : table_acc_last),
       .s_axis_tvalid(is_sums ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
       .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && !is_search && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
+      .s_axis_start_tdata(constant[Constants-1]), .s_axis_start_tvalid(is_gather && constant_valid[Constants-1]),
+      .s_axis_start_tready(start_ready),
       .s_axis_act_tdata(act_scale), .s_axis_act_tvalid(is_synth && act_scale_valid), .s_axis_act_tready(act_scale_ready),
       .s_axis_residual_tdata(from[FromResidual]), .s_axis_residual_tvalid(from_valid[FromResidual]),
       .s_axis_residual_tready(from_ready[FromResidual]),
@@ -709,10 +735,10 @@ module accel_core
     status_o.stall_memory     = working_waits;
     status_o.stall_dependency = working != OpNone && !working_waits && !moved_q;
     status_o.beats[ClassStreams]   = 7'($countones(streams_q));
-    status_o.beats[ClassAuxiliary] = 7'(reads_q[Aux]);
+    status_o.beats[ClassAuxiliary] = 7'(reads_q[Aux]) + 7'(Gather && reads_q[Book]);
     status_o.beats[ClassKvRead]    = 7'($countones({keys_q, values_read_q}));
     status_o.beats[ClassKvWrite]   = 7'($countones(writes_q));
-    status_o.beats[ClassCodebooks] = 7'(reads_q[Book]);
+    status_o.beats[ClassCodebooks] = 7'(!Gather && reads_q[Book]);
     status_o.beats[ClassPackets]   = 7'(reads_q[Packet]);
     status_o.beats[ClassRows]      = 7'(reads_q[Row]);
   end

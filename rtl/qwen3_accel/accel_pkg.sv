@@ -118,7 +118,8 @@ package accel_pkg;
     AuxVecPairs = 4'd6,  // to the input of linear_covq, and
     AuxVecExp   = 4'd7,
     AuxHeader   = 4'd8,  // of the image
-    AuxFactor   = 4'd9   // of activations, to linear_synth
+    AuxFactor   = 4'd9,  // of activations, to linear_synth
+    AuxStart    = 4'd10  // to dequant, through a port of their own
   } aux_e;
 
   typedef struct packed {

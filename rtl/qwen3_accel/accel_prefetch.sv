@@ -3,7 +3,7 @@
 //
 //   Embed: the ids to `embed`, until their reads are out  RmsNorm: gains      Rope: the positions' rows
 //   LinearSynth: pairs, scales, the streams' command     LinearTable: pairs, exponents (SEARCH), scales, the linear's command
-//   Search: pairs, factors, the streams' command         Gather: start values and scales, the streams' command
+//   Search: pairs, factors, the streams' command         Gather: start values, scales, the streams' command
 //
 // So memory works ahead of the engines by as much as their buffers hold. Reads of the auxiliary port are asked for in the order in
 // which they are used, so a beat that waits for its engine never has one in front of it that the engine needs first.
@@ -14,12 +14,10 @@
 // error_o and stops until the reset.
 //
 // Parameters:
-//   Lanes   values of a line of start values and scales
 //   Gather  1: Search and Gather are known, LinearTable is not; 0: the other way round
 module accel_prefetch
   import accel_pkg::*;
 #(
-    parameter int unsigned Lanes = 16,
     parameter bit Gather = 1'b0
 ) (
     input  logic        clk_i,
@@ -60,7 +58,6 @@ module accel_prefetch
   wire known = s_op_i[0][7:4] == '0 && (covq ? pass_i.count == (TokenPlaceW + 1)'(1)
       : operation(s_op_i) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpAttention, OpSwiglu, OpSample, OpEnd});
   wire synth = now inside {OpLinearSynth, OpSearch, OpGather};
-  wire [LineW-1:0] sum_lines = lines(op_q[5] + 32'(Lanes - 1), Lanes);  // of outputs
   wire skip = flag(s_op_i, FlagLast) && !pass_i.last;
 
   function automatic logic [63:0] address(input logic [31:0] units);
@@ -82,7 +79,9 @@ module accel_prefetch
       m_read_o = (state_q == Read0)
           ? '{addr: address(op_q[6]), bytes: whole({14'b0, op_q[10][15:0], 2'b0}), tag: AuxPairs}
           : '{addr: address(op_q[7]), bytes: whole({op_q[4][29:0], 2'b0}), tag: AuxFactor};
-      OpGather: m_read_o = '{addr: address(op_q[7]), bytes: 32'(sum_lines) * 32'(8 * Lanes), tag: AuxScale};
+      OpGather:
+      m_read_o = (state_q == Read1) ? '{addr: address(op_q[6]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxStart}
+          : '{addr: address(op_q[7]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxScale};
       OpLinearTable:
       m_read_o = (state_q == Read0)
           ? '{addr: address(op_q[4]), bytes: whole({14'b0, op_q[12][31:16], 2'b0}), tag: AuxVecPairs}
@@ -121,7 +120,7 @@ module accel_prefetch
               OpRmsNorm:     state_q <= Read2;
               OpRope:        state_q <= Row;
               OpLinearSynth, OpSearch: state_q <= Read0;
-              OpGather:      state_q <= Read2;
+              OpGather:      state_q <= Read1;
               OpLinearTable: state_q <= flag(s_op_i, FlagSearch) ? Read0 : Read2;
               default:       state_q <= Push;
             endcase
