@@ -1,28 +1,31 @@
 // dequant: accumulators of a linear to fp32, with a scale for each output, one for the vector, and the residual.
 //
-//   y = ((fp32(acc + start) * out_scale) * act_scale) + residual        start, act_scale and residual where the vector uses them
+//   y = ((fp32(acc + start) * out_scale) * act_scale) + residual     start, act_scale and residual where the vector uses them
 //
-// Several vectors may come at once, beat by beat in turn, each with its act_scale; they share the out_scales.
+// Several vectors may come at once, beat by beat in turn, each with its act_scale; they share the out_scales and the start values.
 //
 // A vector that uses no act_scale is multiplied by 1 and one without residual gets -0 added: both give every number back as it is,
 // so there is no way around the units.
 //
-// Numbers:       acc and start int32, their sum modulo 2^32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded. Lanes are independent.
-// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result, 19 with Start.
-// Throughput:    one beat a cycle, vectors of any length back to back; every second cycle with start values.
+// Numbers:       acc and start int32, their sum modulo 2^32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded.
+//                Lanes are independent.
+// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result, 19 with Start whether start values are used or not.
+// Throughput:    one beat a cycle, vectors of any length back to back; with start values a cycle more for each beat of them:
+//                one beat in two cycles, tokens_i beats in tokens_i + 1.
 // Back-pressure: a beat is taken when all its parts are there, so readies wait for the valids; otherwise they depend only on
-//                registers: a beat is only taken when its result has room in the queue at the end.
+//                registers: a beat is only taken when its result has room in the queue at the end. Start values are taken
+//                before, as soon as a beat that uses them waits: only that beat's use_start_i says what the scales' beat is.
 // Overflow:      to infinity, as in the units.
 //
 // Parameters:
 //   Lanes   values in a beat, a power of two; lane 0, the lowest bits, is the first
 //   Tokens  vectors that may come at once
-//   Start   1: there may be start values
+//   Start   1: there may be start values; 0: use_start_i stays 0
 // Ports:
 //   use_start_i, use_act_scale_i, use_residual_i  of the vector: the same with all its beats, stable while a beat waits
-//   tokens_i         vectors that come at once, 1..Tokens; as the two above
+//   tokens_i         vectors that come at once, 1..Tokens; as those above
 //   s_axis           accumulators: the first beat of every vector, the second one of each, and so on; tlast with the very last
-//   s_axis_scale     out_scale, a beat for every beat of one vector; in front of each, where start values are used, one of these
+//   s_axis_scale     out_scale, a beat for every beat of one vector; where start values are used, a beat of these before each
 //   s_axis_act       act_scale, one for every vector that uses it, in their order, taken with the vector's first beat
 //   s_axis_residual  a beat for every beat of a vector that uses it
 module dequant
@@ -76,12 +79,13 @@ module dequant
   logic [TokenW-1:0] token_q;
   wire token_last = CountW'(token_q) + CountW'(1) == tokens_i;
   wire act_now = first_q && use_act_scale_i;
-  logic started;  // the beat's start values are here
+  logic started;  // the beat's start values are here, or not used
   wire take = some_q && started && s_axis_tvalid && s_axis_scale_tvalid && (!act_now || s_axis_act_tvalid)
       && (!use_residual_i || s_axis_residual_tvalid);
+  wire start_now = s_axis_tvalid && !started;  // the beat of scales is one of start values
   wire pop = m_axis_tvalid && m_axis_tready;
   assign s_axis_tready          = take;
-  assign s_axis_scale_tready    = (take && token_last) || !started;
+  assign s_axis_scale_tready    = (take && token_last) || start_now;
   assign s_axis_act_tready      = take && act_now;
   assign s_axis_residual_tready = take && use_residual_i;
 
@@ -131,18 +135,19 @@ module dequant
     assign started = !use_start_i || here_q;
     assign acc     = sum_q;
     always_ff @(posedge clk_i) begin
-      if (!started) start_q <= s_axis_scale_tdata;
+      if (start_now) start_q <= s_axis_scale_tdata;
       for (int unsigned l = 0; l < Lanes; l++) begin
         sum_q[32*l+:32] <= s_axis_tdata[32*l+:32] + (use_start_i ? start_q[32*l+:32] : '0);
       end
       if (!rst_ni) here_q <= 1'b0;
-      else if (!started) here_q <= s_axis_scale_tvalid;
+      else if (start_now) here_q <= s_axis_scale_tvalid;
       else if (take && token_last) here_q <= 1'b0;
     end
   end else begin : gen_no_start
     assign started = 1'b1;
     assign acc     = s_axis_tdata;
-    wire unused = use_start_i;
+    a_no_start :
+    assert property (@(posedge clk_i) disable iff (!rst_ni) s_axis_tvalid |-> !use_start_i);
   end
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
@@ -171,10 +176,14 @@ module dequant
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       s_axis_tvalid && !s_axis_tready |=> $stable({use_start_i, use_act_scale_i, use_residual_i, tokens_i}));
 `ifndef SYNTHESIS
-  logic [2:0] use_q;  // of the vector's first beat
-  always_ff @(posedge clk_i) if (take && first_q) use_q <= {use_start_i, use_act_scale_i, use_residual_i};
+  // Of several vectors the first beats come before first_q falls: what the very first one says holds for these too.
+  wire [CountW+2:0] use_now = {use_start_i, use_act_scale_i, use_residual_i, tokens_i};
+  logic [CountW+2:0] use_q;
+  always_ff @(posedge clk_i) if (take && first_q && token_q == '0) use_q <= use_now;
   a_use_of_vector :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) s_axis_tvalid && (!first_q || token_q != '0) |-> use_now == use_q);
+  a_tokens :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      s_axis_tvalid && !first_q |-> {use_start_i, use_act_scale_i, use_residual_i} == use_q);
+      s_axis_tvalid |-> tokens_i != '0 && 32'(tokens_i) <= Tokens);
 `endif
 endmodule
