@@ -2,6 +2,7 @@
 
 import pytest
 
+from verif.dequant.tb_use import USES
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.runner import ElaborationRefused
 
@@ -50,6 +51,27 @@ def test_broken_core_is_caught(what):
     parameters, mutation = BROKEN[what]
     with pytest.raises(SimulationFailed, match="Mismatch"):
         simulate("dequant", TB, name=f"broken-{what}", parameters=parameters, mutation=mutation)
+
+
+@pytest.mark.parametrize(
+    "rule,what,parameters",
+    [
+        *(("a_use_of_vector", f"{name} {beat}", START) for name in USES for beat in (1, 2)),
+        ("a_tokens", "tokens_i 0", START),
+        ("a_no_start", "use_start_i 0", TOGETHER),
+    ],
+)
+def test_assertions_see_violations(rule, what, parameters):
+    """The assertions are alive: each broken rule ends the simulation with the assertion's name."""
+    with pytest.raises(SimulationFailed, match=rule):
+        simulate(
+            "dequant",
+            "verif.dequant.tb_use",
+            name=f"use-{what.replace(' ', '-')}",
+            parameters=parameters,
+            env={"BREAK": what},
+            waves_on_failure=False,
+        )
 
 
 def test_illegal_parameters_are_refused():
