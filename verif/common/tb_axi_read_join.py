@@ -16,7 +16,7 @@ from verif.lib.tb import CLOCK_NS, Coverage, measure, parameters
 MASTERS, READS = 2, 250
 FIELDS = {"araddr": 64, "arlen": 8, "arsize": 3, "arburst": 2, "arcache": 4, "arprot": 3}
 WORD = (1 << 64) - 1
-BURSTS = int(parameters().get("Bursts", 128))
+BURSTS = int(parameters()["Bursts"])
 US = dict(timeout_time=500, timeout_unit="us")
 
 coverage = Coverage(
@@ -216,7 +216,7 @@ async def full_rate(dut):
     measure("latency axi_read_join, address", bench.passed[0] - bench.asked[0], 1)
     for what, cycles in (("addresses", bench.passed), ("beats", bench.given)):
         rate = (len(cycles) - 1) / (cycles[-1] - cycles[0])
-        measure(f"throughput axi_read_join, {what}", rate, 1.0, f"{what}/cycle", at_least=True)
+        measure(f"throughput axi_read_join, {what}", rate, 1.0, "words/cycle", at_least=True)
 
 
 @cocotb.test(**US)
