@@ -101,6 +101,14 @@ def test_dequant():
     assert dequant(np.array([3, -3]), np.full(2, 2.0**-128, F)).view(np.uint32).tolist() == [0, 0x80000000]
     # the scale of the output comes first: 2^-100 * 2^-100 would vanish before the accumulator is there
     assert dequant(np.array([1 << 30]), np.array([2.0**-100], F), F(2.0**-50)) == F(2.0**-120)
+    # start values are added before anything is rounded, modulo 2^32
+    start = rng.integers(-(1 << 31), 1 << 31, 576).astype(np.int32)
+    total = (acc + start + (1 << 31)) % (1 << 32) - (1 << 31)
+    for ints in (acc, acc.astype(np.int32)):
+        assert same_bits(dequant(ints, scale, act_scale, residual, start), dequant(total, scale, act_scale, residual))
+    assert dequant(np.array([1 << 24]), np.ones(1, F), start=np.array([2], np.int32)) == F((1 << 24) + 2)
+    ends = dequant(np.array([-1 << 31, (1 << 31) - 1]), np.ones(2, F), start=np.array([-1, 1], np.int32))
+    assert ends.tolist() == [2.0**31, -(2.0**31)]
 
 
 @pytest.mark.parametrize(("shape", "spread"), [((500, 576), 1.0), ((300, 9, 64), 30.0), ((100, 256), 1e-3)])

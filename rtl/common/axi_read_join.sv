@@ -12,7 +12,7 @@
 //
 // Parameters:
 //   AddrW, DataW  address and data bits
-//   Bursts        under way at most
+//   Bursts        under way at most, >= 2: the Depth of a fifo
 module axi_read_join #(
     parameter int unsigned AddrW = 64,
     parameter int unsigned DataW = 256,

@@ -8,8 +8,7 @@
 // Back-pressure: master 0 has precedence, and the port to itself while any of its reads is under way: master 1's addresses wait until
 //                its last beat has come, so nothing of theirs lies before it in a queue of the memory. s_axi_arready depends on
 //                registers and, for master 1, on master 0's arvalid; m_axi_rready on the master that the beat is for: a master that
-//                stops its beats stops the other's behind them. Up to 32,768 beats of
-//                master 0 are under way.
+//                stops its beats stops the other's behind them. Up to 32,768 beats of master 0 are under way.
 // Errors:        a beat with an ID that is not asked for is handed to the master of its lowest bit, which has to judge it.
 //
 // Parameters:

@@ -1,14 +1,15 @@
 // dequant: accumulators of a linear to fp32, with a scale for each output, one for the vector, and the residual.
 //
-//   y = ((fp32(acc + start) * out_scale) * act_scale) + residual        start, act_scale and residual where the vector uses them
+//   y = ((fp32(acc + start) * out_scale) * act_scale) + residual     start, act_scale and residual where the vector uses them
 //
-// Several vectors may come at once, beat by beat in turn, each with its act_scale; they share the out_scales.
+// Several vectors may come at once, beat by beat in turn, each with its act_scale; they share the out_scales and the start values.
 //
 // A vector that uses no act_scale is multiplied by 1 and one without residual gets -0 added: both give every number back as it is,
 // so there is no way around the units.
 //
-// Numbers:       acc and start int32, their sum modulo 2^32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded. Lanes are independent.
-// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result, 19 with Start.
+// Numbers:       acc and start int32, their sum modulo 2^32; those of fp32_from_int, fp32_mul and fp32_add, every step rounded.
+//                Lanes are independent.
+// Latency:       FromInt + 2 Mul + Add + 1 = 18 from a beat to its result, 19 with Start whether start values are used or not.
 // Throughput:    one beat a cycle, vectors of any length back to back.
 // Back-pressure: a beat is taken when all its parts are there, so readies wait for the valids; otherwise they depend only on
 //                registers: a beat is only taken when its result has room in the queue at the end.
@@ -17,10 +18,10 @@
 // Parameters:
 //   Lanes   values in a beat, a power of two; lane 0, the lowest bits, is the first
 //   Tokens  vectors that may come at once
-//   Start   1: there may be start values
+//   Start   1: there may be start values; 0: use_start_i stays 0
 // Ports:
 //   use_start_i, use_act_scale_i, use_residual_i  of the vector: the same with all its beats, stable while a beat waits
-//   tokens_i         vectors that come at once, 1..Tokens; as the two above
+//   tokens_i         vectors that come at once, 1..Tokens; as those above
 //   s_axis           accumulators: the first beat of every vector, the second one of each, and so on; tlast with the very last
 //   s_axis_start     start values int32, a beat for every beat of one vector, where they are used
 //   s_axis_scale     out_scale, a beat for every beat of one vector
@@ -140,7 +141,9 @@ module dequant
     end
   end else begin : gen_no_start
     assign acc = s_axis_tdata;
-    wire unused = ^{use_start_i, s_axis_start_tdata, s_axis_start_tvalid};
+    wire unused = ^{s_axis_start_tdata, s_axis_start_tvalid};
+    a_no_start :
+    assert property (@(posedge clk_i) disable iff (!rst_ni) s_axis_tvalid |-> !use_start_i);
   end
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
@@ -169,10 +172,14 @@ module dequant
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       s_axis_tvalid && !s_axis_tready |=> $stable({use_start_i, use_act_scale_i, use_residual_i, tokens_i}));
 `ifndef SYNTHESIS
-  logic [2:0] use_q;  // of the vector's first beat
-  always_ff @(posedge clk_i) if (take && first_q) use_q <= {use_start_i, use_act_scale_i, use_residual_i};
+  // Of several vectors the first beats come before first_q falls: what the very first one says holds for these too.
+  wire [CountW+2:0] use_now = {use_start_i, use_act_scale_i, use_residual_i, tokens_i};
+  logic [CountW+2:0] use_q;
+  always_ff @(posedge clk_i) if (take && first_q && token_q == '0) use_q <= use_now;
   a_use_of_vector :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) s_axis_tvalid && (!first_q || token_q != '0) |-> use_now == use_q);
+  a_tokens :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      s_axis_tvalid && !first_q |-> {use_start_i, use_act_scale_i, use_residual_i} == use_q);
+      s_axis_tvalid |-> tokens_i != '0 && 32'(tokens_i) <= Tokens);
 `endif
 endmodule

@@ -1,10 +1,11 @@
-"""Shared blocks: every queue with several parameter sets and seeds, adder_tree, stream_checker, and broken ones."""
+"""Shared blocks: queues with several parameter sets and seeds, adder_tree, AXI reads, stream_checker, broken ones."""
 
 import numpy as np
 import pytest
 
 from lutloom.common import adder_tree
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
+from verif.lib.runner import ElaborationRefused
 
 QUEUES = [
     ("spill_register", {"Width": 9}),
@@ -54,6 +55,49 @@ def test_broken_read_mux_is_caught():
     swap = Mutation("rtl/common/axi_read_mux.sv", "m_axi_rvalid && m_axi_rid[0]", "m_axi_rvalid && !m_axi_rlast")
     with pytest.raises(SimulationFailed, match="wanted master"):
         simulate("common", "verif.common.tb_axi_read_mux", name="broken-mux", toplevel="axi_read_mux", mutation=swap)
+
+
+JOIN = "verif.common.tb_axi_read_join"
+
+
+@pytest.mark.parametrize("parameters", [{"Bursts": 128}, {"Bursts": 4, "DataW": 64}, {"Bursts": 13}], ids=str)
+def test_axi_read_join(parameters):
+    name = f"read-join-{parameters['Bursts']}"
+    for seed in (base_seed(), base_seed() + 1):
+        outcome = simulate("common", JOIN, name=name, toplevel="axi_read_join", parameters=parameters, seed=seed)
+        assert outcome.tests == 3
+
+
+BROKEN_JOIN = {
+    # a burst is over with its first beat
+    "short": ("wanted master", "m_axi_rvalid && m_axi_rready && m_axi_rlast", "m_axi_rvalid && m_axi_rready"),
+    # a burst is over while its last beat waits
+    "hasty": ("wanted master", "m_axi_rvalid && m_axi_rready && m_axi_rlast", "m_axi_rvalid && m_axi_rlast"),
+    # more are asked for than the order has places
+    "many": ("4 bursts are under way", "{room && places && from, room && places}", "{room && from, room}"),
+    # both hear that their address was taken
+    "both": ("taken while master 0 asks", "{room && places && from, room && places}", "{2{room && places}}"),
+    # a beat that nobody has asked for goes where the last one went
+    "lost": ("nobody has asked for", "owner = known && whose", "owner = whose"),
+    # master 0's ready serves for both
+    "ready": ("rready is not", "s_axi_rready[owner]", "s_axi_rready[0]"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_JOIN)
+def test_broken_read_join_is_caught(what):
+    message, old, new = BROKEN_JOIN[what]
+    mutation = Mutation("rtl/common/axi_read_join.sv", old, new)
+    parameters = {"Bursts": 4, "DataW": 64}
+    with pytest.raises(SimulationFailed, match=message):
+        simulate(
+            "common", JOIN, name=f"join-{what}", toplevel="axi_read_join", parameters=parameters, mutation=mutation
+        )
+
+
+def test_read_join_refuses_too_few_bursts():
+    with pytest.raises(ElaborationRefused, match="Depth is 1, allowed: >= 2"):
+        simulate("common", JOIN, name="refused-join", toplevel="axi_read_join", parameters={"Bursts": 1})
 
 
 def test_adder_tree_golden_refuses_wide_values():

@@ -1,19 +1,21 @@
-"""Testbench of dequant: accumulators, scales and residuals in, results compared with golden/dequant.py."""
+"""Testbench of dequant: accumulators, start values, scales, residuals in, results compared with golden/dequant.py."""
+
+from dataclasses import replace
 
 import cocotb
 import numpy as np
 import pyuvm
 
 from verif.dequant.env import (
+    HIGHEST,
     INF,
     INPUTS,
     LARGEST,
-    LATENCY,
     LEAST,
+    LOWEST,
     NAN,
     SIGN,
     STALLS,
-    WAITING,
     DequantEnv,
     F,
     I,
@@ -21,7 +23,10 @@ from verif.dequant.env import (
     Vector,
     coverage,
     lanes,
+    latency,
+    starts,
     tokens,
+    waiting,
 )
 from verif.lib.tb import CoreTest, measure
 
@@ -48,13 +53,19 @@ class DequantTest(CoreTest):
         rng = self.np_rng
         return (rng.standard_normal(count) * np.exp2(rng.integers(-spread, spread, count))).astype(F)
 
-    def vector(self, beats=None, uses=None) -> Vector:
+    def integers(self, count: int) -> np.ndarray:
+        """int32 of all magnitudes."""
+        rng = self.np_rng
+        return (rng.integers(-(1 << 31), 1 << 31, count) >> rng.integers(0, 32, count)).astype(np.int32)
+
+    def vector(self, beats=None, uses=None, start=None) -> Vector:
         """A random vector: accumulators of all magnitudes, the residual often close to the product."""
         rng = self.np_rng
         count = lanes() * (beats or int(rng.integers(1, 6)))
         act, residual = uses if uses is not None else USES[rng.integers(4)]
-        acc = (rng.integers(-(1 << 31), 1 << 31, count) >> rng.integers(0, 32, count)).astype(np.int32)
-        vector = Vector(acc, self.numbers(count), self.numbers(1)[0] if act else None, None)
+        vector = Vector(self.integers(count), self.numbers(count), self.numbers(1)[0] if act else None, None)
+        if starts() and (start if start is not None else rng.random() < 0.5):
+            vector.start = self.integers(count)
         if residual:
             vector.residual = np.where(rng.random(count) < 0.5, -vector.result(), self.numbers(count, 40)).astype(F)
         return vector
@@ -86,9 +97,13 @@ class DequantTest(CoreTest):
         """A random vector, or several at once."""
         count = int(self.np_rng.integers(1, tokens() + 1))
         first = self.vector()
+        return self.together(first, count)
+
+    def together(self, first: Vector, count: int) -> Vector | Together:
+        """`first` and others that may come with it."""
         others = [self.vector(len(first.acc) // lanes(), tuple(map(bool, first.uses))) for _ in range(count - 1)]
         for vector in others:
-            vector.out_scale = first.out_scale
+            vector.out_scale, vector.start = first.out_scale, first.start
         return Together([first, *others]) if others else first
 
     async def stimulus(self):
@@ -102,20 +117,31 @@ class NoStall(DequantTest):
 
     async def stimulus(self):
         out = self.env.results.monitor.cycles
-        for late, agent in zip(INPUTS, self.env.inputs, strict=True):
-            words = self.expect([self.vector(2, (True, True))])
-            tasks = self.start(words, [name for name in INPUTS if name != late])
-            await self.cycles(20)
-            seen = len(out)
-            assert seen == len(self.env.inputs[0].monitor.cycles), "a beat was taken without all its parts"
-            await self.finish(tasks + self.start(words, [late]))
-            taken = agent.monitor.cycles
-            measure(f"latency {late}", out[seen] - taken[-1 if late == "acts" else -2], LATENCY)
+        for late in INPUTS:
+            for start in range(starts(), -1, -1):  # the second finds use_start_i as the first left it
+                words = self.expect([self.vector(2, (True, True), start)])
+                taken = [len(part.monitor.cycles) for part in self.env.inputs]
+                tasks = self.start(words, [name for name in INPUTS if name != late])
+                await self.cycles(20)
+                seen = len(out)
+                early = [len(part.monitor.cycles) - n for part, n in zip(self.env.inputs, taken, strict=True)]
+                assert early[0] == early[2] == early[3] == 0, "a beat was taken without all its parts"
+                ready = int(start and late not in ("accumulators", "scales"))
+                assert early[1] == ready, f"{early[1]} beats of scales were taken before their time, wanted {ready}"
+                await self.finish(tasks + self.start(words, [late]))
+                when = self.env.inputs[0].monitor.cycles[-2]
+                measure(f"latency {late}{', with start values' * start}", out[seen] - when, latency())
             coverage.hit("last to come", late)
         seen = len(out)
-        await self.play([self.vector(beats) for beats in (1, 1, 7, 2, 1, 30, 1)])
+        await self.play([self.vector(beats, start=False) for beats in (1, 1, 7, 2, 1, 30, 1)])
         rate = (len(out) - seen - 1) / (out[-1] - out[seen])
         measure("throughput", rate, 1.0, "beats/cycle", at_least=True)
+        for count in sorted({1, tokens()}) if starts() else ():
+            seen = len(out)
+            await self.play([self.together(self.vector(beats, start=True), count) for beats in (1, 1, 7, 2, 1, 30, 1)])
+            lines = out[seen::count]  # first beats of each
+            rate = (len(lines) - 1) * count / (lines[-1] - lines[0])
+            measure(f"throughput with start values, {count} at once", rate, count / (count + 1), "beats/cycle", True)
         await super().stimulus()
 
 
@@ -136,11 +162,15 @@ class BothStall(DequantTest):
 
 @pyuvm.test(**US)
 class Corners(DequantTest):
-    """Special numbers against each other in every role; accumulators at their ends and at ties; every change of use."""
+    """Special numbers against each other in every role; accumulators and their sums with start values at their ends
+    and at ties; every change of use.
+    """
 
     async def stimulus(self):
         order = [0, 0, 1, 1, 2, 2, 3, 3, 0, 2, 0, 3, 1, 3, 2, 1, 0]  # every use after every use
-        await self.play([self.vector(1, USES[i]) for i in order])
+        await self.play([self.vector(1, USES[i], start=False) for i in order])
+        pairs = [(start, i) for i in range(4) for start in (False, True, True, False)]
+        await self.play([self.vector(1, USES[i], start) for start, i in pairs])
         vectors = []
         for act in SPECIAL.view(F):
             for uses in USES:
@@ -152,9 +182,12 @@ class Corners(DequantTest):
                     vector.act_scale = act
                 if uses[1]:
                     vector.residual = np.resize(self.np_rng.permutation(SPECIAL), count).view(F)
-                vectors.append(vector)
+                vectors.append(self.split(vector) if vector.starts else vector)
         await self.play(vectors)
-        await self.play([self.integers(), self.cancelling(), self.small(), self.small(F(2.0**-60))])
+        vectors = [self.whole(), self.cancelling(), self.small(), self.small(F(2.0**-60))]
+        await self.play(vectors)
+        if starts():
+            await self.play([*map(self.split, vectors), self.sums()])
 
     def of(self, acc, out_scale, act_scale=None, residual=None) -> Vector:
         """A vector of whole beats, filled by repetition."""
@@ -163,7 +196,21 @@ class Corners(DequantTest):
         residual = residual if residual is None else np.resize(np.asarray(residual, F), count)
         return Vector(np.resize(np.asarray(acc, np.int64), count).astype(np.int32), out_scale, act_scale, residual)
 
-    def integers(self) -> Vector:
+    def split(self, vector: Vector) -> Vector:
+        """The same vector, its accumulators as sums modulo 2^32."""
+        start = self.np_rng.integers(-(1 << 31), 1 << 31, len(vector.acc)).astype(np.int32)
+        return replace(vector, acc=(vector.acc.view(I) - start.view(I)).view(np.int32), start=start)
+
+    def sums(self) -> Vector:
+        """Sums that are zero or at the ends, that wrap by one, by much and to zero; start values of zero."""
+        near = [LOWEST, LOWEST + 1, -(1 << 24) - 1, -1, 0, 1, (1 << 24) + 1, HIGHEST - 1, HIGHEST]
+        acc, start = (grid.ravel() for grid in np.meshgrid(near, near))
+        count = -(-len(acc) // lanes()) * lanes()
+        vector = self.of(acc, [1])
+        vector.start = np.resize(start, count).astype(np.int32)
+        return vector
+
+    def whole(self) -> Vector:
         """Powers of two, ties of 25 to 31 bits, both ends."""
         powers = [sign << n for n in range(31) for sign in (1, -1)]
         halves = [(odd << n) + (1 << n - 1) for n in range(1, 8) for odd in (1 << 23, (1 << 23) + 1, (1 << 24) - 1)]
@@ -188,28 +235,36 @@ class Corners(DequantTest):
 
 @pyuvm.test(**US)
 class FullAndReset(DequantTest):
-    """A consumer that never takes: 19 beats are held. A reset in the middle of a vector forgets them; then it works."""
+    """A consumer that never takes: 19 beats are held, 20 with Start. A reset in the middle of a vector forgets them and
+    the start values of the next beat; then it works.
+    """
 
     async def stimulus(self):
         env = self.env
         for how in ("full", "reset"):
             env.held = True
-            seen = len(env.inputs[0].monitor.cycles)
-            tasks = self.start(self.expect([self.vector(40, (True, True))]))
+            seen = [len(agent.monitor.cycles) for agent in env.inputs[:2]]
+            tasks = self.start(self.expect([self.vector(40, (True, True), start=True)]))
             await self.cycles(100)
-            taken = len(env.inputs[0].monitor.cycles) - seen
-            assert taken == WAITING, f"{taken} beats taken, the header says {WAITING}"
-            coverage.hit("waiting", f"{WAITING} beats")
+            taken, scales = (len(agent.monitor.cycles) - n for agent, n in zip(env.inputs, seen, strict=False))
+            assert taken == waiting(), f"{taken} beats taken, wanted {waiting()}"
+            wanted = 2 * taken + 1 if starts() else taken
+            assert scales == wanted, f"{scales} beats of scales taken, wanted {wanted}"
+            coverage.hit("waiting", f"{taken} beats")
             if how == "reset":
                 env.scoreboard.flush()
                 for agent in env.inputs:
                     agent.abort()
                 await self.reset()
                 coverage.hit("reset", "mid vector")
+                if starts():
+                    coverage.hit("reset", "between start values and their beat")
                 for task in tasks:
                     await task
                 await self.reset()  # beats that were taken while the sources gave up
                 assert self.dut.m_axis_tvalid.value == 0, "a result survived the reset"
             env.held = False
             await self.finish(tasks)
+            if how == "reset":  # start values left behind would be taken for this vector's
+                await self.play([self.vector(2, start=True)])
         await self.play([self.vector() for _ in range(4)])

@@ -2,37 +2,75 @@
 
 import pytest
 
+from verif.dequant.tb_use import USES
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
 from verif.lib.runner import ElaborationRefused
 
 TB = "verif.dequant.tb"
-SETS = [{}, {"Lanes": 4, "Tokens": 3}, {"Lanes": 1}, {"Lanes": 64}]
+TOGETHER, SMALL = {"Lanes": 4, "Tokens": 3}, {"Lanes": 1}
+START = TOGETHER | {"Start": 1}
+SETS = [{}, TOGETHER, SMALL, {"Lanes": 64}, START, {"Start": 1}]
 
 
-@pytest.mark.parametrize("parameters", SETS, ids=lambda p: f"Lanes{p.get('Lanes', 16)}")
+def name_of(parameters: dict) -> str:
+    return f"Lanes{parameters.get('Lanes', 16)}" + "-Start" * parameters.get("Start", 0)
+
+
+@pytest.mark.parametrize("parameters", SETS, ids=name_of)
 def test_rtl(parameters):
-    name = f"Lanes{parameters.get('Lanes', 16)}"
+    name = name_of(parameters)
     for seed in (base_seed(), base_seed() + 1):
         assert simulate("dequant", TB, name=name, parameters=parameters, seed=seed).tests == 6
 
 
+RTL = "rtl/dequant/dequant.sv"
 BROKEN = {
     # +0 instead of -0 is added where there is no residual: a negative zero is lost
-    "zero": Mutation("rtl/dequant/dequant.sv", "MinusZero = 32'h8000_0000", "MinusZero = 32'h0000_0000"),
+    "zero": (SMALL, Mutation(RTL, "MinusZero = 32'h8000_0000", "MinusZero = 32'h0000_0000")),
     # of vectors that come at once all get the first one's scale
-    "token": Mutation("rtl/dequant/dequant.sv", "act_q[token_q] <= act_in", "act_q <= {Tokens{act_in}}"),
+    "token": (TOGETHER, Mutation(RTL, "act_q[token_q] <= act_in", "act_q <= {Tokens{act_in}}")),
     # the vector's scale only reaches its first beat
-    "scale": Mutation(
-        "rtl/dequant/dequant.sv", "first_q ? s_axis_act_tdata : act_q[token_q]", "first_q ? s_axis_act_tdata : One"
-    ),
+    "scale": (SMALL, Mutation(RTL, "first_q ? s_axis_act_tdata : act_q[token_q]", "first_q ? s_axis_act_tdata : One")),
+    # start values are taken and not added
+    "start": (START, Mutation(RTL, "(use_start_i ? start_q[32*l+:32] : '0)", "32'd0")),
+    # they are added where they are not used
+    "unused": (START, Mutation(RTL, "(use_start_i ? start_q[32*l+:32] : '0)", "start_q[32*l+:32]")),
+    # only the first of vectors that come at once gets them
+    "first": (START, Mutation(RTL, "(use_start_i ? start_q", "(use_start_i && token_q == '0 ? start_q")),
+    # a vector keeps those of its first line
+    "kept": (START, Mutation(RTL, "(take && token_last) here_q <=", "(take && token_last && s_axis_tlast) here_q <=")),
+    # every vector that comes with others wants its own
+    "own": (START, Mutation(RTL, "(take && token_last) here_q <=", "(take) here_q <=")),
+    # scales that come before their vector are taken for start values if the one before had any
+    "early": (START, Mutation(RTL, "start_now = s_axis_tvalid && !started", "start_now = !started")),
 }
 
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_broken_core_is_caught(what):
+    parameters, mutation = BROKEN[what]
     with pytest.raises(SimulationFailed, match="Mismatch"):
+        simulate("dequant", TB, name=f"broken-{what}", parameters=parameters, mutation=mutation)
+
+
+@pytest.mark.parametrize(
+    "rule,what,parameters",
+    [
+        *(("a_use_of_vector", f"{name} {beat}", START) for name in USES for beat in (1, 2)),
+        ("a_tokens", "tokens_i 0", START),
+        ("a_no_start", "use_start_i 0", TOGETHER),
+    ],
+)
+def test_assertions_see_violations(rule, what, parameters):
+    """The assertions are alive: each broken rule ends the simulation with the assertion's name."""
+    with pytest.raises(SimulationFailed, match=rule):
         simulate(
-            "dequant", TB, name=f"broken-{what}", parameters=SETS[1 if what == "token" else 2], mutation=BROKEN[what]
+            "dequant",
+            "verif.dequant.tb_use",
+            name=f"use-{what.replace(' ', '-')}",
+            parameters=parameters,
+            env={"BREAK": what},
+            waves_on_failure=False,
         )
 
 
