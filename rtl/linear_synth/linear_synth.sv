@@ -1,39 +1,60 @@
-// linear_synth: a whole linear layer with vector-quantised weights (wvq), spread over slices, from memory to accumulators.
+// linear_synth: a whole linear layer with vector-quantised weights (wvq), spread over slices, from memory to accumulators. With Gather
+// co-quantised linears (covq), too: their rows are fetched, not calculated.
 //
+//   mode 0, synth
 //   q, scale = act_quant(x)                                                        act_bits bits, one scale a token
 //   acc[n]   = sum over positions p of  (w_cent[p][g(n)][index[p][n]] . q[pairs[p]]) << exponent[p][g(n)]
+//   mode 1, search; what it finds stays for the gathers behind it
+//   q[i]     = sat8(rne(x[i] * factor[i]))
+//   c[p]     = the centroid of position p that is nearest to q[pairs[p]] (Chebyshev, the lowest one of several)
+//   mode 2, gather
+//   acc[n]   = sum over positions p of  table[p][g(n)][c[p]][index[p][n]] << exponent[p][g(n)]
 //
 // One command is one linear for one token, or for up to Tokens of them, which share every read. Outputs are split into groups,
 // positions into `subsets` ranges of blocks of Lanes;
 // job j = (group j / subsets, subset j % subsets) runs on slice j % Slices in round j / Slices, and the partial sums of a group, on
-// neighbouring slices, are added.
+// neighbouring slices, are added. Of a search, slice s has the blocks s, s + Slices, ...
 //
 //   s_axis -> vector (act_quant) -> broadcast -+-> every slice
 //   s_axis_pairs -> checked      -> broadcast -+
 //   port s -> slice s: packets -> row_synth -> lut2d -> join (all slices, segment_reduce) -> collect -> m_axis_acc
+//   search: port s -> slice s: centroid_search -> found;  gather: found -> broadcast, port s -> slice s: row_gather -> lut2d
 //
 // Access runs ahead of execution: commands, pairs, codebooks and indices of this and of later commands are read, up to the buffers,
-// before the activations come. Only act_quant, the broadcast of the integers and the work itself wait for them.
+// before the activations come. Only act_quant, the broadcast of the integers and the work itself wait for them. Rows of a gather are
+// read when its indices are there.
 //
 // Memory:     slice s reads `beats` beats from port_base_i + s*port_stride_i + 32*stream: the packets of its jobs, then zeros
-//             (docs/image.md). Base and stride are multiples of a beat, stable while idle_o is low. All ports lie in one aligned
+//             (docs/image.md). Of a gather the rows lie behind the beats; they are read one by one, over the same port.
+//             Base and stride are multiples of a beat, stable while idle_o is low. All ports lie in one aligned
 //             window of 2^44 bytes, the base's: the address bits above are not calculated with (it would take too long).
 // Vectors:    s_axis: fp32 [inputs], Width a beat, first one low, tlast; lanes behind the last input are ignored. Of several tokens one
-//             vector after the other.
-//             s_axis_pairs: 8 pairs of two 16-bit inputs a beat, first one low, tlast; pairs behind the last position are ignored.
+//             vector after the other. A gather has none.
+//             s_axis_factor: the factors of a search, laid out as its vector, with it beat by beat.
+//             s_axis_pairs, not of a gather: 8 pairs of two 16-bit inputs a beat, first one low, tlast; pairs behind the last position
+//             are ignored.
 // Outputs:    m_axis_acc: int32 in output order, Width a beat, zeros behind the last, tlast on a command's last. A beat of the first
 //             token, the same one of the second, and so on;
-//             m_axis_act: the scale (fp32), one a token, before or after its accumulators.
+//             m_axis_act: the scale (fp32), one a token, before or after its accumulators; of synth only.
+//             found_o: a search is done. It has no other result; a gather may be given before, and works with the last search's
+//             indices, which must be of as many positions.
 // Numbers:    exact integers. The weights promise that every final sum fits 32 bits (golden/wvq.py checks it).
 // Latency:    from the last beat of activations to the first accumulators, all else read ahead, one round, no other work:
 //             see docs/cores/linear_synth.md for the parts; measured by the testbench.
+//             Search, R blocks a slice, from the last beat of activations to found_o: 31 + 2*Lanes + 4*Lanes*R
+//             + max(Lanes*Slices/Width, 1) - 1. Gather, one round of b blocks a slice, at most 16 slots, from found_o to the first
+//             accumulators: 44 + 3*Lanes + positions/Width + 16*b + max(log2 Slices, 1) + Width/DrainW and the memory's latency.
 // Throughput: a block takes the most of: C*Lanes/16 + index beats (port), C (rows), max(slots, index beats) (lookups); C centroids,
 //             index beats = slots*(4 + code)/4. A job takes 5 and a run 1 cycle more on the port, a run slots + 2 in lut2d
 //             (hidden where its blocks leave cycles). C = 16 with 16 slots or more and C = 32 with 32 are bound by the port: above 0.97 beats a
-//             cycle in long linears. Results leave at up to Width accumulators a cycle.
-// Back-pressure: every stream may stall; nothing is lost. Readies depend on registers and on clear_i.
-// Errors:     error_o with source, cause, slice and address (of the failing beat; 0 where there is none) stays until clear_i; no
-//             command is taken any more, and nothing wrong comes out. clear_i (one cycle) drops everything, waits for the reads in
+//             cycle in long linears. Gather, a block: the most of Lanes + slots (port), 16 (rows), slots (lookups); within 1 % of
+//             it, while the indices of (latency + 50)/16 blocks find room in IndexBeats: a job's rows are asked for when its header
+//             comes. Search: a codebook beat a cycle, 4*Lanes a block. Results leave at up to Width accumulators a cycle.
+// Back-pressure: every stream may stall; nothing is lost. Readies depend on registers and on clear_i; s_axis_tready on
+//             s_axis_factor_tvalid, too.
+// Errors:     an illegal command (cause 10: mode 3, without Gather any but 0), a vector or list of the wrong length, a failing read, of
+//             rows, too, a wrong packet. error_o with source, cause, slice and address (of the failing beat; 0 where there is none)
+//             stays until clear_i; no command is taken any more, and nothing wrong comes out. clear_i (one cycle) drops everything, waits for the reads in
 //             flight (idle_o tells) and starts afresh.
 // Reset:      the memory side must be reset with it (AXI).
 //
@@ -53,6 +74,7 @@
 //   AddrW         address bits
 //   Depth         commands queued in every unit
 //   Tokens        of a command at most, up to 8: activation memories, rows, sums and collectors are there as many times
+//   Gather        1: search and gather are there (one token each)
 module linear_synth
   import linear_synth_pkg::*;
 #(

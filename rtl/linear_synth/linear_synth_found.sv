@@ -1,7 +1,7 @@
 // linear_synth_found: the indices that the slices found in a search, in the order of the positions, for the gathers that follow.
 //
-// Slice s finds the blocks s, s + Slices, ...; a word of all slices is one lane of Slices neighbouring blocks. Words that are past the
-// last position are dropped.
+// Slice s finds the blocks s, s + Slices, ...; a word of all slices is one lane of Slices neighbouring blocks. What is past the last
+// position may stand in the last line, where nobody looks at it.
 //
 // Latency:       2 cycles from the last word of a line to the line's place; a gather's first line 2 cycles after its job.
 // Throughput:    a word a cycle, Lanes*Slices/Width cycles more for every Lanes of them; a line a cycle.
@@ -43,7 +43,7 @@ module linear_synth_found
   localparam int unsigned PartW = (Parts > 1) ? $clog2(Parts) : 1;
   localparam int unsigned CutW = (Cuts > 1) ? $clog2(Cuts) : 1;
   localparam int unsigned LaneW = (Lanes > 1) ? $clog2(Lanes) : 1;
-  localparam int unsigned Lines = (MaxPositions > Width) ? MaxPositions / Width : 1;
+  localparam int unsigned Lines = (MaxPositions > Parts * Chunk) ? MaxPositions / Width : Cuts;
   localparam int unsigned LineW = (Lines > 1) ? $clog2(Lines) : 1;
 
   logic search, job_valid, job_done;

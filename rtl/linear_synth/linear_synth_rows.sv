@@ -8,7 +8,7 @@
 // Rows of a job: int16 [positions][ActCentroids][16] from the job's row address on, one beat a row.
 //
 // Latency:       those of the parts; rows of row_synth 0.
-// Throughput:    a position a cycle into the search or the gather; rows a beat a cycle, 1 cycle more from job to job.
+// Throughput:    a position every 4 cycles into the search, one a cycle into the gather; rows a beat a cycle, 1 cycle more from job to job.
 // Back-pressure: activations and codebooks wait for their user; a row waits for its turn. The port is axi_read_join's: rows go first.
 // Errors:        of the reads of rows, as hbm_streamer tells them.
 //

@@ -25,7 +25,7 @@ from lutloom.linear_synth import Command, command, linear_synth, pack_streams
 from lutloom.wvq import WvqLinear
 from verif.lib.tb import CoreTest, Scoreboard, Stall, StreamBus, make_agent
 
-CONTROLS = ("clear_i", "ar_stall_i", "r_gap_i", "err_en_i", "err_addr_i", "load_i")
+CONTROLS = ("clear_i", "latency_i", "ar_stall_i", "r_gap_i", "err_en_i", "err_addr_i", "load_i")
 BASE = 4096  # of the first port's stream
 
 
@@ -127,6 +127,7 @@ class LinearTest(CoreTest):
             for s, stream in enumerate(placed.streams):
                 first = self.address(s, placed.command.stream)
                 data[first : first + stream.size] = stream.reshape(-1)
+        assert len(data) <= self.param("MemBytes"), f"the image has {len(data)} bytes"
         for (s, byte), text in (changes or {}).items():
             first = self.address(s, 0) + byte
             data[first : first + len(text)] = np.frombuffer(text, np.uint8)
@@ -171,15 +172,15 @@ class LinearTest(CoreTest):
 
     def start(self, work: list[tuple[Placed, np.ndarray]]) -> list:
         env, rng = self.env, self.np_rng
+        vectors = [v for _, x in work if x is not None for v in np.atleast_2d(x)]
+        searches = [p for p, _ in work if isinstance(p, PlacedSearch)]
         return [
             cocotb.start_soon(agent.send(words))
             for agent, words in (
                 (env.commands, [astuple(replace(p.command, tokens=tokens_of(x))) for p, x in work]),
                 (env.pairs, [word for p, x in work if x is not None for word in pair_words(p.linear.pairs, rng)]),
-                (env.vectors, [w for _, x in work if x is not None for v in np.atleast_2d(x)
-                               for w in vector_words(v, rng, self.width)]),
-                (env.factors, [w for p, _ in work if isinstance(p, PlacedSearch)
-                               for w in factor_words(p.linear, rng, self.width)]),
+                (env.vectors, [w for v in vectors for w in vector_words(v, rng, self.width)]),
+                (env.factors, [w for p in searches for w in factor_words(p.linear, rng, self.width)]),
             )
         ]
 

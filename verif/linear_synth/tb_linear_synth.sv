@@ -61,7 +61,8 @@ module tb_linear_synth
     output logic [             3:0] error_cause_o,
     output logic [             5:0] error_slice_o,
     output logic [            63:0] error_addr_o,
-    // memory: random stalls, one failing address of some ports, a new image; beats delivered since the reset
+    // memory: latency (0: its own), random stalls, one failing address of some ports, a new image; beats since the reset
+    input  logic [            15:0] latency_i,
     input  logic [             7:0] ar_stall_i,
     input  logic [             7:0] r_gap_i,
     input  logic [            31:0] seed_i,
@@ -108,7 +109,7 @@ module tb_linear_synth
         .clk_i, .rst_ni, .s_axi_arid(arid[s]), .s_axi_araddr(araddr[s]), .s_axi_arlen(arlen[s]), .s_axi_arsize(arsize[s]),
         .s_axi_arburst(arburst[s]), .s_axi_arvalid(arvalid[s]), .s_axi_arready(arready[s]), .s_axi_rid(rid[s]),
         .s_axi_rdata(rdata[s]), .s_axi_rresp(rresp[s]), .s_axi_rlast(rlast[s]), .s_axi_rvalid(rvalid[s]),
-        .s_axi_rready(rready[s]), .latency_i(16'd0), .ar_stall_i, .r_gap_i, .seed_i(seed_i + s), .err_en_i(err_en_i[s]),
+        .s_axi_rready(rready[s]), .latency_i, .ar_stall_i, .r_gap_i, .seed_i(seed_i + s), .err_en_i(err_en_i[s]),
         .err_addr_i, .err_resp_i(2'b10), .err_last_i(1'b0), .dead_i(1'b0), .load_i, .ars_o(), .beats_o(beats_o[s])
     );
   end

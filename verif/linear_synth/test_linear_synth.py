@@ -20,9 +20,17 @@ SETS = [
     {"Slices": 4, "Slots": 8, "Centroids": 16, "Tokens": 3, **SMALL, **ROOM},
 ]
 
+GATHER_SETS = [  # groups of covq linears have 512 outputs
+    {"Gather": 1, "Slots": 16, "MaxInputs": 1024, "MaxPositions": 512},
+    {"Gather": 1, "Slices": 4, "Lanes": 1, "Units": 64, "Slots": 8, "Centroids": 16, "DrainW": 8, "BufferBeats": 128,
+     "IndexBeats": 64, **ROOM, "MemBytes": 1 << 21},
+    {"Gather": 1, "Slices": 8, "Width": 64, "Slots": 16, "Centroids": 16, "DrainW": 8, **ROOM, "MemBytes": 1 << 22},
+]  # fmt: skip
 
-def run(name, parameters, **options):
-    return simulate("linear_synth", "verif.linear_synth.tb", name=name, target="sim", parameters=parameters, **options)
+
+def run(name, parameters, bench="tb", **options):
+    bench = f"verif.linear_synth.{bench}"
+    return simulate("linear_synth", bench, name=name, target="sim", parameters=parameters, **options)
 
 
 @pytest.mark.parametrize("index", range(len(SETS)))
@@ -30,11 +38,35 @@ def test_random_linears(index):
     run(f"set{index}", SETS[index], seed=base_seed() + index)
 
 
+@pytest.mark.parametrize("index", range(len(GATHER_SETS)))
+def test_gathered_linears(index):
+    run(f"gather{index}", GATHER_SETS[index], "tb_gather", seed=base_seed() + index)
+
+
+def test_random_linears_with_gather():
+    """Calculated rows are what they are without it."""
+    run("set-gather", GATHER_SETS[0], seed=base_seed())
+
+
 def test_broken_core_is_caught():
     """The banks of the activations are never changed."""
     broken = Mutation("rtl/linear_synth/linear_synth_gather.sv", "act_wr_q             <= !act_wr_q;", "")
     with pytest.raises(SimulationFailed):
         run("broken", SETS[2], mutation=broken)
+
+
+@pytest.mark.parametrize(
+    "file,line,broken",
+    [
+        ("gather", "ElemW'((Slices - 1) * Steps + 1)", "ElemW'(1)"),  # a search takes neighbouring blocks
+        ("split", "m_job_row_o <= m_job_row_o + job_rows_q;", ""),  # all jobs have the first one's rows
+    ],
+    ids=["stride", "rows"],
+)
+def test_broken_gather_is_caught(file, line, broken):
+    mutation = Mutation(f"rtl/linear_synth/linear_synth_{file}.sv", line, broken)
+    with pytest.raises(SimulationFailed):
+        run(f"broken-{file}", GATHER_SETS[1], "tb_gather", mutation=mutation, waves_on_failure=False)
 
 
 @pytest.mark.parametrize(
