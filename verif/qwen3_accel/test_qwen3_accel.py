@@ -54,7 +54,7 @@ def test_texts_and_faults(images):
     bench(images, "texts")
 
 
-@pytest.mark.parametrize("kind", ["short", "covq", "gather"])
+@pytest.mark.parametrize("kind", ["short", "covq", "gather", "mixed"])
 def test_every_value_of_toys(images, kind):
     checked(Run(Image.open(images[kind]), [5, 9, 140], 3, stop=False, trace=True, name=f"values-{kind}"))
 

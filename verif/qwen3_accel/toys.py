@@ -11,6 +11,7 @@ KINDS = {  # name: toy, configuration
     "short": ("aligned-short", "tiny"),
     "covq": ("aligned-covq", "tiny"),
     "gather": ("aligned-covq-all", "tiny-gather"),
+    "mixed": ("aligned-covq", "tiny-gather"),  # the head is calculated
 }
 
 
