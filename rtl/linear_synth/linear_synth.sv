@@ -205,7 +205,10 @@ module linear_synth
   // ---- commands: judged, then handed to all units in one cycle --------------------------------------------------------
   command_t cmd_in, cmd;
   command_cause_e cmd_cause;
-  logic cmd_valid, cmd_take, cmd_busy, plan_ready, vector_ready, pairs_ready, collect_ready, found_ready, plan_busy;
+  logic cmd_valid, cmd_busy, plan_ready, vector_ready, pairs_ready, collect_ready, found_ready, plan_busy;
+
+  wire cmd_ready = plan_ready && vector_ready && pairs_ready && collect_ready && found_ready;
+  wire cmd_take = cmd_valid && cmd_ready;
 
   assign cmd_in = '{
           mode: s_cmd_mode,
@@ -226,10 +229,9 @@ module linear_synth
       .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .Tokens(Tokens), .Gather(Gather)
   ) i_judge (
       .clk_i, .rst_ni, .clear_i(clear), .stop_i(stop_q || clear), .s_cmd_i(cmd_in), .s_valid_i(s_cmd_tvalid),
-      .s_ready_o(s_cmd_tready), .m_cmd_o(cmd), .m_valid_o(cmd_valid), .m_ready_i(cmd_take), .busy_o(cmd_busy),
+      .s_ready_o(s_cmd_tready), .m_cmd_o(cmd), .m_valid_o(cmd_valid), .m_ready_i(cmd_ready), .busy_o(cmd_busy),
       .cause_o(cmd_cause)
   );
-  assign cmd_take = cmd_valid && plan_ready && vector_ready && pairs_ready && collect_ready && found_ready;
   wire sums = cmd.mode != ModeSearch;
 
   // ---- what the slices are told ----------------------------------------------------------------------------------------
@@ -402,12 +404,17 @@ module linear_synth
   assign busy_o = !idle_o;
 
   // ---- errors: the first one stays ---------------------------------------------------------------------------------------
-  logic slice_hit_q, error_known_q;
-  logic [SliceW-1:0] slice_first;
-  always_comb begin
-    slice_first = '0;
-    for (int unsigned s = Slices; s > 0; s--) if (slice_error[s-1]) slice_first = SliceW'(s - 1);
-  end
+  logic fault, fault_packet, error_known_q;
+  logic [SliceW-1:0] fault_slice;
+  logic [3:0] fault_cause;
+  logic [PortW-1:0] fault_addr;
+  linear_synth_fault #(
+      .Slices(Slices), .AddrW(PortW)
+  ) i_fault (
+      .clk_i, .rst_ni, .clear_i(clear), .error_i(slice_error), .packet_i(slice_packet), .cause_i(slice_cause),
+      .addr_i(slice_addr), .error_o(fault), .slice_o(fault_slice), .packet_o(fault_packet), .cause_o(fault_cause),
+      .addr_o(fault_addr)
+  );
 
   assign error_o = error_source_o != FromNone;
   assign error_addr_o = error_known_q ? window(error_addr_q) : '0;
@@ -418,14 +425,9 @@ module linear_synth
       error_addr_q   <= '0;
       error_known_q  <= 1'b0;
       error_slice_o  <= '0;
-      slice_hit_q    <= 1'b0;
       stop_q         <= 1'b0;
     end else begin
       stop_q <= error_o;
-      if (!slice_hit_q && slice_error != '0) begin
-        slice_hit_q   <= 1'b1;
-        error_slice_o <= slice_first;
-      end
       if (!error_o) begin
         if (cmd_cause != CommandNone) begin
           error_source_o <= FromCommand;
@@ -436,10 +438,11 @@ module linear_synth
         end else if (pairs_cause != LengthNone) begin
           error_source_o <= FromPairs;
           error_cause_o  <= 4'(pairs_cause);
-        end else if (slice_hit_q) begin
-          error_source_o <= slice_packet[error_slice_o] ? FromPacket : FromPort;
-          error_cause_o  <= slice_cause[error_slice_o];
-          error_addr_q   <= slice_addr[error_slice_o];
+        end else if (fault) begin
+          error_source_o <= fault_packet ? FromPacket : FromPort;
+          error_cause_o  <= fault_cause;
+          error_slice_o  <= fault_slice;
+          error_addr_q   <= fault_addr;
           error_known_q  <= 1'b1;
         end
       end
@@ -450,7 +453,7 @@ module linear_synth
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear) stop_q |-> !s_cmd_tready && !cmd_take);
   a_error_stays :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear)
-      error_o |=> error_o && $stable({error_source_o, error_cause_o, error_addr_o}));
+      error_o |=> error_o && $stable({error_source_o, error_cause_o, error_slice_o, error_addr_o}));
   a_counts :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear)
       (result_end |-> results_q != '0) and (scale_end |-> scales_q != '0));

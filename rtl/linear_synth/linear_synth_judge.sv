@@ -70,7 +70,7 @@ module linear_synth_judge
       .Width($bits(command_t) + 10)
   ) i_judged (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({raw_bad, raw}), .s_valid_i(raw_valid), .s_ready_o(raw_ready),
-      .m_data_o({bad, m_cmd_o}), .m_valid_o(judged), .m_ready_i
+      .m_data_o({bad, m_cmd_o}), .m_valid_o(judged), .m_ready_i(m_ready_i && m_valid_o)
   );
 
   always_comb begin
@@ -78,9 +78,9 @@ module linear_synth_judge
     for (int unsigned i = 10; i >= 1; i--) if (bad[i]) cause = command_cause_e'(4'(i));
   end
 
-  wire refused = judged && cause != CommandNone;
+  wire refused = judged && bad != '0;
   assign s_ready_o = in_ready && !stop_i;
-  assign m_valid_o = judged && cause == CommandNone && !stop_i;
+  assign m_valid_o = judged && bad == '0 && !stop_i;
   assign busy_o    = raw_valid || judged;
 
   always_ff @(posedge clk_i) begin

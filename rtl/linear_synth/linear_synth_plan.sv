@@ -7,7 +7,7 @@
 //
 // Latency:       5 cycles to the first slice.
 // Throughput:    2 * Slices + 3 cycles a command: addresses are added up a cycle before they are needed.
-// Back-pressure: waits for the queue of the slice whose turn it is; m_valid_o comes a cycle after its ready was seen, so nobody
+// Back-pressure: waits for the queue of the slice whose turn it is; m_valid_o comes two cycles after its ready was seen, so nobody
 //                else may fill that queue.
 //
 // Parameters: as in linear_synth
@@ -39,6 +39,8 @@ module linear_synth_plan
   command_t cmd_q;
   logic active_q;
   logic [SliceW-1:0] slice_q;
+  logic [Slices-1:0] turn_q;  // the same, one-hot
+  logic ready_q;  // of that slice; chosen out of so many that it takes a cycle
   logic [21:0] low_q, high_q;  // blocks * subset, blocks * (subset + 1)
   logic [OutputW-1:0] output_q;
   logic [AddrW-1:0] start_q, addr_q, next_q;
@@ -50,7 +52,7 @@ module linear_synth_plan
   wire [15:0] turns = 16'((blocks + 22'(Slices - 1)) >> $clog2(Slices));  // blocks of a slice in a search
   wire [6:0] mask = 7'((8'd1 << cmd_q.subsets) - 8'd1);
   wire last_subset = (7'(slice_q) & mask) == mask;
-  wire step = active_q && settle_q == '0 && m_ready_i[slice_q];
+  wire step = active_q && settle_q == '0 && ready_q;
   wire take = s_cmd_valid_i && s_cmd_ready_o;
 
   assign s_cmd_ready_o = !active_q;
@@ -83,24 +85,28 @@ module linear_synth_plan
     };
     m_addr_o  <= addr_q;
     m_row_o   <= addr_q[AddrW-1:5] + (AddrW - 5)'(cmd_q.beats[26:0]);
+    ready_q   <= (m_ready_i & turn_q) != '0;
     m_bytes_o <= {cmd_q.beats[26:0], 5'd0};
     if (!rst_ni || clear_i) begin
       active_q  <= 1'b0;
       slice_q   <= '0;
+      turn_q    <= Slices'(1);
       settle_q  <= '0;
       m_valid_o <= '0;
     end else begin
       if (take) active_q <= 1'b1;
-      else if (step && slice_q == SliceW'(Slices - 1)) active_q <= 1'b0;
-      if (step) slice_q <= (slice_q == SliceW'(Slices - 1)) ? '0 : slice_q + SliceW'(1);
+      else if (step && turn_q[Slices-1]) active_q <= 1'b0;
+      if (step) slice_q <= turn_q[Slices-1] ? '0 : slice_q + SliceW'(1);
+      if (step) turn_q <= (turn_q << 1) | (turn_q >> (Slices - 1));
       if (take) settle_q <= 2'd3;
       else if (step) settle_q <= 2'd1;
       else if (settle_q != '0) settle_q <= settle_q - 2'd1;
-      m_valid_o <= '0;
-      if (step) m_valid_o[slice_q] <= 1'b1;
+      m_valid_o <= step ? turn_q : '0;
     end
   end
 
   a_one_at_a_time :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) $onehot0(m_valid_o));
+  a_turn :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) turn_q == Slices'(1) << slice_q);
 endmodule
