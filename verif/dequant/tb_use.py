@@ -8,7 +8,7 @@ from cocotb.handle import Immediate
 from cocotb.triggers import RisingEdge
 
 USES = ("use_start_i", "use_act_scale_i", "use_residual_i", "tokens_i")
-STREAMS = ("s_axis", "s_axis_scale", "s_axis_act", "s_axis_residual")
+STREAMS = ("s_axis", "s_axis_scale", "s_axis_act", "s_axis_residual", "s_axis_start")
 
 
 @cocotb.test(timeout_time=1, timeout_unit="us")

@@ -32,17 +32,23 @@ BROKEN = {
     # the vector's scale only reaches its first beat
     "scale": (SMALL, Mutation(RTL, "first_q ? s_axis_act_tdata : act_q[token_q]", "first_q ? s_axis_act_tdata : One")),
     # start values are taken and not added
-    "start": (START, Mutation(RTL, "(use_start_i ? start_q[32*l+:32] : '0)", "32'd0")),
+    "start": (START, Mutation(RTL, "(use_start_i ? s_axis_start_tdata[32*l+:32] : '0)", "32'd0")),
     # they are added where they are not used
-    "unused": (START, Mutation(RTL, "(use_start_i ? start_q[32*l+:32] : '0)", "start_q[32*l+:32]")),
+    "unused": (
+        START,
+        Mutation(RTL, "(use_start_i ? s_axis_start_tdata[32*l+:32] : '0)", "s_axis_start_tdata[32*l+:32]"),
+    ),
     # only the first of vectors that come at once gets them
-    "first": (START, Mutation(RTL, "(use_start_i ? start_q", "(use_start_i && token_q == '0 ? start_q")),
-    # a vector keeps those of its first line
-    "kept": (START, Mutation(RTL, "(take && token_last) here_q <=", "(take && token_last && s_axis_tlast) here_q <=")),
+    "first": (START, Mutation(RTL, "(use_start_i ? s_axis_start", "(use_start_i && token_q == '0 ? s_axis_start")),
     # every vector that comes with others wants its own
-    "own": (START, Mutation(RTL, "(take && token_last) here_q <=", "(take) here_q <=")),
-    # scales that come before their vector are taken for start values if the one before had any
-    "early": (START, Mutation(RTL, "start_now = s_axis_tvalid && !started", "start_now = !started")),
+    "own": (
+        START,
+        Mutation(
+            RTL, "s_axis_start_tready    = take && token_last && starts", "s_axis_start_tready    = take && starts"
+        ),
+    ),
+    # a beat does not wait for them
+    "early": (START, Mutation(RTL, "(!starts || s_axis_start_tvalid)", "1'b1")),
 }
 
 
