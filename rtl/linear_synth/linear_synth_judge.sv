@@ -49,11 +49,12 @@ module linear_synth_judge
       .m_data_o(raw), .m_valid_o(raw_valid), .m_ready_i(raw_ready)
   );
 
-  wire synth = raw.mode == ModeSynth;
-  wire search = raw.mode == ModeSearch;
+  wire search = Gather && raw.mode == ModeSearch;
+  wire gather = Gather && raw.mode == ModeGather;
+  wire synth = !search && !gather;  // a mode that is not there too: nothing else is found wrong with it
   assign raw_bad[CommandBits] = synth && (raw.act_bits < 4'd8 || raw.act_bits > 4'(ActW));
   assign raw_bad[CommandCode] = synth ? 32'd16 << raw.code > Centroids : raw.code != (search ? 2'd2 : 2'd0);
-  assign raw_bad[CommandInputs] = raw.mode != ModeGather && (raw.inputs == '0 || 32'(raw.inputs) > MaxInputs);
+  assign raw_bad[CommandInputs] = !gather && (raw.inputs == '0 || 32'(raw.inputs) > MaxInputs);
   assign raw_bad[CommandOutputs] = !search
       && (raw.outputs == '0 || raw.outputs % 19'(OutputStep) != '0 || raw.outputs > 19'd262144);
   assign raw_bad[CommandPositions] = raw.positions == '0 || raw.positions % 16'(Lanes) != '0
@@ -64,7 +65,7 @@ module linear_synth_judge
       && (32'(raw.subsets) > $clog2(Slices) || raw.positions / 16'(Lanes) >> raw.subsets == '0);
   assign raw_bad[CommandBeats] = raw.beats == '0 || raw.beats[31:27] != '0;  // 32 bits of bytes
   assign raw_bad[CommandTokens] = raw.tokens == '0 || 32'(raw.tokens) > (synth ? Tokens : 1);
-  assign raw_bad[CommandMode] = Gather ? raw.mode == 2'd3 : !synth;
+  assign raw_bad[CommandMode] = synth && raw.mode != ModeSynth;
 
   spill_register #(
       .Width($bits(command_t) + 10)
