@@ -35,7 +35,7 @@ SLR_OF_EIGHT = (2, 2, 2, 1, 1, 1, 0, 0)
 CELLS_OF = {  # the larger ones of the rest; Vivado places what is not named
     2: (),
     1: ("u_synth/i_join", "u_synth/i_collect", "u_synth/i_vector", "u_frame", "u_dequant", "u_sampler"),
-    0: ("u_covq",),
+    0: ("gen_covq.u_covq",),
 }
 
 

@@ -42,8 +42,8 @@ PATHS = {
 }
 # ports that are in no bus: structured handshakes, and settings, state and errors
 SIDEBAND = re.compile(
-    r"[sm]_(cmd|job|desc|done)_\w+|clear_i|busy_o|idle_o|error_o|cause_o|error_(fault|cause|addr|tag|source|slice|engine)_o"
-    r"|run_o|status_i|bits_i|centroids_i|use_(act_scale|residual)_i|(base|stride|values|rows)_i|(port|key|value)_base_i|port_stride_i|stop_i"
+    r"[sm]_(cmd|job|desc|done)_\w+|clear_i|found_o|busy_o|idle_o|error_o|cause_o|error_(fault|cause|addr|tag|source|slice|engine)_o"
+    r"|run_o|status_i|bits_i|centroids_i|use_(start|act_scale|residual)_i|(base|stride|values|rows)_i|(port|key|value)_base_i|port_stride_i|stop_i"
     r"|inv_n_i|eps_i|reuse_gain_i"
 )
 
