@@ -305,7 +305,7 @@ class Rounds(RandomLinears):
         measure("throughput, rounds", rate, promised, "blocks/cycle of every slice", at_least=True)
 
 
-@pyuvm.test(timeout_time=2, timeout_unit="ms", skip=SLICES != 2 or LANES != 2 or CENTROIDS < 64)
+@pyuvm.test(timeout_time=2, timeout_unit="ms", skip=SLICES != 2 or LANES != 2 or CENTROIDS < 64 or SLOTS < 32)
 class Rate(RandomLinears):
     """Linears long enough: nearly every cycle a beat on every port, where the rows do not take longer."""
 
