@@ -191,7 +191,7 @@ def test_a_fault_in_the_block_design_is_named(fault):
 
 
 CONSTRAINT_FAULTS = {
-    "cell": ("floorplan.xdc", "u_core/gen_covq.u_covq", "u_core/gen_covq.u_covk", "u_core/gen_covq.u_covk matches nothing"),
+    "cell": ("floorplan.xdc", "u_core/gen_covq.u_covq", "u_core/gen_covq.u_covk", "u_covk matches nothing"),
     "slice": ("floorplan.xdc", "gen_slice[1]", "gen_slice[2]", "gen_slice[2].i_slice matches nothing"),
     "cell twice": ("floorplan.xdc", "u_core/gen_covq.u_covq", "u_core/u_frame", "u_frame is in slr1 already"),
     "region": ("floorplan.xdc", "X9Y7", "X9Y70", "unknown clock regions CLOCKREGION_X0Y5:CLOCKREGION_X9Y70"),
