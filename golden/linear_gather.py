@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lutloom.covq import ACT_CENTROIDS, GROUP, WEIGHT_CENTROIDS, CovqLinear, group_slices, lookup_accumulate
-from lutloom.hardware import Hardware
+from lutloom.hardware import ROW_BYTES, Hardware
 from lutloom.linear_synth import (
     CODES,
     GATHER,
@@ -45,8 +45,6 @@ from lutloom.linear_synth import (
     read_packets,
 )
 from lutloom.lut2d import INDEX_BITS, index_values
-
-ROW_BYTES = 2 * WEIGHT_CENTROIDS
 
 
 def linear_gather(c: np.ndarray, linear: CovqLinear) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from lutloom.attention import BEAT, kv_bytes
 from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, group_slices
-from lutloom.linear_gather import ROW_BYTES
+from lutloom.hardware import ROW_BYTES
 from lutloom.program import (
     BYTES,
     SEARCH,

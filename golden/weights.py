@@ -32,24 +32,6 @@ class SynthWeights:
 
 
 @dataclass(frozen=True)
-class TableWeights:
-    """A group of a covq linear, ready to run; arrays as in `lutloom.covq`."""
-
-    pairs: np.ndarray
-    a_exp: np.ndarray
-    a_cent: np.ndarray
-    table: np.ndarray
-    idx: np.ndarray
-    exp: np.ndarray
-    start: np.ndarray
-    out_scale: np.ndarray
-
-    @property
-    def nbytes(self) -> int:
-        return self.table.nbytes + self.idx.nbytes
-
-
-@dataclass(frozen=True)
 class SearchWeights:
     """What finds the centroids of an input: pairs int32 [P, 2], scale float32 [P, 2], a_cent int8 [P, 64, 2]."""
 
@@ -75,6 +57,15 @@ class GatherWeights:
     @property
     def nbytes(self) -> int:
         return self.table.nbytes + self.idx.nbytes
+
+
+@dataclass(frozen=True)
+class TableWeights(GatherWeights):
+    """A group of a covq linear with what finds the centroids of its input."""
+
+    pairs: np.ndarray
+    a_exp: np.ndarray
+    a_cent: np.ndarray
 
 
 Weights = SynthWeights | TableWeights | SearchWeights | GatherWeights
