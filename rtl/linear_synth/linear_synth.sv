@@ -54,8 +54,8 @@
 //             s_axis_factor_tvalid, too.
 // Errors:     an illegal command (cause 10: mode 3, without Gather any but 0), a vector or list of the wrong length, a failing read, of
 //             rows, too, a wrong packet. error_o with source, cause, slice and address (of the failing beat; 0 where there is none)
-//             stays until clear_i; no command is taken any more, and nothing wrong comes out. clear_i (one cycle) drops everything, waits for the reads in
-//             flight (idle_o tells) and starts afresh.
+//             stays until clear_i; no command is taken any more, and nothing wrong comes out. clear_i (one cycle) drops everything,
+//             waits for the reads in flight (idle_o tells) and starts afresh.
 // Reset:      the memory side must be reset with it (AXI).
 //
 // Parameters:
@@ -456,7 +456,7 @@ module linear_synth
       error_o |=> error_o && $stable({error_source_o, error_cause_o, error_slice_o, error_addr_o}));
   a_counts :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear)
-      (result_end |-> results_q != '0) and (scale_end |-> scales_q != '0));
+      (result_end || found_o |-> results_q != '0) and (scale_end |-> scales_q != '0));
   a_subsets_agree :  // all slices walk through the same rounds
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear)
       round_ready |-> round_subsets == {Slices{round_subsets[0]}});
