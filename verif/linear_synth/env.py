@@ -184,6 +184,38 @@ class LinearTest(CoreTest):
             )
         ]
 
+    async def reported(self, what: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Wait for the error that `what` must give: its (source, cause) and (slice, address)."""
+        dut = self.dut
+        for _ in range(6000):
+            await self.cycles(1)
+            if dut.error_o.value == 1:
+                break
+        else:
+            raise AssertionError(f"{what}: no error was reported")
+        names = ("source", "cause", "slice", "addr")
+        source, cause, s, address = (getattr(dut, f"error_{name}_o").value.to_unsigned() for name in names)
+        return (source, cause), (s, address)
+
+    async def restart(self) -> None:
+        """Clear, after which nothing is left of what went before."""
+        await self.pulse("clear_i")
+        await self.idle(3000)
+        assert self.dut.error_o.value == 0
+        self.env.sums.muted = self.env.scales.muted = False
+
+    async def break_off(self, work: list, wait: int, clear: bool) -> None:
+        """Begin `work`; after `wait` cycles a clear, or a reset."""
+        self.env.sums.muted = self.env.scales.muted = True
+        tasks = self.start(work)
+        await self.cycles(wait)
+        await self.withdraw(tasks)
+        if not clear:
+            await self.reset()
+            self.env.sums.muted = self.env.scales.muted = False
+        else:
+            await self.restart()
+
     async def withdraw(self, tasks: list) -> None:
         """Take the agents off their streams."""
         for agent in (self.env.commands, self.env.vectors, self.env.factors, self.env.pairs):

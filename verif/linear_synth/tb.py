@@ -341,25 +341,12 @@ class Faults(RandomLinears):
         } | words
         env.sums.muted = env.scales.muted = True  # good results in front of the error may still come
         tasks = [cocotb.start_soon(getattr(env, name).send(stream)) for name, stream in streams.items()]
-        for _ in range(5000):
-            await self.cycles(1)
-            if dut.error_o.value == 1:
-                break
-        else:
-            raise AssertionError(f"no error was reported, expected source {source}, cause {cause}")
-        found = (dut.error_source_o.value.to_unsigned(), dut.error_cause_o.value.to_unsigned())
+        found, self.where = await self.reported(f"source {source}, cause {cause}")
         assert found == (source, cause), f"error {found}, expected {(source, cause)}"
         await self.cycles(5)
         assert dut.s_cmd_tready.value == 0
-        self.where = (dut.error_slice_o.value.to_unsigned(), dut.error_addr_o.value.to_unsigned())
         await self.withdraw(tasks)
         await self.restart()
-
-    async def restart(self) -> None:
-        await self.pulse("clear_i")
-        await self.idle(3000)
-        assert self.dut.error_o.value == 0
-        self.env.sums.muted = self.env.scales.muted = False
 
     async def well_again(self) -> None:
         await self.play([(placed, self.vector(placed)) for placed in (self.placed[3], self.placed[0])])
@@ -499,14 +486,6 @@ class InMidCommand(Faults):
         await self.load()
         for wait in (30, 130, 260, 420, 640):
             for clear in (False, True):
-                self.env.sums.muted = self.env.scales.muted = True
-                tasks = self.start([(placed, self.vector(placed)) for placed in self.placed])
-                await self.cycles(wait)
-                await self.withdraw(tasks)
-                if clear:
-                    await self.restart()
-                else:
-                    await self.reset()
-                    self.env.sums.muted = self.env.scales.muted = False
+                await self.break_off([(placed, self.vector(placed)) for placed in self.placed], wait, clear)
                 await self.well_again()
                 coverage.hit("reset", "clear in mid command" if clear else "in mid command")

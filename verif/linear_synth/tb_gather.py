@@ -169,26 +169,12 @@ class Faults(CovqLinears):
     """Something wrong: a clean stop with a cause and the address; after clear_i all is well again."""
 
     async def fail(self, point: str, what: str, expected: tuple, tasks: list) -> None:
-        env, dut = self.env, self.dut
-        env.sums.muted = env.scales.muted = True
-        for _ in range(6000):
-            await self.cycles(1)
-            if dut.error_o.value == 1:
-                break
-        else:
-            raise AssertionError(f"{what}: no error was reported")
-        found = (dut.error_source_o.value.to_unsigned(), dut.error_cause_o.value.to_unsigned())
-        where = (dut.error_slice_o.value.to_unsigned(), dut.error_addr_o.value.to_unsigned())
-        assert (found, where) == expected, f"{what}: error {found} at {where}, expected {expected}"
+        self.env.sums.muted = self.env.scales.muted = True
+        found = await self.reported(what)
+        assert found == expected, f"{what}: error {found}, expected {expected}"
         coverage.hit(point, what)
         await self.withdraw(tasks)
         await self.restart()
-
-    async def restart(self) -> None:
-        await self.pulse("clear_i")
-        await self.idle(3000)
-        assert self.dut.error_o.value == 0
-        self.env.sums.muted = self.env.scales.muted = False
 
     async def stimulus(self):
         await self.load()
@@ -348,14 +334,6 @@ class InMidCommand(Faults):
         await self.load()
         for wait in (30, 130, 260, 420, 640):
             for clear in (False, True):
-                self.env.sums.muted = self.env.scales.muted = True
-                tasks = self.start(self.model_work())
-                await self.cycles(wait)
-                await self.withdraw(tasks)
-                if clear:
-                    await self.restart()
-                else:
-                    await self.reset()
-                    self.env.sums.muted = self.env.scales.muted = False
+                await self.break_off(self.model_work(), wait, clear)
                 await self.play(self.model_work())
                 coverage.hit("reset", "clear in mid command" if clear else "in mid command")
