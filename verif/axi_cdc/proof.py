@@ -10,9 +10,8 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-
-import pyosys
 
 from verif.lib.corefiles import core_files
 from verif.lib.paths import ROOT
@@ -70,7 +69,9 @@ class Model:
 
     def _abc(self, outputs: range, script: str) -> str:
         """What ABC says to `script`, run on these outputs only."""
-        tool = Path(pyosys.__file__).parent / "yosys-abc"
+        # Found, not imported: the import makes every extension that is loaded after it share its symbols (RTLD_GLOBAL),
+        # and matplotlib's do not bear that.
+        tool = Path(find_spec("pyosys").origin).parent / "yosys-abc"
         cone = f"read_aiger {self.path}; strash; cone -O {outputs.start} -R {len(outputs)}; orpos; {script}"
         return subprocess.run([str(tool), "-c", cone], capture_output=True, text=True, check=True).stdout
 
