@@ -58,7 +58,7 @@ module sampler_top
   logic beat_valid_q, beat_last_q, above_valid_q, above_last_q, found_last_q, found_valid_q;
   wire next = more_q == '0 && (some_q & ~first) == '0;  // the last candidate leaves, or there is none
   logic filling_q;
-  wire above_ready = filling_q ? !above_valid_q && next : !above_valid_q || next;
+  wire above_ready = next && !(filling_q && above_valid_q);
   assign ready_o = !beat_valid_q || above_ready;
   assign first = some_q & ~(some_q - Groups'(1));
 
