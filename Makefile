@@ -78,8 +78,8 @@ sim: $(STAMP)-sim ## run one core's testbench: CORE=<core> [PARAMS="Name=value .
 synth: $(STAMP)-sim ## area and path of one core in Yosys: CORE=<core> [PARAMS="Name=value ..."] [TARGET=versal: DSPFP32 blocks]
 	@TARGET=$(TARGET) $(PY) -m verif.lib.synth "$(CORE)" $(PARAMS)
 
-resources: $(STAMP)-sim ## area of the whole v80 configuration, part by part, and docs/resources.md [CACHED=1: what is measured]
-	@CACHED=$(CACHED) $(PY) -m verif.resources.generate
+resources: $(STAMP)-sim ## area of the whole v80 configuration, part by part, and docs/resources.md [CONFIG=v80-gather] [TOKENS=4] [CACHED=1: what is measured]
+	@CONFIG="$(CONFIG)" TOKENS="$(TOKENS)" CACHED=$(CACHED) $(PY) -m verif.resources.generate
 
 v80: $(STAMP)-sim ## the V80 system build in Vivado: device image under build/v80 [SETUP_ONLY=1: the project only] [HBM_CLOCK=1]
 	@SETUP_ONLY=$(SETUP_ONLY) HBM_CLOCK=$(HBM_CLOCK) $(PY) -m verif.v80.build

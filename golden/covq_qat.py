@@ -213,17 +213,28 @@ def quantised_inputs(model: nn.Module) -> dict[str, list[str]]:
 
 
 @torch.no_grad()
-def calibrate(student: TorchQwen3, teacher: TorchQwen3, tokens: Tensor, report: Callable[[str], None]) -> None:
+def calibrate(
+    student: TorchQwen3,
+    teacher: TorchQwen3,
+    tokens: Tensor,
+    report: Callable[[str], None],
+    save: Callable[[], None] = lambda: None,
+) -> None:
     """Replace the student's linears, input after input, by `QuantLinear`; the teacher stays the float model.
 
     tokens int64 [B, T]. Codebooks are fitted to the inputs that the half-quantised student sees; the weights to the
     outputs that the teacher's inputs would give, so that errors from earlier layers are made up for where possible.
+    Linears that are replaced already stay as they are; `save()` follows every layer.
     """
     student.eval(), teacher.eval()
     cos, sin = teacher.rope(tokens.shape[1], tokens.device)
     seen, right = student.model.embed_tokens(tokens), teacher.model.embed_tokens(tokens)  # [B, T, hidden] of each
     for n, (block, float_block) in enumerate(zip(student.model.layers, teacher.model.layers, strict=True)):
         for shared, names in quantised_inputs(block).items():
+            if isinstance(block.get_submodule(names[0]), QuantLinear):
+                for name in names:
+                    report(f"model.layers.{n}.{name}")
+                continue
             x = capture_input(block, names[0], seen, cos, sin)
             ideal = capture_input(float_block, names[0], right, cos, sin)
             pairs = choose_pairs(x, torch.cat([block.get_submodule(name).weight for name in names]))
@@ -241,11 +252,14 @@ def calibrate(student: TorchQwen3, teacher: TorchQwen3, tokens: Tensor, report: 
         for module in block.modules():
             if isinstance(module, QuantInput):
                 module.last = None  # as large as the hidden states
+        save()
 
 
 def restore(student: TorchQwen3, state: dict[str, Tensor]) -> None:
-    """Give a float model the quantised linears of a saved state dict, then load it."""
+    """Give a float model the quantised linears that a saved state dict has, then load it."""
     for shared, names in quantised_inputs(student).items():
+        if f"{shared}_input.param" not in state:
+            continue  # calibration had not come so far
         part = {key: state[f"{shared}_input.{key}"] for key in ("param", "pairs", "a_exp")}
         source = add_input(student, shared, ActivationCodebook(part["pairs"], part["a_exp"], part["param"] * CENT_UNIT))
         for name in names:

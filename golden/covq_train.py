@@ -71,10 +71,10 @@ class QatTrainer:
         self.student = copy.deepcopy(self.teacher)
         self.optimiser: torch.optim.Optimizer | None = None
 
-    def calibrate(self, report: Callable[[str], None]) -> None:
-        """Turn the student into a quantised model by calibration on training text."""
+    def calibrate(self, report: Callable[[str], None], save: Callable[[], None] = lambda: None) -> None:
+        """Turn the student into a quantised model by calibration on training text; `save()` follows every layer."""
         shape = replace(self.settings.schedule(), batch=self.settings.calibration)
-        calibrate(self.student, self.teacher, batch_at(self.tokens, shape, 0)[:, :-1], report)
+        calibrate(self.student, self.teacher, batch_at(self.tokens, shape, 0)[:, :-1], report, save)
 
     def start(self) -> None:
         """Make the student trainable, all but the embedding (and the head, which is tied to it)."""
@@ -132,7 +132,7 @@ class QatTrainer:
             "step": self.step,
             "seconds": self.seconds,
             "student": self.student.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimiser.state_dict() if self.optimiser else None,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(path.suffix + ".new")
@@ -143,7 +143,10 @@ class QatTrainer:
     def from_state(
         cls, path: Path, cfg: Qwen3Config, weights: dict[str, np.ndarray], sha256: str, tokens: np.ndarray
     ) -> "QatTrainer":
-        """Continue from a state file. UserError if it is missing, damaged or of another float model."""
+        """Continue from a state file. UserError if it is missing, damaged or of another float model.
+
+        Without an optimiser: of a run that was still calibrating.
+        """
         if not path.is_file():
             raise UserError(f"{path}: state: found nothing, allowed a state file of an earlier run")
         try:
@@ -155,8 +158,9 @@ class QatTrainer:
                 restore(trainer.student, state["student"])
             else:
                 trainer.student.load_state_dict(state["student"])
-            trainer.start()
-            trainer.optimiser.load_state_dict(state["optimiser"])
+            if state["optimiser"] is not None:
+                trainer.start()
+                trainer.optimiser.load_state_dict(state["optimiser"])
             trainer.step, trainer.seconds = state["step"], state["seconds"]
         except (RuntimeError, KeyError, TypeError, ValueError, EOFError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,8 +1,8 @@
 """Linears of a token in time: what the access half reads for them, and their work. See `lutloom.estimate_machine`.
 
-Search and Gather are modelled roughly, there is no measurement of them to compare with: a Search takes the beats of its
-stream behind the input's last line; a Gather is a wvq linear of 16 centroids, whose block has as many beats of
-codebooks as a gathered block has of rows, and which begins a memory's latency behind the indices.
+Search and Gather are modelled roughly, docs/estimate.md says how far off: a Search takes the beats of its stream behind
+the input's last line; a Gather is a wvq linear of 16 centroids, whose block has as many beats of codebooks as a
+gathered block has of rows, and which begins a memory's latency behind the indices.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The command `quantize`: from a float model to a quantised one and its report. torch is loaded on demand."""
 
 import ctypes
+import functools
 import json
 import os
 import time
@@ -322,14 +323,16 @@ def run_covq(
         trainer = QatTrainer.from_state(job.state, cfg, weights, sha256, tokens)
     else:
         trainer = QatTrainer(cfg, weights, QatSettings(**recipe), tokens)
+    save = functools.partial(trainer.save_state, job.state, sha256)
+    if trainer.optimiser is None:
         if trainer.settings.scheme == "covq":
             with progress_bar(job.console, "calibrate") as progress:
                 task = progress.add_task("calibrate", total=len(cfg.linear_names()), note="")
-                trainer.calibrate(lambda name: progress.update(task, advance=1, note=name))
+                trainer.calibrate(lambda name: progress.update(task, advance=1, note=name), save)
         trainer.start()
-        trainer.save_state(job.state, sha256)
+        save()
     if trainer.settings.steps:
-        train_covq(trainer, job, minutes)
+        train_covq(trainer, job, minutes, save)
     report = {"model": job.source.name, "source_sha256": sha256, "scheme": trainer.settings.scheme}
     report |= {"recipe": vars(trainer.settings)}
     report |= {"minutes": {"all": round((time.perf_counter() - start) / 60, 2)}}
@@ -366,13 +369,12 @@ def add_head(
     model.parts[HEAD] = (HEAD,)
 
 
-def train_covq(trainer, job: Job, minutes: float | None) -> None:
+def train_covq(trainer, job: Job, minutes: float | None, save: Callable[[], None]) -> None:
     """Training with a progress bar; the state file is written every 100 steps."""
     if minutes is not None:
         trainer.plan(minutes)
     with progress_bar(job.console, "train") as progress:
         task = progress.add_task("train", total=trainer.settings.steps, completed=trainer.step, note="")
-        save: Callable[[], None] = lambda: trainer.save_state(job.state, job.source.sha256)  # noqa: E731
         trainer.fit(loss_report(progress, task, job.console), save)
 
 

@@ -38,7 +38,7 @@ PSEUDO_CHANNEL_MB_S = 25_600
 # A weight stream and what lies behind it of the KV cache see one window of their own pseudo-channel and nothing else:
 # the wrapper replaces the upper bits of the port's addresses. The windows are the topmost ones of each pseudo-channel,
 # so that the image has the rest in one piece.
-STREAM_BYTES = 64 * MIB
+STREAM_BYTES = 128 * MIB  # beside them a pseudo-channel has 768 MiB: the embedding of a 4B model
 PORT_BASE = 0  # what the registers PORT_BASE and PORT_STRIDE hold: addresses of a stream count from its window
 PORT_STRIDE = 0
 IMAGE = HBM_BASE  # where the image goes, all of it but its weight streams

@@ -5,6 +5,7 @@
 //   LinearSynth: pairs, scales, the streams' command     LinearTable: pairs, exponents (SEARCH), scales, the linear's command
 //   Search: pairs, factors, the streams' command         Gather: start values, scales, the streams' command
 //
+// Embed goes on to the execution with its first row: `embed` takes further ids as rows leave it.
 // So memory works ahead of the engines by as much as their buffers hold. Reads of the auxiliary port are asked for in the order in
 // which they are used, so a beat that waits for its engine never has one in front of it that the engine needs first.
 //
@@ -59,6 +60,7 @@ module accel_prefetch
   wire known = s_op_i[0][7:4] == '0 && (covq ? pass_i.count == (TokenPlaceW + 1)'(1)
       : operation(s_op_i) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpAttention, OpSwiglu, OpSample, OpEnd});
   wire synth = now inside {OpLinearSynth, OpSearch, OpGather};
+  wire rows = now == OpEmbed && more;  // to be asked for behind the first
   wire skip = flag(s_op_i, FlagLast) && !pass_i.last;
 
   // A read on its way out: its words are chosen, then added to; so the sums begin at registers.
@@ -166,13 +168,13 @@ module accel_prefetch
         end
         EmbedRead:
         if (embed_read_i) begin
-          state_q <= more ? Command : Push;
-          if (more) place_q <= place_q + (TokenPlaceW + 1)'(1);
+          state_q <= (place_q == '0) ? Push : more ? Command : Take;
+          if (place_q != '0) place_q <= more ? place_q + (TokenPlaceW + 1)'(1) : '0;
         end
         default:
         if (m_ready_i) begin
-          state_q <= Take;
-          place_q <= '0;
+          state_q <= rows ? Command : Take;
+          place_q <= rows ? (TokenPlaceW + 1)'(1) : '0;
         end
       endcase
     end

@@ -346,21 +346,64 @@ def test_damaged_copy_of_the_committed_model_changes_the_perplexity(tmp_path):
 NAME = "model.layers.2.mlp.down_proj"
 
 
-@pytest.mark.torch
-def test_training_lowers_the_loss_and_exports_what_it_trained(monkeypatch, tmp_path):
-    torch = pytest.importorskip("torch")
-    from lutloom import covq_qat
-    from lutloom.covq_train import QatSettings, QatTrainer
-    from lutloom.qwen3 import Qwen3, Qwen3Config
+def small_model(layers: int):
+    """Configuration and random weights of a model that calibrates in a second."""
+    from lutloom.qwen3 import Qwen3Config
 
-    torch.set_num_threads(1)
-    monkeypatch.setattr(covq_qat, "fast", lambda function: function)  # compiling takes longer than this test
-    cfg = Qwen3Config(64, 96, 1, 2, 1, 16, 64, 64)
+    cfg = Qwen3Config(64, 96, layers, 2, 1, 16, 64, 64)
     rng = np.random.default_rng(0)
     weights = {
         name: np.ones(shape, np.float32) if len(shape) == 1 else rng.normal(0, 0.08, shape).astype(np.float32)
         for name, shape in checkpoint.tensor_shapes(cfg).items()
     }
+    return cfg, weights
+
+
+@pytest.mark.torch
+def test_a_calibration_that_was_cut_off_goes_on(monkeypatch, tmp_path):
+    torch = pytest.importorskip("torch")
+    from lutloom import covq_qat
+    from lutloom.covq_train import QatSettings, QatTrainer
+
+    torch.set_num_threads(1)
+    monkeypatch.setattr(covq_qat, "fast", lambda function: function)  # compiling takes longer than this test
+    cfg, weights = small_model(layers=2)
+    tokens = (np.arange(4000) * 7 % 64).astype(np.uint16)
+    path, run = tmp_path / "state.pt", QatSettings(context=32, calibration=16)
+    whole = QatTrainer(cfg, weights, run, tokens)
+    whole.calibrate(lambda name: None)
+
+    class Cut(Exception):
+        pass
+
+    def save():
+        trainer.save_state(path, "hash")
+        raise Cut
+
+    trainer = QatTrainer(cfg, weights, run, tokens)
+    with pytest.raises(Cut):
+        trainer.calibrate(lambda name: None, save)
+    again = QatTrainer.from_state(path, cfg, weights, "hash", tokens)
+    assert again.optimiser is None
+    fitted, names = [], []
+    fit = covq_qat.weight_codebook
+    monkeypatch.setattr(covq_qat, "weight_codebook", lambda *args: fitted.append(1) or fit(*args))
+    again.calibrate(names.append)
+    assert len(names) == len(cfg.linear_names()) == 2 * len(fitted)  # one layer of two was there
+    expected = whole.student.state_dict()
+    assert all(torch.equal(expected[name], value) for name, value in again.student.state_dict().items())
+
+
+@pytest.mark.torch
+def test_training_lowers_the_loss_and_exports_what_it_trained(monkeypatch, tmp_path):
+    torch = pytest.importorskip("torch")
+    from lutloom import covq_qat
+    from lutloom.covq_train import QatSettings, QatTrainer
+    from lutloom.qwen3 import Qwen3
+
+    torch.set_num_threads(1)
+    monkeypatch.setattr(covq_qat, "fast", lambda function: function)  # compiling takes longer than this test
+    cfg, weights = small_model(layers=1)
     tokens = (np.arange(4000) * 7 % 64).astype(np.uint16)  # every token follows from the one before
     run = QatSettings(steps=30, batch=4, context=32, lr=5e-3, warmup=2, distil=0.0, calibration=16)
     trainer = QatTrainer(cfg, weights, run, tokens)

@@ -59,9 +59,12 @@ def test_every_value_of_toys(images, kind):
     checked(Run(Image.open(images[kind]), [5, 9, 140], 3, stop=False, trace=True, name=f"values-{kind}"))
 
 
-def test_memory_in_its_own_clock(images):
-    """HbmClock: the memory at 400 MHz beside 250 MHz, the same tokens and values."""
-    checked(Run(Image.open(images["short"]), [5, 9, 140], 2, stop=False, trace=True, hbm_ns=2.5, name="hbm-clock"))
+def test_memory_in_its_own_clock_and_eight_tokens_a_pass(images):
+    """HbmClock: the memory at 400 MHz beside 250 MHz; Tokens = 8: passes of eight and three. The same tokens, values."""
+    prompt = [5, 9, 140, 7, 7, 31, 2, 90, 11, 64, 3]
+    checked(
+        Run(Image.open(images["short"]), prompt, 2, stop=False, trace=True, hbm_ns=2.5, width=8, name="hbm-clock-8")
+    )
 
 
 @pytest.mark.parametrize("scheme", SMALL)

@@ -41,10 +41,10 @@ def _literal(text: str) -> str:
     return str(number) if number < 1 << 31 else f"{width}'d{number}"
 
 
-def elaborate(name: str) -> Instance:
-    """The accelerator in configuration `name`. RuntimeError if Verilator cannot elaborate it."""
+def elaborate(name: str, **others: int) -> Instance:
+    """The accelerator in configuration `name`, with `others` of its parameters. RuntimeError: Verilator refuses it."""
     files = core_files(CORE, flags=FLAGS)
-    generics = [f"-G{key}={value}" for key, value in configuration(name).parameters().items()]
+    generics = [f"-G{key}={value}" for key, value in (configuration(name).parameters() | others).items()]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "tree.json")
         options = ["--json-only", "--json-only-output", str(out), "--Mdir", folder, "-Wno-fatal", "-Wno-lint"]

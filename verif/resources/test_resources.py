@@ -73,3 +73,17 @@ def test_committed_figures_of_a_part_are_those_of_a_run(committed, top):
     part = next(part for part in parts_of(top, NAMES) if part.module == "axi_read_mux")
     then = next(row for row in committed["parts"] if row["module"] == "axi_read_mux")
     assert "luts" not in then or row(part, measure(part)) == then
+
+
+@pytest.mark.parametrize(("name", "value"), [("TOKENS", "3"), ("CONFIG", "v8")])
+def test_a_build_that_is_not_there_is_refused(name, value, monkeypatch, capsys):
+    before = generate.COMMITTED.read_bytes()
+    monkeypatch.setenv(name, value)
+    assert generate.main() == 2
+    assert f"found {value}, allowed" in capsys.readouterr().err
+    assert generate.COMMITTED.read_bytes() == before
+
+
+def test_tokens_reach_every_slice():
+    parts = parts_of(elaborate("v80", Tokens=4), NAMES)
+    assert {dict(part.parameters)["Tokens"] for part in parts if part.module == "linear_synth_slice"} == {"4"}
