@@ -527,6 +527,8 @@ module accel_core
         .m_axis_tdata(vec), .m_axis_tvalid(vec_valid), .m_axis_tready(vec_ready)
     );
     wire table_mode = !pass.last;  // a prompt's tokens but the last; the golden results are the same
+    logic [31:0] row_unit_q;  // the command comes some cycles after its descriptor
+    always_ff @(posedge clk_i) row_unit_q <= table_mode ? issued[10] : issued[9];
     linear_covq #(
         .Tokens(1), .MaxTokens(1), .DrainW(DrainW), .MaxPositions(MaxPositions), .TablePositions(TablePositions),
         .AccW((MaxPositions > 4096) ? 29 : 28)  // sums of a longer linear do not fit 28
@@ -536,7 +538,7 @@ module accel_core
         .s_cmd_slots(8'((issued[13][15:0] + 16'd31) >> 5)),
         .s_cmd_cb_addr(run_i.image + {26'b0, issued[6], 6'b0}), .s_cmd_packet_addr(run_i.image + {26'b0, issued[7], 6'b0}),
         .s_cmd_packet_bytes({issued[8][26:0], 5'b0}),
-        .s_cmd_row_addr(run_i.image + {26'b0, table_mode ? issued[10] : issued[9], 6'b0}),
+        .s_cmd_row_addr(run_i.image + {26'b0, row_unit_q, 6'b0}),
         .s_cmd_row_stride(issued[13][31:16]), .s_cmd_row_offset(issued[14][15:0]),
         .s_cmd_tvalid(table_cmd), .s_cmd_tready(table_cmd_ready),
         .s_axis_vec_tdata(vec), .s_axis_vec_tvalid(vec_valid), .s_axis_vec_tready(vec_ready),
@@ -677,70 +679,81 @@ module accel_core
       place = embed_error ? UnitEmbed : norm_error ? UnitNorm : rope_error ? UnitRope : swiglu_error ? UnitSwiglu : UnitSampler;
     end
   end
-  // The operation that began first of those under way counts as the one at work.
-  logic [15:0] number_q, at_work;  // number of the last descriptor that began, -1 before the first
-  logic [Stations-1:0][15:0] numbers_q;
-  logic [Stations-1:0] oldest;
-  op_e working;
-  logic working_waits;  // for constants
-  always_comb begin
-    at_work = number_q;
-    working = OpNone;
-    for (int unsigned u = 0; u < Stations; u++) begin
-      oldest[u] = active[u] && earlier[u] == '0;
-      if (oldest[u]) begin
-        at_work = numbers_q[u];
-        working = operation(op[u]);
-      end
-    end
-  end
-  wire failed = cause != CauseNone && !error_q && !clear_q;
+  // Status is a cycle late, the end and the error alike.
+  typedef struct packed {
+    logic        done;
+    logic [2:0]  ended_by;
+    logic        error;
+    logic [7:0]  cause;
+    logic [7:0]  place;
+    logic [63:0] addr;
+    logic        execute;    // whose descriptor it is
+    logic        attention;
+    logic [15:0] number;
+  } told_t;
+  told_t told_q;
+  logic [15:0] number_q;  // of the last descriptor that began, -1 before the first
+  wire unlawful = fetch_error || prefetch_error || execute_error || embed_error || norm_error || rope_error
+      || swiglu_error || sampler_error;
+  wire failed = !error_q && !clear_q && (run_i.watchdog || aux_error || synth_error || table_error || attention_error
+      || (header_done && (wrong_version || wrong_hash)) || refused != '0 || unlawful);
   always_ff @(posedge clk_i) begin
     if (!core_rst_n || run_i.clear) error_q <= 1'b0;
     else if (failed) error_q <= 1'b1;
     if (!core_rst_n || pass_start) number_q <= '1;
     else if (queued_valid && queued_ready) number_q <= number_q + 16'd1;
-    for (int unsigned u = 0; u < Stations; u++) if (op_start[u]) numbers_q[u] <= number_q;
+    told_q <= '{done: done && core_rst_n, ended_by: ended_by, error: failed && core_rst_n, cause: cause, place: place,
+        addr: addr, execute: execute_error, attention: attention_error, number: number_q};
   end
 
   // ---- status ----------------------------------------------------------------------------------------------------------
-  logic [Ports-1:0] reads_q, writes_q;
-  logic [Slices-1:0] streams_q;
-  logic [Sides-1:0] keys_q, values_read_q;
-  logic moved_q;
-  always_ff @(posedge clk_i) begin
-    reads_q  <= m_axi_rvalid & m_axi_rready;
-    streams_q <= stream_rvalid & stream_rready;
-    keys_q   <= k_rvalid & k_rready;
-    values_read_q <= v_rvalid & v_rready;
-    writes_q <= m_axi_wvalid & m_axi_wready;
-    moved_q  <= (into_valid & into_ready) != '0 || (from_valid & from_ready) != '0 || logits_here && logits_ready;
+  logic [Stations-1:0][3:0] ops;
+  logic [Stations-1:0] lacks;  // waits for constants
+  logic [Classes-1:0][Ports-1:0] moved;
+  logic [Classes-1:0][6:0] beats;
+  logic [15:0] at_work, attending;
+  logic [3:0] turn;
+  logic stall_memory, stall_dependency, progress;
+  wire [Ports-1:0] reads = m_axi_rvalid & m_axi_rready;
+  wire line_moved = (into_valid & into_ready) != '0 || (from_valid & from_ready) != '0 || logits_here && logits_ready;
+  always_comb begin
+    for (int unsigned u = 0; u < Stations; u++) ops[u] = operation(op[u]);
+    lacks                 = '0;
+    lacks[Normer]         = constant_ready[0] && !constant_valid[0];
+    lacks[Normer2]        = lacks[Normer];
+    lacks[Roper]          = constant_ready[1] && !constant_valid[1];
+    lacks[Linear]         = !constant_valid[2] && (is_sums ? synth_acc_valid : table_acc_valid);
+    moved                 = '0;
+    moved[ClassStreams]   = Ports'(stream_rvalid & stream_rready);
+    moved[ClassAuxiliary] = Ports'({Gather && reads[Book], reads[Aux]});
+    moved[ClassKvRead]    = Ports'({k_rvalid & k_rready, v_rvalid & v_rready});
+    moved[ClassKvWrite]   = m_axi_wvalid & m_axi_wready;
+    moved[ClassCodebooks] = Ports'(!Gather && reads[Book]);
+    moved[ClassPackets]   = Ports'(reads[Packet]);
+    moved[ClassRows]      = Ports'(reads[Row]);
   end
-  assign working_waits = ((oldest[Normer] || oldest[Normer2]) && constant_ready[0] && !constant_valid[0]) || (oldest[Roper] && constant_ready[1] && !constant_valid[1])
-      || (oldest[Linear] && !constant_valid[2] && (is_sums ? synth_acc_valid : table_acc_valid));
+  accel_count #(.Width(Ports)) u_count (
+      .clk_i, .active_i(active), .before_i(earlier), .start_i(op_start), .op_i(ops), .number_i(number_q),
+      .lacks_i(lacks), .line_i(line_moved), .beats_i(moved), .at_work_o(at_work), .attending_o(attending),
+      .turn_o(turn), .stall_memory_o(stall_memory), .stall_dependency_o(stall_dependency), .progress_o(progress),
+      .beats_o(beats)
+  );
   always_comb begin
     status_o                  = '0;
     status_o.idle             = idle;
-    status_o.done             = done;
-    status_o.ended_by         = ended_e'(ended_by);
-    status_o.error            = failed;
-    status_o.cause            = cause_e'(cause);
-    status_o.place            = place;
-    status_o.addr             = addr;
-    status_o.descriptor       = execute_error ? number_q : attention_error ? numbers_q[Attender] : at_work;  // attention reads ahead
+    status_o.done             = told_q.done;
+    status_o.ended_by         = ended_e'(told_q.ended_by);
+    status_o.error            = told_q.error;
+    status_o.cause            = cause_e'(told_q.cause);
+    status_o.place            = told_q.place;
+    status_o.addr             = told_q.addr;
+    status_o.descriptor       = told_q.execute ? told_q.number : told_q.attention ? attending : at_work;
     status_o.position         = 32'(position);
-    status_o.progress         = reads_q != '0 || writes_q != '0 || moved_q;
-    status_o.turn             = (working == OpNone) ? 4'(UnitControl)
-                              : (working inside {OpSearch, OpGather}) ? 4'(UnitLinearSynth) : 4'(working);
-    status_o.stall_memory     = working_waits;
-    status_o.stall_dependency = working != OpNone && !working_waits && !moved_q;
-    status_o.beats[ClassStreams]   = 7'($countones(streams_q));
-    status_o.beats[ClassAuxiliary] = 7'(reads_q[Aux]) + 7'(Gather && reads_q[Book]);
-    status_o.beats[ClassKvRead]    = 7'($countones({keys_q, values_read_q}));
-    status_o.beats[ClassKvWrite]   = 7'($countones(writes_q));
-    status_o.beats[ClassCodebooks] = 7'(!Gather && reads_q[Book]);
-    status_o.beats[ClassPackets]   = 7'(reads_q[Packet]);
-    status_o.beats[ClassRows]      = 7'(reads_q[Row]);
+    status_o.progress         = progress;
+    status_o.turn             = turn;
+    status_o.stall_memory     = stall_memory;
+    status_o.stall_dependency = stall_dependency;
+    status_o.beats            = beats;
   end
 
   // ---- ports of memory -------------------------------------------------------------------------------------------------

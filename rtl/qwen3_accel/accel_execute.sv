@@ -54,13 +54,17 @@ module accel_execute
   typedef enum logic [1:0] {Take, Size, Check, Start} state_e;
   state_e state_q;
   descriptor_t op_q;
+  logic [1:0] written_q;  // the word with the lines that are written, less one
   logic [Stations-1:0] active_q;
   logic second_q;  // the next norm's station
-  logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys
+  logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys; else 0
   logic rope_q, attention_q, vector_q, sampler_q;  // commands that are not taken
-  span_t a, b, c, w;
+  span_t a, b, c, w;  // without products, which come a cycle later
+  span_t [3:0] span_q;  // {w, c, b, a}
+  logic [3:0][LineW:0] room_q;  // lines of the frame from its line on; negative: it lies behind the last one
+  logic [3:0] outside_q;
   wire op_e now = operation(op_q);
-  wire station_e station = station_of(now, second_q);
+  station_e station;
   wire logits = flag(op_q, FlagLogits);  // of a head
   wire [LineW-1:0] heads = LineW'(op_q[5][15:0]);
   wire [LineW-1:0] kv_heads = LineW'(op_q[5][31:16]);
@@ -86,8 +90,8 @@ module accel_execute
     case (now)
       OpEmbed: w = span(op_q[1], lines(op_q[2], Lanes));
       OpRmsNorm, OpRope: begin
-        a = span(op_q[1], product_q);
-        w = span(op_q[2], product_q);
+        a = span(op_q[1], '0);
+        w = span(op_q[2], '0);
       end
       OpLinearSynth: begin
         a = span(op_q[1], lines(op_q[4], Lanes));
@@ -105,10 +109,10 @@ module accel_execute
         w = span(op_q[2], table_out);
       end
       OpAttention: begin
-        a = span(op_q[1], product_q);
-        b = span(op_q[2], kv_q);
-        c = span(op_q[3], kv_q);
-        w = span(op_q[4], product_q);
+        a = span(op_q[1], '0);
+        b = span(op_q[2], '0);
+        c = span(op_q[3], '0);
+        w = span(op_q[4], '0);
       end
       OpSwiglu: begin
         a = span(op_q[1], lines(op_q[4], Lanes));
@@ -117,11 +121,30 @@ module accel_execute
       end
       default: ;
     endcase
+    w.line = lines(op_q[4'd1+4'(written_q)], Lanes);  // the same, from a register
   end
 
-  function automatic logic outside(input span_t s);
-    return s.on && (s.lines == '0 || (LineW + 1)'(s.line) + (LineW + 1)'(s.lines) > (LineW + 1)'(Lines));
+  function automatic logic [1:0] written(input op_e op);
+    case (op)
+      OpEmbed:     return 2'd0;
+      OpSwiglu:    return 2'd2;
+      OpAttention: return 2'd3;
+      default:     return 2'd1;
+    endcase
   endfunction
+  function automatic logic [LineW:0] room(input logic [LineW-1:0] line);
+    return (LineW + 1)'(Lines) - (LineW + 1)'(line);
+  endfunction
+  function automatic span_t sized(input span_t s, input logic [LineW-1:0] product);
+    return '{line: s.line, lines: s.lines | product, on: s.on};
+  endfunction
+  function automatic logic outside(input logic on, input logic [LineW-1:0] count, input logic [LineW:0] left);
+    return on && (count == '0 || left[LineW] || count > left[LineW-1:0]);
+  endfunction
+  wire span_t first = sized(span_q[0], product_q);
+  wire span_t second = sized(span_q[1], kv_q);
+  wire span_t third = sized(span_q[2], kv_q);
+  wire span_t write = sized(span_q[3], product_q);
 
   assign s_ready_o = state_q == Take && !error_o && !(operation(s_op_i) == OpEnd && active_q != '0);
   assign active_o = active_q;
@@ -129,18 +152,29 @@ module accel_execute
   assign m_attention_valid_o = attention_q;
   assign m_vector_valid_o = vector_q;
   assign m_sampler_valid_o = sampler_q;
-  wire begins = state_q == Start && !active_q[station];
+  wire begins = state_q == Start && !active_q[station] && outside_q == '0;
 
   always_ff @(posedge clk_i) begin
-    if (s_ready_o) op_q <= s_op_i;
-    product_q <= (now == OpAttention) ? LineW'(heads * head_lines) : LineW'(lines(op_q[3], Lanes) * LineW'(op_q[4]));
-    kv_q      <= LineW'(kv_heads * head_lines);
+    if (s_ready_o) begin
+      op_q      <= s_op_i;
+      written_q <= written(operation(s_op_i));
+    end
+    product_q <= (now == OpAttention) ? LineW'(heads * head_lines)
+        : (now == OpRmsNorm || now == OpRope) ? LineW'(lines(op_q[3], Lanes) * LineW'(op_q[4])) : '0;
+    kv_q      <= (now == OpAttention) ? LineW'(kv_heads * head_lines) : '0;
+    span_q    <= {w, c, b, a};
+    room_q    <= {room(w.line), room(c.line), room(b.line), room(a.line)};
+    station   <= station_of(now, second_q ^ (begins && now == OpRmsNorm));  // norm after norm, with several tokens
     if (state_q == Check) begin
-      first_o  <= a;
-      second_o <= b;
-      third_o  <= c;
-      write_o  <= w;
-      vector_o <= (now == OpRmsNorm || now == OpRope) ? lines(op_q[3], Lanes) : a.lines;
+      first_o   <= first;
+      second_o  <= second;
+      third_o   <= third;
+      write_o   <= write;
+      vector_o  <= (now == OpRmsNorm || now == OpRope) ? lines(op_q[3], Lanes) : first.lines;
+      outside_q <= {
+        outside(write.on, write.lines, room_q[3]), outside(third.on, third.lines, room_q[2]),
+        outside(second.on, second.lines, room_q[1]), outside(first.on, first.lines, room_q[0])
+      };
     end
     if (begins) begin
       op_o[station]    <= op_q;
@@ -183,13 +217,12 @@ module accel_execute
       case (state_q)
         Take: if (s_valid_i && s_ready_o && operation(s_op_i) != OpEnd) state_q <= Size;
         Size: state_q <= Check;
-        Check:
-        if (outside(a) || outside(b) || outside(c) || outside(w)) begin
+        Check: state_q <= Start;
+        default:
+        if (outside_q != '0) begin
           error_o <= 1'b1;
           state_q <= Take;
-        end else state_q <= Start;
-        default:
-        if (begins) begin
+        end else if (begins) begin
           turn_q <= more ? turn_q + (TokenPlaceW + 1)'(1) : '0;
           if (!more) state_q <= Take;
         end

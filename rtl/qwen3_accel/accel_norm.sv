@@ -11,7 +11,9 @@
 //   count_i           vectors of the operation; inv_n_i, eps_i: see rms_norm. Stable while the station is at work
 //   again_i           the gains are those of the operation before: the same descriptor for another token
 //   done_i            the operation's last line was written
-module accel_norm #(
+module accel_norm
+  import accel_pkg::*;
+#(
     parameter int unsigned Lanes = 16,
     parameter int unsigned MaxBeats = 256,
     localparam int unsigned LineBits = 32 * Lanes
@@ -37,7 +39,8 @@ module accel_norm #(
     output logic                      error_o
 );
   logic in_q, out_q;  // whose vectors go in, whose results come out
-  logic [31:0] vectors_q;  // of the one that goes in, before this one
+  logic [LineW-1:0] vector_q;  // of the one that goes in, from 1; it has fewer than the frame can have lines
+  logic first_q;
   logic in_ready, out_last, out_valid;
   logic [LineBits-1:0] out;
   wire take = s_axis_tvalid[in_q] && in_ready && s_axis_tlast[in_q];
@@ -47,15 +50,18 @@ module accel_norm #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      in_q      <= 1'b0;
-      out_q     <= 1'b0;
-      vectors_q <= '0;
+      in_q     <= 1'b0;
+      out_q    <= 1'b0;
+      vector_q <= LineW'(1);
+      first_q  <= 1'b1;
     end else begin
       if (take) begin
-        vectors_q <= vectors_q + 32'd1;
-        if (vectors_q + 32'd1 == count_i[in_q]) begin
-          vectors_q <= '0;
-          in_q      <= !in_q;
+        vector_q <= vector_q + LineW'(1);
+        first_q  <= 1'b0;
+        if (vector_q == count_i[in_q][LineW-1:0]) begin
+          vector_q <= LineW'(1);
+          first_q  <= 1'b1;
+          in_q     <= !in_q;
         end
       end
       if (done_i[out_q]) out_q <= !out_q;
@@ -63,12 +69,12 @@ module accel_norm #(
   end
 
   rms_norm #(.Lanes(Lanes), .MaxBeats(MaxBeats)) u_norm (
-      .clk_i, .rst_ni, .inv_n_i(inv_n_i[in_q]), .eps_i(eps_i[in_q]), .reuse_gain_i(vectors_q != '0 || again_i[in_q]),
+      .clk_i, .rst_ni, .inv_n_i(inv_n_i[in_q]), .eps_i(eps_i[in_q]), .reuse_gain_i(!first_q || again_i[in_q]),
       .s_axis_tdata(s_axis_tdata[in_q]), .s_axis_tlast(s_axis_tlast[in_q]), .s_axis_tvalid(s_axis_tvalid[in_q]),
       .s_axis_tready(in_ready), .s_axis_gain_tdata, .s_axis_gain_tlast, .s_axis_gain_tvalid, .s_axis_gain_tready,
       .m_axis_tdata(out), .m_axis_tlast(out_last), .m_axis_tvalid(out_valid), .m_axis_tready(m_axis_tready[out_q]), .error_o
   );
-  wire unused = out_last;
+  wire unused = ^{out_last, count_i[1][31:LineW], count_i[0][31:LineW]};
   a_turns :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !done_i[!out_q]);
 endmodule

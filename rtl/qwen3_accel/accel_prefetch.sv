@@ -9,7 +9,7 @@
 // So memory works ahead of the engines by as much as their buffers hold. Reads of the auxiliary port are asked for in the order in
 // which they are used, so a beat that waits for its engine never has one in front of it that the engine needs first.
 //
-// Latency:       2 cycles a descriptor and one for each of its reads and commands.
+// Latency:       2 cycles a descriptor and one for each read and command, 3 for a row; a read comes out 2 cycles later.
 // Back-pressure: waits for the port, the linears' command queues and the queue of the execution.
 // Operations with LAST are dropped unless pass_i.last. Errors: an unknown operation, or a co-quantised linear for several tokens, raises
 // error_o and stops until the reset.
@@ -45,10 +45,11 @@ module accel_prefetch
     output logic        m_valid_o,
     input  logic        m_ready_i
 );
-  typedef enum logic [2:0] {Take, Row, Read0, Read1, Read2, Command, EmbedRead, Push} state_e;
+  typedef enum logic [3:0] {Take, Row, RowUnit, Read0, Read1, Read2, Command, EmbedRead, Push} state_e;
   state_e state_q;
   descriptor_t op_q;
   logic [31:0] row_q;  // bytes of the RoPE table before the position's row
+  logic [38:0] row_offset_q;  // of the row in the image
   logic [TokenPlaceW:0] place_q;  // of the token whose row is read
   wire tokens_t tokens = tokens_of(op_q, pass_i.count);
   wire more = place_q + (TokenPlaceW + 1)'(1) != tokens.count;  // tokens behind this one
@@ -62,56 +63,76 @@ module accel_prefetch
   wire rows = now == OpEmbed && more;  // to be asked for behind the first
   wire skip = flag(s_op_i, FlagLast) && !pass_i.last;
 
-  function automatic logic [63:0] address(input logic [31:0] units);
-    return image_i + {26'b0, units, 6'b0};
-  endfunction
-  function automatic logic [31:0] whole(input logic [31:0] bytes);  // beats
-    return {27'((bytes + 32'd31) >> 5), 5'b0};
+  // A read on its way out: its words are chosen, then added to; so the sums begin at registers.
+  typedef struct packed {
+    logic [38:0] offset;  // in the image
+    logic [31:0] bytes;
+    logic        whole;   // beats
+    aux_e        tag;
+  } ask_t;
+  ask_t ask, ask_q;
+  logic ask_valid_q;
+  wire leaves = !m_read_valid_o || m_read_ready_i;
+  wire asks = state_q inside {Read0, Read1, Read2};
+  wire asked = asks && (!ask_valid_q || leaves);
+
+  function automatic logic [38:0] at(input logic [31:0] units);
+    return {1'b0, units, 6'b0};
   endfunction
 
   always_comb begin
-    m_read_o = '{addr: address(op_q[5]), bytes: {op_q[3][29:0], 2'b0}, tag: AuxGain};  // RmsNorm
+    ask = '{offset: at(op_q[5]), bytes: {op_q[3][29:0], 2'b0}, whole: 1'b0, tag: AuxGain};  // RmsNorm
     case (now)
-      OpRope: m_read_o = '{addr: address(op_q[5]) + 64'(row_q), bytes: {op_q[3][29:0], 2'b0}, tag: AuxRow};
+      OpRope: ask = '{offset: row_offset_q, bytes: {op_q[3][29:0], 2'b0}, whole: 1'b0, tag: AuxRow};
       OpLinearSynth:
-      m_read_o = (state_q == Read0)
-          ? '{addr: address(op_q[6]), bytes: whole({14'b0, op_q[10][15:0], 2'b0}), tag: AuxPairs}
-          : '{addr: address(op_q[7]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxScale};
+      ask = (state_q == Read0)
+          ? '{offset: at(op_q[6]), bytes: {14'b0, op_q[10][15:0], 2'b0}, whole: 1'b1, tag: AuxPairs}
+          : '{offset: at(op_q[7]), bytes: {op_q[5][29:0], 2'b0}, whole: 1'b1, tag: AuxScale};
       OpSearch:
-      m_read_o = (state_q == Read0)
-          ? '{addr: address(op_q[6]), bytes: whole({14'b0, op_q[10][15:0], 2'b0}), tag: AuxPairs}
-          : '{addr: address(op_q[7]), bytes: whole({op_q[4][29:0], 2'b0}), tag: AuxFactor};
+      ask = (state_q == Read0)
+          ? '{offset: at(op_q[6]), bytes: {14'b0, op_q[10][15:0], 2'b0}, whole: 1'b1, tag: AuxPairs}
+          : '{offset: at(op_q[7]), bytes: {op_q[4][29:0], 2'b0}, whole: 1'b1, tag: AuxFactor};
       OpGather:
-      m_read_o = (state_q == Read1) ? '{addr: address(op_q[6]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxStart}
-          : '{addr: address(op_q[7]), bytes: whole({op_q[5][29:0], 2'b0}), tag: AuxScale};
+      ask = (state_q == Read1) ? '{offset: at(op_q[6]), bytes: {op_q[5][29:0], 2'b0}, whole: 1'b1, tag: AuxStart}
+          : '{offset: at(op_q[7]), bytes: {op_q[5][29:0], 2'b0}, whole: 1'b1, tag: AuxScale};
       OpLinearTable:
-      m_read_o = (state_q == Read0)
-          ? '{addr: address(op_q[4]), bytes: whole({14'b0, op_q[12][31:16], 2'b0}), tag: AuxVecPairs}
-          : (state_q == Read1) ? '{addr: address(op_q[5]), bytes: whole({16'b0, op_q[12][31:16]}), tag: AuxVecExp}
-          : '{addr: address(op_q[11]), bytes: whole({14'b0, op_q[13][15:0], 2'b0}), tag: AuxScale};
+      ask = (state_q == Read0)
+          ? '{offset: at(op_q[4]), bytes: {14'b0, op_q[12][31:16], 2'b0}, whole: 1'b1, tag: AuxVecPairs}
+          : (state_q == Read1) ? '{offset: at(op_q[5]), bytes: {16'b0, op_q[12][31:16]}, whole: 1'b1, tag: AuxVecExp}
+          : '{offset: at(op_q[11]), bytes: {14'b0, op_q[13][15:0], 2'b0}, whole: 1'b1, tag: AuxScale};
       default: ;
     endcase
   end
 
   assign s_ready_o = state_q == Take && !error_o;
-  assign m_read_valid_o = state_q inside {Read0, Read1, Read2};
-  assign m_embed_valid_o = state_q == Command && now == OpEmbed;
+  assign m_embed_valid_o = state_q == Command && now == OpEmbed && !ask_valid_q && !m_read_valid_o;  // reads in order
   assign m_synth_valid_o = state_q == Command && synth;
   assign m_table_valid_o = state_q == Command && now == OpLinearTable;
   assign m_valid_o = state_q == Push;
   assign m_op_o = op_q;
   assign m_tokens_o = tokens.count;
   assign m_embed_id_o = pass_i.token[place];
-  wire read_done = m_read_valid_o && m_read_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (state_q == Take) op_q <= s_op_i;
+    if (!ask_valid_q || leaves) ask_q <= ask;
+    if (leaves) begin
+      m_read_o.addr  <= image_i + 64'(ask_q.offset);
+      m_read_o.bytes <= ask_q.bytes + (ask_q.whole ? 32'd31 : 32'd0);
+      m_read_o.tag   <= ask_q.tag;
+      if (ask_q.whole) m_read_o.bytes[4:0] <= '0;
+    end
+    row_offset_q <= at(op_q[5]) + 39'(row_q);
     row_q <= 32'(pass_i.position + PositionW'(place)) * {20'b0, op_q[3][9:0], 2'b0};
     if (!rst_ni) begin
-      state_q <= Take;
-      error_o <= 1'b0;
-      place_q <= '0;
+      state_q        <= Take;
+      error_o        <= 1'b0;
+      place_q        <= '0;
+      ask_valid_q    <= 1'b0;
+      m_read_valid_o <= 1'b0;
     end else begin
+      if (!ask_valid_q || leaves) ask_valid_q <= asks;
+      if (leaves) m_read_valid_o <= ask_valid_q;
       case (state_q)
         Take:
         if (s_valid_i && s_ready_o) begin
@@ -128,11 +149,12 @@ module accel_prefetch
             endcase
           end
         end
-        Row: state_q <= Read2;  // row_q takes a cycle
-        Read0: if (read_done) state_q <= (now == OpLinearTable) ? Read1 : Read2;
-        Read1: if (read_done) state_q <= Read2;
+        Row: state_q <= RowUnit;  // row_q takes a cycle
+        RowUnit: state_q <= Read2;  // and row_offset_q
+        Read0: if (asked) state_q <= (now == OpLinearTable) ? Read1 : Read2;
+        Read1: if (asked) state_q <= Read2;
         Read2:
-        if (read_done) begin
+        if (asked) begin
           state_q <= (synth || now == OpLinearTable) ? Command : Push;
           if (now == OpRope && more) begin
             state_q <= Row;

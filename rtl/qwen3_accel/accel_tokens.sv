@@ -5,7 +5,7 @@
 // and the generated ones run the operations with LAST.
 // The end-of-text token is not given out.
 //
-// Latency:       5 cycles from the end of a pass to the start of the next.
+// Latency:       5 cycles from the end of a pass to the start of the next, 4 if it is of the prompt.
 // Back-pressure: waits for room in the output ring.
 //
 // Parameters:
@@ -51,17 +51,30 @@ module accel_tokens
     output logic                 m_axis_tvalid,
     input  logic                 m_axis_tready
 );
-  typedef enum logic [2:0] {Idle, Fetch, Judge, Pass, Decide, Give, Next} state_e;
+  typedef enum logic [2:0] {Idle, Fetch, Look, Judge, Pass, Decide, Give, Next} state_e;
   state_e state_q;
   logic [31:0] left_q;  // tokens of the prompt
   logic [31:0] token_q;
   logic have_q, is_end_q, abort_q;
   logic [TokenPlaceW:0] count_q;  // tokens of the pass so far
   logic [TokenPlaceW:0] chunk_q;
-  wire prompt = left_q != '0;
+  // Comparisons of whole words, all of numbers that are older than the cycle before.
+  logic prompt, outside_q, all_q, last_q, full_q, long_q;
+  logic [3:0] end_q;
+  logic [32:0] wanted_q;
+  always_ff @(posedge clk_i) begin
+    prompt    <= left_q != '0;
+    outside_q <= token_q >= vocab_i;
+    all_q     <= produced_o == new_tokens_i;
+    last_q    <= produced_o + 32'd1 == new_tokens_i;  // the one that is given next
+    full_q    <= position_o == max_context_i;
+    wanted_q  <= 33'(prompt_level_i) + 33'(position_o);
+    long_q    <= wanted_q > 33'(max_context_i);
+    for (int n = 0; n < 4; n++) end_q[n] <= end_token_i[n] == {1'b1, token_q[30:0]};
+  end
 
   assign run_o = state_q != Idle;
-  assign s_prompt_tready = state_q == Fetch && prompt;
+  assign s_prompt_tready = state_q == Fetch;
   assign s_token_tready = state_q == Pass && !have_q;
   assign m_axis_tdata = token_q[TokenW-1:0];
   assign m_axis_tvalid = state_q == Give && !is_end_q;
@@ -95,16 +108,17 @@ module accel_tokens
           ended_by_o <= '0;
           count_q    <= '0;
           if (prompt_level_i == '0) refused_o[0] <= 1'b1;
-          else if (prompt_level_i + 32'(position_o) > 32'(max_context_i)) refused_o[1] <= 1'b1;
+          else if (long_q) refused_o[1] <= 1'b1;
           else state_q <= Fetch;
         end
         Fetch:
         if (s_prompt_tvalid) begin
           left_q  <= left_q - 32'd1;
-          state_q <= Judge;
+          state_q <= Look;
         end
+        Look: state_q <= Judge;
         Judge:
-        if (token_q >= vocab_i) begin
+        if (outside_q) begin
           refused_o[2] <= 1'b1;
           state_q      <= Idle;
         end else begin
@@ -133,11 +147,10 @@ module accel_tokens
             end
           end
         end
-        Decide: begin  // a cycle for the comparisons
-          is_end_q <= 1'b0;
-          for (int n = 0; n < 4; n++) if (end_token_i[n] == {1'b1, token_q[30:0]}) is_end_q <= stop_at_end_i;
-          state_q <= Give;
-          if (new_tokens_i == produced_o) begin
+        Decide: begin
+          is_end_q <= stop_at_end_i && end_q != '0;
+          state_q  <= Give;
+          if (all_q) begin
             ended_by_o <= 3'd1;
             done_o     <= 1'b1;
             state_q    <= Idle;
@@ -154,8 +167,8 @@ module accel_tokens
         end
         default: begin
           state_q <= Judge;
-          if (produced_o == new_tokens_i || position_o == max_context_i) begin
-            ended_by_o <= (produced_o == new_tokens_i) ? 3'd1 : 3'd3;
+          if (last_q || full_q) begin  // last_q is of the cycle before, and so of the count before
+            ended_by_o <= last_q ? 3'd1 : 3'd3;
             done_o     <= 1'b1;
             state_q    <= Idle;
           end
@@ -163,4 +176,7 @@ module accel_tokens
       endcase
     end
   end
+
+  a_prompt :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) state_q == Fetch |-> left_q != '0);
 endmodule

@@ -51,21 +51,22 @@ module frame
 );
   localparam int unsigned AddrW = $clog2(Lines * Tokens);
   localparam int unsigned Rests = 2 * Readers;
+  localparam int unsigned OrderW = $clog2(Lines * Tokens + 1);
   if (Lines < 2 || Lines * Tokens >= 1 << LineW) $error("%m: Lines is %0d, allowed: 2..%0d", Lines, (1 << LineW) / Tokens - 1);
 
   // ---- writing: one line a cycle --------------------------------------------------------------------------------------
   rest_t [Writers-1:0] writes;
-  logic [Writers-1:0][LineW-1:0] here, next;
+  logic [Writers-1:0][LineW-1:0] here, after;
   logic [Writers-1:0][TokenPlaceW-1:0] places;  // whose line each station writes next
   logic [Writers-1:0] ends, turns;
   rest_t [Rests-1:0] reads;
-  logic [Writers-1:0] ok, want, win;
+  logic [Writers-1:0] ok, want, win;  // ok: while there are lines to write
   logic we_q;
   logic [AddrW-1:0] waddr_q;
   logic [LineBits-1:0] wdata, wdata_q;
   logic [LineW-1:0] wline;
   always_comb begin
-    for (int unsigned u = 0; u < Writers; u++) want[u] = s_axis_tvalid[u] && writes[u].on && ok[u];
+    for (int unsigned u = 0; u < Writers; u++) want[u] = s_axis_tvalid[u] && ok[u];
     wdata = '0;
     wline = '0;
     for (int unsigned u = 0; u < Writers; u++) begin
@@ -92,16 +93,17 @@ module frame
   for (genvar u = 0; u < Writers; u++) begin : gen_writer
     logic [Rests+Writers-1:0] waits;
     always_comb begin
-      for (int unsigned r = 0; r < Rests; r++) waits[r] = before_i[u][Reader[r/2]];
-      waits[Rests+:Writers] = before_i[u][Writers-1:0];
+      for (int unsigned r = 0; r < Rests; r++) waits[r] = before_i[u][Reader[r/2]] && Reader[r/2] != 3'(u);
+      waits[Rests+:Writers] = before_i[u][Writers-1:0] & ~(Writers'(1) << u);  // nor for itself
     end
     localparam order_e Order = (u == Linear) ? EveryLine : OneToken;
     frame_walk #(.Order(Order), .Tokens(Tokens)) u_walk (
-        .clk_i, .rst_ni, .start_i(start_i[u]), .span_i(write_i), .tokens_i, .step_i(win[u]), .m_line_o(here[u]), .m_next_o(next[u]),
-        .m_place_o(places[u]), .m_ends_o(ends[u]), .m_turn_o(turns[u]), .m_rest_o(writes[u])
+        .clk_i, .rst_ni, .start_i(start_i[u]), .span_i(write_i), .tokens_i, .step_i(win[u]), .m_line_o(here[u]),
+        .m_after_o(after[u]), .m_place_o(places[u]), .m_ends_o(ends[u]), .m_turn_o(turns[u]), .m_rest_o(writes[u])
     );
-    frame_order #(.Count(Rests + Writers)) u_order (
-        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(here[u]), .next_i(next[u]), .all_i(Order != OneToken), .place_i(places[u]),
+    frame_order #(.Count(Rests + Writers), .Width(OrderW)) u_order (
+        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(here[u]), .after_i(after[u]), .on_i(writes[u].on),
+        .ends_i(ends[u]), .step_i(win[u]), .all_i(Order != OneToken), .place_i(places[u]),
         .rest_i({writes, reads}), .wait_i(waits), .ok_o(ok[u])
     );
   end
@@ -113,11 +115,12 @@ module frame
   for (genvar r = 0; r < Readers; r++) begin : gen_reader
     localparam bit Second = r inside {FromResidual, FromUp, FromKeyValue};
     localparam order_e Order = (r == FromLinear) ? EveryVector : (r == FromResidual) ? EveryLine : OneToken;
-    frame_reader #(.Lanes(Lanes), .Order(Order), .Tokens(Tokens), .Count(Writers)) u_reader (
+    frame_reader #(.Lanes(Lanes), .Order(Order), .Tokens(Tokens), .Count(Writers), .OrderW(OrderW)) u_reader (
         .clk_i, .rst_ni, .start_i(start_i[Reader[r]]), .first_i(Second ? second_i : first_i),
         .second_i((r == FromKeyValue) ? third_i : span_t'(0)), .tokens_i,
         .vector_i(Second ? second_i.lines : vector_i),
-        .m_first_o(reads[2*r]), .m_second_o(reads[2*r+1]), .rest_i(writes), .wait_i(before_i[Reader[r]][Writers-1:0]),
+        .m_first_o(reads[2*r]), .m_second_o(reads[2*r+1]), .rest_i(writes),
+        .wait_i(before_i[Reader[r]][Writers-1:0] & ~(Writers'(1) << Reader[r])),
         .m_line_o(line[r]), .m_request_o(request[r]), .m_grant_i(grant[r]), .s_data_i(data[r%2]), .s_valid_i(valid2_q[r]),
         .m_axis_tdata(m_axis_tdata[r]), .m_axis_tlast(m_axis_tlast[r]), .m_axis_tvalid(m_axis_tvalid[r]),
         .m_axis_tready(m_axis_tready[r])

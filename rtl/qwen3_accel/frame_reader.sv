@@ -9,7 +9,7 @@
 //   Lanes   values of a line
 //   Order   of the lines, see accel_pkg
 //   Tokens  of a pass at most
-//   Count   of rests that may be waited for, see frame_order
+//   Count   of rests that may be waited for, OrderW bits of their lines: see frame_order
 // Ports:
 //   first_i, second_i  spans, one after the other; second_i may be off. With start_i, when the spans before are through
 //   tokens_i           whose lines of these spans
@@ -23,6 +23,7 @@ module frame_reader
     parameter order_e Order = OneToken,
     parameter int unsigned Tokens = 1,
     parameter int unsigned Count = 6,
+    parameter int unsigned OrderW = 11,
     localparam int unsigned LineBits = 32 * Lanes
 ) (
     input  logic                 clk_i,
@@ -53,41 +54,51 @@ module frame_reader
   localparam int unsigned Shift = $clog2(Tokens);
 
   span_t next_q;
+  logic [LineW-1:0] next_stop_q;
   tokens_t tokens_q;
   logic [LineW-1:0] after, vector_q, top_q;
   logic [TokenPlaceW-1:0] place;
   logic [CreditW-1:0] credits_q, level;
+  logic some_q;  // credits
   logic ok, last1_q, last2_q, room, ends, turn;
   wire pop = m_axis_tvalid && m_axis_tready;
   wire go = m_request_o && m_grant_i;
   wire second = go && ends && next_q.on;  // the second span begins
-  assign m_request_o = m_first_o.on && ok && credits_q != '0;
+  assign m_request_o = ok && some_q;
   assign m_second_o = '{
           line: LineW'(next_q.line << Shift),
-          stop: LineW'((next_q.line + next_q.lines) << Shift),
+          stop: LineW'(next_stop_q << Shift),
           on: next_q.on,
           all: Order != OneToken,
-          place: tokens_q.first
+          place: tokens_q.first & TokenPlaceW'(Tokens - 1)
       };
 
   frame_walk #(.Order(Order), .Tokens(Tokens)) u_walk (
       .clk_i, .rst_ni, .start_i(start_i || second), .span_i(start_i ? first_i : next_q), .tokens_i(start_i ? tokens_i : tokens_q),
-      .step_i(go), .m_line_o, .m_next_o(after), .m_place_o(place), .m_ends_o(ends), .m_turn_o(turn), .m_rest_o(m_first_o)
+      .step_i(go), .m_line_o, .m_after_o(after), .m_place_o(place), .m_ends_o(ends), .m_turn_o(turn),
+      .m_rest_o(m_first_o)
   );
-  frame_order #(.Count(Count)) u_order (
-      .clk_i, .rst_ni, .start_i(start_i || second || (go && turn)), .line_i(m_line_o), .next_i(after), .all_i(Order == EveryLine),
-      .place_i(place), .rest_i, .wait_i, .ok_o(ok)
+  frame_order #(.Count(Count), .Width(OrderW)) u_order (
+      .clk_i, .rst_ni, .start_i(start_i || second || (go && turn)), .line_i(m_line_o), .after_i(after),
+      .on_i(m_first_o.on), .ends_i(ends), .step_i(go), .all_i(Order == EveryLine), .place_i(place), .rest_i, .wait_i,
+      .ok_o(ok)
   );
 
   always_ff @(posedge clk_i) begin
     last1_q <= vector_q == '0;
     last2_q <= last1_q;
-    if (start_i) tokens_q <= tokens_i;
+    if (start_i) begin
+      tokens_q    <= tokens_i;
+      next_stop_q <= second_i.line + second_i.lines;
+    end
     if (!rst_ni) begin
       next_q    <= '0;
       credits_q <= CreditW'(Room);
+      some_q    <= 1'b1;
     end else begin
-      credits_q <= credits_q - CreditW'(go) + CreditW'(pop);
+      if (go && !pop) credits_q <= credits_q - CreditW'(1);
+      else if (pop && !go) credits_q <= credits_q + CreditW'(1);
+      some_q <= pop || (some_q && !(go && credits_q == CreditW'(1)));
       if (start_i) next_q <= second_i;
       else if (second) next_q.on <= 1'b0;
     end
@@ -104,6 +115,8 @@ module frame_reader
   wire unused = ^level;
   a_room :
   assert property (@(posedge clk_i) disable iff (!rst_ni) s_valid_i |-> room);
+  a_some :
+  assert property (@(posedge clk_i) disable iff (!rst_ni) some_q == (credits_q != '0));
   a_through :
   assert property (@(posedge clk_i) disable iff (!rst_ni) start_i |-> !m_first_o.on && !next_q.on);
 endmodule

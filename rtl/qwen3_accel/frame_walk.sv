@@ -8,7 +8,7 @@
 // Ports:
 //   start_i  a pulse: span_i, of the tokens tokens_i
 //   step_i   m_line_o is done
-//   m_next_o m_line_o with the next edge
+//   m_after_o the line after it, if there is one
 //   m_ends_o it is the last line; m_turn_o: the last one of a token, and another one's follow
 //   m_rest_o what is left: `line` is the first line of those that are still to come
 module frame_walk
@@ -24,7 +24,7 @@ module frame_walk
     input  tokens_t           tokens_i,
     input  logic              step_i,
     output logic  [LineW-1:0] m_line_o,
-    output logic  [LineW-1:0] m_next_o,
+    output logic  [LineW-1:0] m_after_o,
     output logic [TokenPlaceW-1:0] m_place_o,
     output logic              m_ends_o,
     output logic              m_turn_o,
@@ -33,54 +33,77 @@ module frame_walk
   localparam int unsigned Shift = $clog2(Tokens);
   if (1 << Shift != Tokens || Tokens > MaxTokens) $error("%m: Tokens is %0d, allowed: 1, 2, 4, 8", Tokens);
 
-  logic [LineW-1:0] line_q, first_q, stop_q, lines_q, left_q;  // of the frame; of the program, and those to come of this token
+  logic [LineW-1:0] line_q, after_q, first_q, stop_q;  // of the frame
+  logic [LineW-1:0] lines_q, left_q;  // of the program, and those to come of this token
   logic [TokenPlaceW:0] count_q, place_q;  // tokens; those before the present one
   logic [TokenPlaceW-1:0] from_q;
   logic on_q;
   wire token_ends = place_q + (TokenPlaceW + 1)'(1) == count_q;
   wire lines_end = left_q == LineW'(1);
-  wire [LineW-1:0] back = LineW'(count_q) - LineW'(1);  // from the last token's line to the first one's
+
+  // A frame for one token has no other places; said here, so that synthesis knows.
+  wire [TokenPlaceW-1:0] from = tokens_i.first & TokenPlaceW'(Tokens - 1);
+  wire [TokenPlaceW:0] all = (Tokens == 1) ? (TokenPlaceW + 1)'(1) : tokens_i.count;
+  wire [TokenPlaceW:0] count = (Order == OneToken) ? (TokenPlaceW + 1)'(1) : all;
+  wire [LineW-1:0] begin_at = LineW'(span_i.line << Shift) + LineW'(from);
+
+  // The state with the line after this one, and the line after that.
+  logic [TokenPlaceW:0] place;
+  logic [LineW-1:0] left;
+  logic lines_left;  // that one is not its token's last
+  always_comb begin
+    place      = place_q;
+    left       = left_q;
+    lines_left = 1'b1;
+    case (Order)
+      EveryLine: begin
+        place = token_ends ? '0 : place_q + (TokenPlaceW + 1)'(1);
+        if (token_ends) left = left_q - LineW'(1);
+      end
+      EveryVector: begin
+        place      = lines_end ? place_q + (TokenPlaceW + 1)'(1) : place_q;
+        left       = lines_end ? lines_q : left_q - LineW'(1);
+        lines_left = lines_end ? lines_q != LineW'(1) : left_q != LineW'(2);
+      end
+      default: left = left_q - LineW'(1);
+    endcase
+  end
+  function automatic logic [LineW-1:0] behind(input logic [LineW-1:0] line, input logic [LineW-1:0] first,
+      input logic [TokenPlaceW:0] tokens, input logic [TokenPlaceW:0] at, input logic inside_token);
+    case (Order)
+      EveryLine:
+      return line + ((at + (TokenPlaceW + 1)'(1) == tokens) ? LineW'(Tokens + 1) - LineW'(tokens) : LineW'(1));
+      EveryVector: return inside_token ? line + LineW'(Tokens) : first + LineW'(at) + LineW'(1);
+      default: return line + LineW'(Tokens);
+    endcase
+  endfunction
 
   assign m_line_o = line_q;
+  assign m_after_o = after_q;
   assign m_place_o = from_q + place_q[TokenPlaceW-1:0];
   assign m_turn_o = Order == EveryVector && lines_end && !token_ends;
   assign m_ends_o = lines_end && (Order == OneToken || token_ends);
   always_comb begin
-    m_next_o = line_q;
-    if (step_i) begin
-      case (Order)
-        EveryLine:   m_next_o = token_ends ? line_q + LineW'(Tokens) - back : line_q + LineW'(1);
-        EveryVector: m_next_o = lines_end ? first_q + LineW'(place_q) + LineW'(1) : line_q + LineW'(Tokens);
-        default:     m_next_o = line_q + LineW'(Tokens);
-      endcase
-    end
     m_rest_o = '{line: line_q, stop: stop_q, on: on_q, all: Order != OneToken, place: from_q};
     if (Order == EveryVector && !token_ends) m_rest_o.line = first_q;
   end
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      line_q  <= LineW'(span_i.line << Shift) + LineW'(tokens_i.first);
-      first_q <= LineW'(span_i.line << Shift) + LineW'(tokens_i.first);
-      stop_q  <= LineW'((span_i.line + span_i.lines - LineW'(1)) << Shift) + LineW'(tokens_i.first) + LineW'(tokens_i.count);
+      line_q  <= begin_at;
+      after_q <= behind(begin_at, begin_at, count, '0, span_i.lines != LineW'(1));
+      first_q <= begin_at;
+      stop_q  <= LineW'((span_i.line + span_i.lines) << Shift) + (LineW'(from) + LineW'(all) - LineW'(Tokens));
       lines_q <= span_i.lines;
       left_q  <= span_i.lines;
-      from_q  <= tokens_i.first;
-      count_q <= (Order == OneToken) ? (TokenPlaceW + 1)'(1) : tokens_i.count;
+      from_q  <= from;
+      count_q <= count;
       place_q <= '0;
     end else if (step_i) begin
-      line_q <= m_next_o;
-      case (Order)
-        EveryLine: begin
-          place_q <= token_ends ? '0 : place_q + (TokenPlaceW + 1)'(1);
-          if (token_ends) left_q <= left_q - LineW'(1);
-        end
-        EveryVector: begin
-          left_q <= lines_end ? lines_q : left_q - LineW'(1);
-          if (lines_end) place_q <= place_q + (TokenPlaceW + 1)'(1);
-        end
-        default: left_q <= left_q - LineW'(1);
-      endcase
+      line_q  <= after_q;
+      after_q <= behind(after_q, first_q, count_q, place, lines_left);
+      place_q <= place;
+      left_q  <= left;
     end
     if (!rst_ni) on_q <= 1'b0;
     else if (start_i) on_q <= span_i.on;

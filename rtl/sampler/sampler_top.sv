@@ -1,9 +1,12 @@
 // sampler_top: the TopK highest ranks of a vector with their ids, in order; the lower id first of equals.
 //
-// Of each beat only the lanes above the last entry of the list go on, one a cycle, each to its place in the list; equal ones
-// come later, so they stay behind. So a beat takes a cycle, and one more for each further candidate in it.
+// Of each beat only the lanes above the last entry of the list go on, one a cycle, each to its place in the list;
+// equal ones come later, so they stay behind. So a beat takes a cycle, and one more for each further candidate in
+// it. A beat is compared with the list before the last candidates in front of it are in; so a few of its own may
+// come to nothing. Until the list is full every lane is a candidate, so a beat is then compared only when those in
+// front of it have left.
 //
-// Latency:       from the last beat taken to the first entry: 4 cycles, and one for each further candidate in the last beats.
+// Latency:       from the last beat taken to the first entry: 6 cycles, 1 for each further candidate in the last beats.
 // Throughput:    as above in; an entry a cycle out, when the vector is over.
 // Back-pressure: ready_o depends on registers only.
 //
@@ -42,14 +45,26 @@ module sampler_top
 
   entry_t [TopK-1:0] list_q;  // 0 is the best; Nothing where there is none
 
-  // ---- a beat, then the beat with its candidates; the lowest lane first ------------------------------------------------
-  logic [32*Lanes-1:0] beat_q, found_q;
-  logic [IdW-1:0] beat_base_q, found_base_q;
-  logic [Lanes-1:0] mask_q, above;
-  logic beat_valid_q, beat_last_q, found_last_q, found_valid_q;
-  wire [Lanes-1:0] rest = mask_q & (mask_q - Lanes'(1));
-  wire next = rest == '0;  // the last candidate leaves, or there is none
-  assign ready_o = !beat_valid_q || next;
+  // ---- a beat, the beat with its candidates, the beat whose candidates leave; the lowest lane first ----------------
+  // The lanes in groups: each offers its first candidate, and the first group that has one is taken at its word.
+  localparam int unsigned Groups = (Lanes >= 8) ? Lanes / 8 : 1;
+  localparam int unsigned GroupLanes = Lanes / Groups;
+  typedef logic [GroupLanes-1:0] group_t;
+  logic [32*Lanes-1:0] beat_q, above_beat_q, found_q;
+  logic [IdW-1:0] beat_base_q, above_base_q, found_base_q;
+  logic [Lanes-1:0] above, above_q;
+  group_t [Groups-1:0] mask_q;
+  logic [Groups-1:0] some_q, more_q, first;  // groups with a candidate, with several; the first one with any
+  logic beat_valid_q, beat_last_q, above_valid_q, above_last_q, found_last_q, found_valid_q;
+  wire next = more_q == '0 && (some_q & ~first) == '0;  // the last candidate leaves, or there is none
+  logic filling_q;
+  wire above_ready = next && !(filling_q && above_valid_q);
+  assign ready_o = !beat_valid_q || above_ready;
+  assign first = some_q & ~(some_q - Groups'(1));
+
+  function automatic group_t but_first(input group_t mask);
+    return mask & (mask - GroupLanes'(1));
+  endfunction
 
   for (genvar i = 0; i < Lanes; i++) begin : gen_lanes
     assign above[i] = beat_q[32*i+:32] > list_q[TopK-1].rank;
@@ -61,45 +76,76 @@ module sampler_top
       beat_base_q <= base_i;
       beat_last_q <= last_i;
     end
-    if (next) begin
-      found_q      <= beat_q;
-      found_base_q <= beat_base_q;
-      found_last_q <= beat_last_q;
+    if (above_ready) begin
+      above_q      <= above;
+      above_beat_q <= beat_q;
+      above_base_q <= beat_base_q;
+      above_last_q <= beat_last_q;
     end
+    if (next) begin
+      found_q      <= above_beat_q;
+      found_base_q <= above_base_q;
+      found_last_q <= above_last_q;
+    end
+    filling_q <= Lanes > 1 && list_q[TopK-1].rank == Nothing;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       beat_valid_q  <= 1'b0;
+      above_valid_q <= 1'b0;
       found_valid_q <= 1'b0;
       mask_q        <= '0;
+      some_q        <= '0;
+      more_q        <= '0;
     end else begin
       if (ready_o) beat_valid_q <= taken_i;
-      if (next) begin
-        found_valid_q <= beat_valid_q;
-        mask_q        <= beat_valid_q ? above : '0;
-      end else mask_q <= rest;
-    end
-  end
-
-  wire [Lanes-1:0] pick = mask_q & ~rest;
-  entry_t picked;
-  always_comb begin
-    picked = '0;
-    for (int unsigned i = 0; i < Lanes; i++) begin
-      if (pick[i]) begin
-        picked.rank = picked.rank | found_q[32*i+:32];
-        picked.id   = picked.id | IdW'(LaneW'(i));
+      if (above_ready) above_valid_q <= beat_valid_q;
+      else if (next) above_valid_q <= 1'b0;
+      if (next) found_valid_q <= above_valid_q;
+      for (int unsigned g = 0; g < Groups; g++) begin
+        if (next) begin
+          mask_q[g] <= above_valid_q ? above_q[GroupLanes*g+:GroupLanes] : '0;
+          some_q[g] <= above_valid_q && above_q[GroupLanes*g+:GroupLanes] != '0;
+          more_q[g] <= above_valid_q && but_first(above_q[GroupLanes*g+:GroupLanes]) != '0;
+        end else if (first[g]) begin
+          mask_q[g] <= but_first(mask_q[g]);
+          some_q[g] <= more_q[g];
+          more_q[g] <= but_first(but_first(mask_q[g])) != '0;
+        end
       end
     end
-    picked.id = picked.id | found_base_q;
   end
 
-  entry_t new_q;  // Nothing: changes nothing
+  entry_t [Groups-1:0] offer, offer_q;  // a group's first candidate
+  logic offers_end_q;
+  always_comb begin
+    offer = '0;
+    for (int unsigned g = 0; g < Groups; g++) begin
+      for (int unsigned i = 0; i < GroupLanes; i++) begin
+        if (mask_q[g][i] && !(|(mask_q[g] & group_t'((1 << i) - 1)))) begin
+          offer[g].rank = offer[g].rank | found_q[32*(GroupLanes*g+i)+:32];
+          offer[g].id   = offer[g].id | IdW'(LaneW'(GroupLanes * g + i));
+        end
+      end
+      offer[g].id = offer[g].id | found_base_q;
+    end
+  end
+
+  entry_t picked, new_q;  // Nothing: changes nothing
+  logic [Groups-1:0] first_q;
   logic end_q, emit_q;
+  always_comb begin
+    picked = '0;
+    for (int unsigned g = 0; g < Groups; g++) if (first_q[g]) picked = picked | offer_q[g];
+  end
   always_ff @(posedge clk_i) begin
-    new_q <= picked;
-    end_q <= rst_ni && found_valid_q && found_last_q && next;
+    offer_q      <= offer;
+    first_q      <= first;
+    new_q        <= picked;
+    offers_end_q <= rst_ni && found_valid_q && found_last_q && next;
+    end_q        <= rst_ni && offers_end_q;
+    if (!rst_ni) first_q <= '0;
   end
 
   // ---- the list: insert, or shift out --------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ module tb_qwen3_accel
   wire [TokenPlaceW-1:0] last_place = u_dut.u_core.linear_tokens.first;  // of the token that has logits
   int starts[Stations];
   always_comb for (int unsigned u = 0; u < Stations; u++) starts[u] = {13'b0, u_dut.u_core.place_of[u], u_dut.u_core.number_q};
-  wire moving = u_dut.u_core.moved_q, constants = u_dut.u_core.status_o.stall_memory;
+  wire moving = u_dut.u_core.u_count.line_q, constants = u_dut.u_core.u_count.waits;
   // memory ports in the accelerator's clock, also with HbmClock
   wire [Ports-1:0] ask_valid = u_dut.core_arvalid, ask_ready = u_dut.core_arready, read_valid = u_dut.core_rvalid;
   wire [Ports-1:0] read_ready = u_dut.core_rready, write_valid = u_dut.core_wvalid, write_ready = u_dut.core_wready;

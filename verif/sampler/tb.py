@@ -208,7 +208,7 @@ class NoStall(SamplerTest):
             measure(f"latency command to logits, {name}", taken[0] - env.command.monitor.cycles[marks[0]], ahead)
             measure(f"latency, {name}", env.token.monitor.cycles[-1] - taken[-1], latency)
             first_entry = env.top.monitor.cycles[-min(shape.TopK, len(falling))]
-            measure(f"latency top, {name}", first_entry - taken[-1], 4)
+            measure(f"latency top, {name}", first_entry - taken[-1], 6)
             steady = taken[-10:]
             rate = 9 / (steady[-1] - steady[0])
             measure(f"throughput, {name}", rate, 1 / parts, "beats/cycle", at_least=True)
