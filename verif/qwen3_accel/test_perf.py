@@ -13,10 +13,11 @@ from lutloom.synthetic import Synthetic, synthetic_image
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory) -> Image:
-    return Image.open(
-        synthetic_image(Synthetic("qwen3-tiny", layers=1), configuration("tiny"), 64, tmp_path_factory.mktemp("i"))
-    )
+def image(tmp_path_factory, worker_id) -> Image:
+    """Runs lie in a folder named after the image: workers that share this file's tests must not share it."""
+    model = Synthetic("qwen3-tiny", layers=1)
+    path = synthetic_image(model, configuration("tiny"), 64, tmp_path_factory.mktemp("i"))
+    return Image.open(path.rename(path.with_stem(f"{path.stem}-{worker_id}")))
 
 
 def test_a_token_on_hbm2e(image):
