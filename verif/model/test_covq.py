@@ -346,29 +346,36 @@ def test_damaged_copy_of_the_committed_model_changes_the_perplexity(tmp_path):
 NAME = "model.layers.2.mlp.down_proj"
 
 
-def small_model(layers: int):
-    """Configuration and random weights of a model that calibrates in a second."""
+@pytest.fixture
+def small_model(monkeypatch):
+    """Of a number of layers: configuration, weights and text of a model that calibrates in a second on one thread."""
+    torch = pytest.importorskip("torch")
+    from lutloom import covq_qat
     from lutloom.qwen3 import Qwen3Config
 
-    cfg = Qwen3Config(64, 96, layers, 2, 1, 16, 64, 64)
-    rng = np.random.default_rng(0)
-    weights = {
-        name: np.ones(shape, np.float32) if len(shape) == 1 else rng.normal(0, 0.08, shape).astype(np.float32)
-        for name, shape in checkpoint.tensor_shapes(cfg).items()
-    }
-    return cfg, weights
+    torch.set_num_threads(1)
+    monkeypatch.setattr(covq_qat, "fast", lambda function: function)  # compiling takes longer than the tests
+
+    def make(layers: int):
+        cfg = Qwen3Config(64, 96, layers, 2, 1, 16, 64, 64)
+        rng = np.random.default_rng(0)
+        weights = {
+            name: np.ones(shape, np.float32) if len(shape) == 1 else rng.normal(0, 0.08, shape).astype(np.float32)
+            for name, shape in checkpoint.tensor_shapes(cfg).items()
+        }
+        return cfg, weights, (np.arange(4000) * 7 % 64).astype(np.uint16)  # every token follows from the one before
+
+    return make
 
 
 @pytest.mark.torch
-def test_a_calibration_that_was_cut_off_goes_on(monkeypatch, tmp_path):
-    torch = pytest.importorskip("torch")
+def test_a_calibration_that_was_cut_off_goes_on(small_model, monkeypatch, tmp_path):
+    import torch
+
     from lutloom import covq_qat
     from lutloom.covq_train import QatSettings, QatTrainer
 
-    torch.set_num_threads(1)
-    monkeypatch.setattr(covq_qat, "fast", lambda function: function)  # compiling takes longer than this test
-    cfg, weights = small_model(layers=2)
-    tokens = (np.arange(4000) * 7 % 64).astype(np.uint16)
+    cfg, weights, tokens = small_model(layers=2)
     path, run = tmp_path / "state.pt", QatSettings(context=32, calibration=16)
     whole = QatTrainer(cfg, weights, run, tokens)
     whole.calibrate(lambda name: None)
@@ -395,16 +402,14 @@ def test_a_calibration_that_was_cut_off_goes_on(monkeypatch, tmp_path):
 
 
 @pytest.mark.torch
-def test_training_lowers_the_loss_and_exports_what_it_trained(monkeypatch, tmp_path):
-    torch = pytest.importorskip("torch")
+def test_training_lowers_the_loss_and_exports_what_it_trained(small_model, tmp_path):
+    import torch
+
     from lutloom import covq_qat
     from lutloom.covq_train import QatSettings, QatTrainer
     from lutloom.qwen3 import Qwen3
 
-    torch.set_num_threads(1)
-    monkeypatch.setattr(covq_qat, "fast", lambda function: function)  # compiling takes longer than this test
-    cfg, weights = small_model(layers=1)
-    tokens = (np.arange(4000) * 7 % 64).astype(np.uint16)  # every token follows from the one before
+    cfg, weights, tokens = small_model(layers=1)
     run = QatSettings(steps=30, batch=4, context=32, lr=5e-3, warmup=2, distil=0.0, calibration=16)
     trainer = QatTrainer(cfg, weights, run, tokens)
     trainer.calibrate(lambda name: None)
