@@ -706,6 +706,10 @@ module accel_core
         addr: addr, execute: execute_error, attention: attention_error, number: number_q};
   end
 
+  a_cause :  // `failed` is the same, without the way through the causes
+  assert property (@(posedge clk_i) disable iff (!core_rst_n)
+      failed == (cause != CauseNone && !error_q && !clear_q));
+
   // ---- status ----------------------------------------------------------------------------------------------------------
   logic [Stations-1:0][3:0] ops;
   logic [Stations-1:0] lacks;  // waits for constants

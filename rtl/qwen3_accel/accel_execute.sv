@@ -81,6 +81,7 @@ module accel_execute
   function automatic span_t span(input logic [31:0] word, input logic [LineW-1:0] count);
     return '{line: lines(word, Lanes), lines: count, on: 1'b1};
   endfunction
+  wire [31:0] target = op_q[4'd1+4'(written_q)];  // where the written lines begin, by the word that a register names
 
   always_comb begin
     a = '0;
@@ -88,40 +89,39 @@ module accel_execute
     c = '0;
     w = '0;
     case (now)
-      OpEmbed: w = span(op_q[1], lines(op_q[2], Lanes));
+      OpEmbed: w = span(target, lines(op_q[2], Lanes));
       OpRmsNorm, OpRope: begin
         a = span(op_q[1], '0);
-        w = span(op_q[2], '0);
+        w = span(target, '0);
       end
       OpLinearSynth: begin
         a = span(op_q[1], lines(op_q[4], Lanes));
         if (flag(op_q, FlagResidual)) b = span(op_q[3], lines(op_q[5], Lanes));
-        if (!logits) w = span(op_q[2], lines(op_q[5], Lanes));
+        if (!logits) w = span(target, lines(op_q[5], Lanes));
       end
       OpSearch: a = span(op_q[1], lines(op_q[4], Lanes));
       OpGather: begin
         if (flag(op_q, FlagResidual)) b = span(op_q[3], lines(op_q[5], Lanes));
-        if (!logits) w = span(op_q[2], lines(op_q[5], Lanes));
+        if (!logits) w = span(target, lines(op_q[5], Lanes));
       end
       OpLinearTable: begin
         if (flag(op_q, FlagSearch)) a = span(op_q[1], table_in);
         if (flag(op_q, FlagResidual)) b = span(op_q[3], table_out);
-        w = span(op_q[2], table_out);
+        w = span(target, table_out);
       end
       OpAttention: begin
         a = span(op_q[1], '0);
         b = span(op_q[2], '0);
         c = span(op_q[3], '0);
-        w = span(op_q[4], '0);
+        w = span(target, '0);
       end
       OpSwiglu: begin
         a = span(op_q[1], lines(op_q[4], Lanes));
         b = span(op_q[2], lines(op_q[4], Lanes));
-        w = span(op_q[3], lines(op_q[4], Lanes));
+        w = span(target, lines(op_q[4], Lanes));
       end
       default: ;
     endcase
-    w.line = lines(op_q[4'd1+4'(written_q)], Lanes);  // the same, from a register
   end
 
   function automatic logic [1:0] written(input op_e op);

@@ -5,9 +5,9 @@
 //   LinearSynth: pairs, scales, the streams' command     LinearTable: pairs, exponents (SEARCH), scales, the linear's command
 //   Search: pairs, factors, the streams' command         Gather: start values, scales, the streams' command
 //
-// Embed goes on to the execution with its first row: `embed` takes further ids as rows leave it.
 // So memory works ahead of the engines by as much as their buffers hold. Reads of the auxiliary port are asked for in the order in
-// which they are used, so a beat that waits for its engine never has one in front of it that the engine needs first.
+// which they are used, so a beat that waits for its engine never has one in front of it that the engine needs first. Embed goes on to
+// the execution with its first row: `embed` takes further ids as rows leave it.
 //
 // Latency:       2 cycles a descriptor and one for each read and command, 3 for a row; a read comes out 2 cycles later.
 // Back-pressure: waits for the port, the linears' command queues and the queue of the execution.
