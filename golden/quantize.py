@@ -142,12 +142,12 @@ class Job:
     evaluate: bool
 
     def training_tokens(self) -> np.ndarray:
-        """Tokens of the text that belongs to the model: uint16 [n]. See `evaluation_tokens`."""
+        """Tokens of the text that belongs to the model: integers [n]. See `evaluation_tokens`."""
         if self.source.path.is_dir() and (self.source.path / corpus.VALIDATION_FILE).is_file():
             texts, _ = corpus.split_works(corpus.load_works())
             return corpus.encode_texts(self.source.tokenizer(), texts)
         corpus.debian_texts()
-        return evaluate.load_text(corpus.DEBIAN_FOLDER / "train.txt", self.source.tokenizer()).astype(np.uint16)
+        return evaluate.load_text(corpus.DEBIAN_FOLDER / "train.txt", self.source.tokenizer())
 
     def evaluation_tokens(self) -> tuple[np.ndarray, int]:
         """(tokens int [n], context): of validation.safetensors beside the model, else of the Debian corpus."""
@@ -223,14 +223,14 @@ def run_wvq(job: Job, choices: dict, minutes: float | None, steps: int | None) -
 
 
 def write_text(job: Job, teacher, contexts: int, length: int) -> np.ndarray:
-    """Let the float model write, with a progress bar: uint16 [contexts * length]. Many short texts at once are fast."""
+    """Let the float model write, with a progress bar: int64 [contexts * length]. Many short texts at once are fast."""
     from lutloom.sampled_text import sampled_text
 
     texts = contexts * length // SAMPLE
     with progress_bar(job.console, "write") as progress:
         task = progress.add_task("write", total=SAMPLE - 1, note=f"tokens of {texts} texts")
         sampled = sampled_text(teacher, texts, SAMPLE, report=lambda step: progress.update(task, completed=step))
-    return sampled.numpy().astype(np.uint16).ravel()
+    return sampled.numpy().ravel()
 
 
 def distil_settings(cfg: Qwen3Config):

@@ -103,8 +103,8 @@ class DistilSettings:
 class Text:
     """What a model is calibrated on and trained with: a corpus, and text that the float model wrote."""
 
-    corpus: np.ndarray  # uint16 [n]
-    sampled: np.ndarray  # uint16 [m], m = 0 for none
+    corpus: np.ndarray  # integers [n]
+    sampled: np.ndarray  # integers [m], m = 0 for none
 
     def batch(self, schedule: TrainSettings, step: int) -> Tensor:
         """The contexts of a step, half of them sampled ones if there are any: int64 [batch, context]."""
@@ -226,7 +226,7 @@ class WvqRun:
         self, cfg: Qwen3Config, weights: dict[str, np.ndarray], sha256: str, tokens: np.ndarray, recipe: WvqRecipe
     ):
         self.sha256, self.recipe = sha256, recipe
-        self.text = Text(tokens, np.empty(0, np.uint16))
+        self.text = Text(tokens, np.empty(0, np.int64))
         self.teacher = TorchQwen3(cfg)
         self.teacher.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()}, strict=False)
         self.teacher.eval().requires_grad_(False)
@@ -247,7 +247,7 @@ class WvqRun:
         return self.text.batch(schedule, 0)
 
     def sample(self, sampled: np.ndarray) -> None:
-        """Add the text that the float model wrote: uint16 [m]."""
+        """Add the text that the float model wrote: integers [m]."""
         self.text = replace(self.text, sampled=sampled)
 
     def choose(self) -> None:

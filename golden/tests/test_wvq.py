@@ -1,12 +1,15 @@
 """wvq: the matrix product equals rows and look-ups, bad arrays are refused by name, the bits are counted right."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lutloom import corpus, evaluate
 from lutloom.act_quant import act_quant
 from lutloom.dequant import dequant
+from lutloom.quantize import Job
 from lutloom.tests.toy import SETTINGS, random_wvq
 from lutloom.wvq import WvqLinear
 
@@ -159,3 +162,13 @@ def test_accumulator_that_could_overflow(positions):
     else:
         with pytest.raises(ValueError, match=f"^exp, w_cent: accumulator reaches {516 * 32640 << 7}, allowed 32"):
             make()
+
+
+def test_training_tokens_of_a_large_vocabulary(monkeypatch, tmp_path):
+    """Qwen3 has 151,936 tokens: none of them becomes another one."""
+    tokens = np.array([151_643, 70_000, 5])
+    monkeypatch.setattr(corpus, "debian_texts", lambda: None)
+    monkeypatch.setattr(evaluate, "load_text", lambda path, tokenizer: tokens)
+    source = SimpleNamespace(path=tmp_path, tokenizer=lambda: None)
+    job = Job(source, tmp_path, tmp_path, resume=False, threads=1, console=None, evaluate=False)
+    np.testing.assert_array_equal(job.training_tokens(), tokens)
