@@ -17,10 +17,12 @@ def measured(tmp_path, monkeypatch) -> dict:
     ports = {"read": 50, "written": 1, "waiting": 10, "held": 0, "full": 30, "idle": 10}
     decode = {
         "cycles": 1000, "port_utilisation": 0.5, "bytes_total": 32_000, "bound_cycles": 500, "streams": ports,
-        "groups": {"lm_head": {"cycles": 400}, "self_attn.attention": {"cycles": 600}},
+        "groups": {"lm_head": {"cycles": 400}, "self_attn.attention": {"cycles": 600}}, "context": 9,
     }  # fmt: skip
     report = {"decode": decode, "check": {"values": 5, "bits_different": 0, "tokens_equal": True}}
-    entry = summary_of(report) | {"options": {"model": "toy", "hardware": "tiny", "context": 9}}
+    report |= {"model": "toy", "hardware": "tiny", "clock": 250, "synthetic": {"bits": 2.0, "scheme": "wvq"}}
+    entry = summary_of(report)
+    entry["options"] = {"model": "toy", "hardware": "tiny", "context": 9, "bits": 2, "scheme": "wvq", "clock": 250}
     monkeypatch.setattr(perf, "RESULTS", tmp_path)
 
     def write() -> list[str]:
@@ -46,6 +48,29 @@ def test_values_that_are_not_golden_s(measured, change):
     measured["report"]["check"].update(change)
     result = CliRunner().invoke(app, measured["write"]())
     assert result.exit_code == 1 and "not golden's" in result.output
+
+
+@pytest.mark.parametrize(
+    "name,value", [("model", "x"), ("hardware", "v80"), ("context", 8), ("bits", 3), ("scheme", "covq"), ("clock", 300)]
+)
+def test_a_result_of_other_options_is_refused(measured, name, value):
+    measured["entry"]["options"][name] = value
+    with pytest.raises(UserError, match=rf"perf-toy.json: {name}: found .*, allowed {value}, the reference's"):
+        CliRunner().invoke(app, measured["write"](), catch_exceptions=False)
+
+
+def test_update(measured, tmp_path):
+    """The reference that was named, without the committed page; and only values that are golden's."""
+    page, measured["report"]["decode"]["cycles"] = PAGE.read_bytes(), 900
+    arguments = [*measured["write"](), "--update"]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert read_reference(tmp_path / "reference.json")["toy"]["cycles"] == 900 and PAGE.read_bytes() == page
+    measured["report"]["check"]["bits_different"] = 1
+    arguments = [*measured["write"](), "--update"]
+    before = (tmp_path / "reference.json").read_bytes()
+    with pytest.raises(UserError, match="--update: found values that are not golden's in toy"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert (tmp_path / "reference.json").read_bytes() == before
 
 
 def test_unknown_model_and_no_result(measured, tmp_path):
