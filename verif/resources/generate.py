@@ -69,7 +69,7 @@ def main() -> int:
     title = ", ".join([name, *(f"{key} = {value}" for key, value in others.items())])
     data = json.loads(COMMITTED.read_text())
     ours = title == plan.CONFIGURATION
-    if ours:
+    if ours and not missing:
         data |= {"configuration": name, "tool": synth.TOOL, "parts": rows}
     elif not missing:
         data["others"][title] = sums
