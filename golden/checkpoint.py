@@ -112,7 +112,6 @@ def save(folder: Path, cfg: Qwen3Config, tensors: dict[str, np.ndarray], tokeniz
         "eos_token": end_of_text,
         "clean_up_tokenization_spaces": False,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / WEIGHTS_FILE, safetensors.serialize(specs, metadata={"format": "pt"}))
     write_file(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
     write_file(folder / TOKENIZER_FILE, tokenizer_json.encode())
@@ -120,10 +119,35 @@ def save(folder: Path, cfg: Qwen3Config, tensors: dict[str, np.ndarray], tokeniz
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    """Write a file atomically; its folder is made if need be. UserError if that cannot be."""
+    try:
+        temporary = check_output(path).with_name(path.name + ".new")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path}: found {error.strerror}, allowed a file that can be written") from None
+
+
+def check_output(path: Path, folder: bool = False) -> Path:
+    """`path`, if a file (or, with `folder`, files in it) can be written there; UserError otherwise.
+
+    Called before the work whose result goes there. Makes nothing: what is refused later leaves no empty folder.
+    """
+    home = path.absolute() if folder else path.absolute().parent
+    try:
+        there = next(place for place in (home, *home.parents) if place.exists())
+        if path.is_dir() and not folder:
+            found = "a folder"
+        elif not there.is_dir():
+            found = f"a file {there}"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            found = f"{there} without write permission"
+        else:
+            return path
+    except OSError as error:  # such as a name that is too long
+        found = error.strerror
+    raise UserError(f"{path}: found {found}, allowed a {'folder' if folder else 'file'} that can be written")
 
 
 def load(folder: str | Path) -> tuple[Qwen3Config, dict[str, np.ndarray]]:

@@ -17,7 +17,7 @@ from rich.progress import track
 
 from lutloom import models
 from lutloom.attention import BEAT, KV_BITS
-from lutloom.checkpoint import bf16_bits
+from lutloom.checkpoint import bf16_bits, check_output
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
 from lutloom.image import ImageWriter, config_payload, layout
@@ -80,6 +80,7 @@ def write_image(
     folder: Path,
 ) -> None:
     """`compile_model` of a model at hand. origin: as `models.resolve` gives it; folder: for messages."""
+    check_output(Path(path)).parent.mkdir(parents=True, exist_ok=True)
     cfg = origin.cfg
     context = min(cfg.max_position_embeddings, 2048) if max_context is None else max_context
     if not 1 <= context <= cfg.max_position_embeddings:
@@ -223,7 +224,6 @@ def compile_command(
 ) -> None:
     """Compile a quantised model to an image: program, weights, tables, embedding, tokenizer."""
     console = Console(stderr=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
     compile_model(
         quantized, out, replace(configuration(hardware), kv_bits=kv_bits), max_context, model,
         lambda steps, name: track(steps, name, console=console, transient=True),

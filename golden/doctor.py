@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lutloom import models
-from lutloom.checkpoint import tensor_shapes, write_file
+from lutloom.checkpoint import check_output, tensor_shapes, write_file
 from lutloom.compiler import HEAD
 from lutloom.errors import UserError
 from lutloom.image import Image
@@ -353,13 +353,16 @@ def doctor_command(
     """Name the first stage of an image that is off. Exit code 0: none is, 1: one is, 2: bad input."""
     if rtl and against is not None:
         raise UserError("--rtl and --against: found both, allowed one of them")
+    picture = picture or Path("build/doctor") / f"{image.stem}.png"
+    for file in (save, json_file, picture):
+        if file is not None:
+            check_output(file)
     machine = Machine(Image.open(image))
     other = load_trace(against) if against is not None else None
     tokens = choose_tokens(machine, prompt, other, against)
     exact = rtl or other is not None
     golden = golden_trace(machine, tokens) if exact or save is not None else {}
     if save is not None:
-        _make_folder(save)
         save_trace(save, tokens, golden)
     if rtl:
         sizes = {stage: values.shape[1] for stage, values in golden.items()}
@@ -371,7 +374,7 @@ def doctor_command(
         compiled = None if quantized is None else QuantizedModel.open(quantized, source.path)
         reports = examine(machine, source, tokens, limit, compiled)
         healthy = _report_errors(machine, source, tokens, reports, json_file)
-        draw(reports, image.name, picture or Path("build/doctor") / f"{image.stem}.png")
+        draw(reports, image.name, picture)
     if not healthy:
         raise typer.Exit(1)
 
@@ -442,15 +445,7 @@ def _write_json(path: Path | None, report: dict) -> None:
         return
     for stage in report.get("stages", ()):
         stage |= {key: None for key, value in stage.items() if isinstance(value, float) and not np.isfinite(value)}
-    _make_folder(path)
     write_file(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path}: folder: found {error.strerror}, allowed a path that can be written") from None
 
 
 def draw(reports: list[StageReport], title: str, path: Path) -> bool:
@@ -485,6 +480,5 @@ def draw(reports: list[StageReport], title: str, path: Path) -> bool:
     axes.legend(loc="upper left", ncols=4)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110)
-    _make_folder(path)
     write_file(path, data.getvalue())
     return True

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lutloom import estimate_plots, models, perf_report
-from lutloom.checkpoint import write_file
+from lutloom.checkpoint import check_output, write_file
 from lutloom.errors import UserError
 from lutloom.estimate_case import Case
 from lutloom.estimate_machine import Token, cycles_by_stage, simulate
@@ -295,12 +295,11 @@ def estimate_command(
         different, stream_beats, drain_w, scheme,
     )  # fmt: skip
     planned = case.planned()
+    out = check_output(out or RESULTS / f"estimate-{model}.json")
     report = estimate(case, planned)
     report |= {"clocks": at_clocks(case, planned), "capacity": capacity(case, planned), "beyond": beyond(case, planned)}
     wanted = SWEEPS if sweeps and "all" in sweeps else tuple(sweeps or ())
     report["sweeps"] = {name: sweep(case, name) for name in wanted}
-    out = out or RESULTS / f"estimate-{model}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_file(out, (json.dumps(report, indent=1) + "\n").encode())
     show(report, console)
     for path in [out, *estimate_plots.write(report, out)]:

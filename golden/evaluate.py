@@ -280,6 +280,7 @@ def eval_command(
     """Perplexity, size and memory traffic of a float model and its quantised versions: a table and a picture."""
     console, source = Console(), models.resolve(model)
     parameters = configuration(hardware)
+    out = checkpoint.check_output(out or RESULTS / f"eval-{source.name}.json")
     file, ids, context = load_tokens(source, text, tokens, context)
     machines = {folder: _open(folder, source, parameters, context) for folder in quantized or []}
     reference = measure(float_runners(source, threads), ids, context, _bar("float", console))
@@ -298,8 +299,6 @@ def eval_command(
         report["quantized"].append(compare(folder, machine, source, reference, result))
         machine.weights = WeightCache()  # make room for the next
     console.print(_table(report))
-    out = out or RESULTS / f"eval-{source.name}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write_file(out, (json.dumps(report, indent=2) + "\n").encode())
     console.print(f"wrote {out}", soft_wrap=True)
     if report["quantized"]:

@@ -72,7 +72,6 @@ def cached_image(quantized: Path, hardware: Hardware, source: Source | None = No
     """
     path = image_path(quantized, hardware, folder)
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
         console = Console(stderr=True)
         compile_model(
             quantized, path, hardware, source=str(source.path) if source else None,

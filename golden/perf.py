@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 from lutloom import models, perf_report
-from lutloom.checkpoint import write_file
+from lutloom.checkpoint import check_output, write_file
 from lutloom.errors import UserError
 from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS, configuration
@@ -88,13 +88,15 @@ def perf_command(
     if model in SHAPES:
         head = bits if head_bits is None else head_bits
         synthetic = Synthetic(model, bits, head, seed, layers=layers, scheme=scheme)
-        image = Image.open(_synthetic_image(synthetic, hardware, context))
     else:
         source = models.resolve(model)
         name = source.name
-        image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
     of_scheme = "-covq" if synthetic and scheme == "covq" else ""
-    out = out or RESULTS / f"perf-{name}{of_scheme}{'-prefill' if prefill else ''}.json"
+    out = check_output(out or RESULTS / f"perf-{name}{of_scheme}{'-prefill' if prefill else ''}.json")
+    if synthetic:
+        image = Image.open(_synthetic_image(synthetic, hardware, context))
+    else:
+        image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
     report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
     if prefill:
         report |= measure_prefill(image, prefill, tokens, clock, memory, seed, check)
@@ -116,7 +118,6 @@ def perf_command(
 
 def save(report: dict, out: Path) -> list[Path]:
     """Results, page, pictures: their paths."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_file(out, (json.dumps(report, indent=1) + "\n").encode())
     return [out, *perf_report.write(report, out.with_suffix(".md"))]
 

@@ -305,7 +305,6 @@ def synthetic_image(
     """The image in `folder`, compiled unless it is there already."""
     path = synthetic_path(synthetic, hardware, max_context, folder)
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
         compile_synthetic(synthetic, path, hardware, max_context, progress)
     return path
 

@@ -385,6 +385,8 @@ def test_command(toys, tmp_path):
     image = Image.open(tmp_path / "new" / "a.img", Hardware(slices=8).dict())
     assert f"{image.bytes:,} bytes" in run.output
     assert image.config["max_context"] == 9
+    run = CliRunner().invoke(app, ["compile", "--quantized", str(toys["fused"].folder), "--out", f"{image.path}/b.img"])
+    assert isinstance(run.exception, UserError) and f"found a file {image.path}, allowed" in str(run.exception)
 
 
 # --- descriptors ------------------------------------------------------------------------------------------------------

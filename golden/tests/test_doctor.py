@@ -406,7 +406,8 @@ def checksum(image: Path, folder: Path) -> list:
 @pytest.mark.parametrize(
     "arguments",
     [other_model, checksum, lambda *_: ["--prompt", ""], lambda *_: ["--prompt", "word " * 100],
-     lambda *_: ["--model", "none"], lambda *_: ["--against", "none.npz"], lambda *_: ["--quantized", "none"]],
+     lambda *_: ["--model", "none"], lambda *_: ["--against", "none.npz"], lambda *_: ["--quantized", "none"],
+     *(lambda _, folder, option=option: [option, folder] for option in ("--json", "--save", "--picture"))],
 )  # fmt: skip
 def test_bad_input(arguments, wvq, tmp_path, monkeypatch, capsys):
     assert run(monkeypatch, "--image", wvq[0], *arguments(wvq[0], tmp_path)) == 2

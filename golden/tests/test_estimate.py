@@ -193,6 +193,15 @@ def test_command(tmp_path):
     assert all((tmp_path / f"estimate-{name}.png").is_file() for name in ("sweeps", "pareto", "roofline"))
 
 
+@pytest.mark.parametrize("out,found", [(".", "a folder"), ("file/x/y", "a file "), ("x" * 300, "File name too long")])
+def test_no_place_for_the_results(out, found, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    monkeypatch.setattr("lutloom.estimate.estimate", lambda *_: pytest.fail("it has begun"))
+    with pytest.raises(UserError, match=f"^{re.escape(out)}: found {found}.*, allowed a file that can be written"):
+        CliRunner().invoke(app, ["estimate", "--out", out], catch_exceptions=False)
+
+
 @pytest.fixture
 def measured(tmp_path, monkeypatch):
     """A result of perf that is exactly the estimate, and the command that compares with it."""

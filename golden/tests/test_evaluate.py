@@ -202,6 +202,8 @@ REFUSALS = {
     "few": (b"Now is the winter. " * 20, ("--tokens", 5), "--tokens: found 5, allowed 20.."),
     "hardware": (b"Now is the winter. " * 20, ("--hardware", "huge"), "--hardware: found huge, allowed tiny"),
     "quantised": (b"Now is the winter. " * 20, ("--quantized", "nowhere"), "nowhere/config.json: found No such file"),
+    "out is a folder": (b"Now is the winter. " * 20, ("--out", "."), ".: found a folder, allowed a file"),
+    "out below a file": (b"Now is the winter. " * 20, ("--out", "text/x"), "/text, allowed a file that can be written"),
 }
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lutloom.errors import UserError
 from lutloom.hardware import configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
@@ -69,6 +70,12 @@ def test_another_cache_is_noticed(image):
     assert not module.compare(run).bits_different
     run.random_text["seed"] = 1
     assert module.compare(run).bits_different
+
+
+@pytest.mark.parametrize("options", [{}, {"prefill": 2}])
+def test_no_place_for_the_results(tmp_path, options):
+    with pytest.raises(UserError, match="found a folder, allowed a file that can be written"):
+        perf_command("qwen3-tiny", hardware="tiny", layers=1, out=tmp_path, **options)
 
 
 def test_files(tmp_path, monkeypatch):
