@@ -42,10 +42,21 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
 ) -> None:
     """Train the small Qwen3 on Shakespeare's works (about 25 minutes on two cores)."""
+    if minutes is not None and steps is not None:
+        raise UserError("--minutes and --steps given; allowed: one of them")
+    if resume and (init_from is not None or minutes is not None or steps is not None or lr is not None):
+        raise UserError(
+            "--resume with --init-from, --minutes, --steps or --lr; allowed: --resume alone, it keeps the recipe"
+        )
+    from lutloom.checkpoint import check_output
+    from lutloom.models import require_torch
+
+    check_output(out, folder=True)
+    state = check_output(state or Path("build/train") / f"{out.resolve().name}.pt")
+    require_torch()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
     from lutloom.train import run_training
 
-    state = state or Path("build/train") / f"{out.resolve().name}.pt"
     run_training(out, state, minutes=minutes, steps=steps, resume=resume, init_from=init_from, lr=lr, threads=threads)
 
 

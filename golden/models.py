@@ -89,6 +89,12 @@ def resolve(name_or_path: str | Path) -> Source:
     return source
 
 
+def require_torch() -> None:
+    """UserError without torch, which only training and quantising need."""
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("torch: found no such package, allowed an installation with it; run: make setup-train")
+
+
 def smollm2_path() -> Path:
     """The GGUF file in the installed package; the package itself is not imported, as it asks for much else."""
     spec = importlib.util.find_spec(SMOLLM2_PACKAGE)

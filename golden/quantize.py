@@ -19,7 +19,7 @@ from lutloom import checkpoint, corpus, evaluate, models
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.models import Source
-from lutloom.quantized_model import QuantizedModel
+from lutloom.quantized_model import CONFIG_FILE, FORMAT, QuantizedModel
 from lutloom.qwen3 import Qwen3, Qwen3Config
 from lutloom.wvq import MAX_GROUP
 
@@ -97,15 +97,10 @@ def quantize_command(
     if scheme == "float" and steps == 0:
         raise UserError("--steps: found 0 with --scheme float, allowed from 1")
     source = models.resolve(model)
-    job = Job(
-        source,
-        out,
-        state or Path("build/quantize") / f"{out.resolve().name}.pt",
-        resume,
-        threads,
-        Console(),
-        evaluate_it,
-    )
+    check_place(out, source, scheme)
+    state = checkpoint.check_output(state or Path("build/quantize") / f"{out.resolve().name}.pt")
+    models.require_torch()
+    job = Job(source, out, state, resume, threads, Console(), evaluate_it)
     keep_freed_memory()
     if scheme == "wvq":
         recipe = {
@@ -121,6 +116,19 @@ def quantize_command(
         recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
         recipe = {key: value for key, value in recipe.items() if value is not None}
         run_covq(job, recipe, minutes, head_bits or HEAD_BITS, act_bits, fitting(hardware))
+
+
+def check_place(out: Path, source: Source, scheme: str) -> None:
+    """Refuse a folder where nothing can be written, the float model's own, and one that holds a model of the other
+    kind: what is written has the same file names.
+    """
+    checkpoint.check_output(out, folder=True)
+    if out.resolve() == source.path.resolve():
+        raise UserError(f"--out: found {out}, the folder of --model, allowed another one")
+    file = out / CONFIG_FILE
+    if file.is_file() and (checkpoint.read_json(file).get("format") == FORMAT) == (scheme == "float"):
+        found, allowed = ("quantised", "float") if scheme == "float" else ("float", "quantised")
+        raise UserError(f"--out: found {file} of a {found} model, allowed a new folder, or one of a {allowed} model")
 
 
 def fitting(hardware: str) -> dict[str, int]:

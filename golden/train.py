@@ -251,12 +251,6 @@ def run_training(
     validate_every: int = 200,
 ) -> None:
     """The `train` command: progress bar, periodic validation loss, state file, model folder at the end."""
-    if minutes is not None and steps is not None:
-        raise UserError("--minutes and --steps given; allowed: one of them")
-    if resume and (init_from is not None or minutes is not None or steps is not None or lr is not None):
-        raise UserError(
-            "--resume with --init-from, --minutes, --steps or --lr; allowed: --resume alone, it keeps the recipe"
-        )
     torch.set_num_threads(threads)
     console = Console(soft_wrap=True)
     trainer, tokenizer, validation = start_training(state, minutes, steps, resume, init_from, lr)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from lutloom import cli, corpus
 from lutloom.errors import UserError
@@ -171,6 +172,29 @@ def test_bad_options(options, message, tmp_path, monkeypatch, capsys):
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("command", [["train"], ["quantize", "--model", "shakespeare"]])
+def test_without_torch(command, tmp_path, monkeypatch):
+    """Wrong arguments are named first."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    arguments = [*command, "--out", str(tmp_path / "m")]
+    (tmp_path / "file").touch()
+    for more, message in (
+        ([], "torch: found no such package.*run: make setup-train"),
+        (["--steps", "1", "--minutes", "1"], "--minutes and --steps"),
+        (["--out", str(tmp_path / "file")], "file: found a file .*, allowed a folder that can be written"),
+        (["--state", str(tmp_path)], "found a folder, allowed a file that can be written"),
+    ):
+        with pytest.raises(UserError, match=message):
+            CliRunner().invoke(cli.app, [*arguments, *more], catch_exceptions=False)
+    assert not (tmp_path / "m").exists()
+
+
+def test_no_place_for_the_corpus(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file: found a file .*, allowed a folder that can be written"):
+        corpus.debian_texts(tmp_path / "file")
 
 
 def test_missing_corpus(monkeypatch):

@@ -1,6 +1,7 @@
 """wvq's quantiser: one linear, the budget, the student's gradients, and whole runs that are cut and continued."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -377,6 +378,36 @@ def test_bad_arguments_are_named(arguments, message, tmp_path):
 
     result = CliRunner().invoke(app, ["quantize", "--model", "shakespeare", "--out", str(tmp_path), *arguments])
     assert isinstance(result.exception, UserError) and message in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "out", "message"),
+    [
+        ("wvq", "m", "--out: found m, the folder of --model"),
+        ("float", "m", "--out: found m, the folder of --model"),
+        (
+            "covq",
+            "other",
+            "--out: found other/config.json of a float model, allowed a new folder, or one of a quantised",
+        ),
+        (
+            "float",
+            "made",
+            "--out: found made/config.json of a quantised model, allowed a new folder, or one of a float",
+        ),
+    ],
+)
+def test_no_other_model_is_overwritten(scheme, out, message, weights, tmp_path, monkeypatch):
+    from lutloom.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    for folder in ("m", "other"):
+        checkpoint.save(Path(folder), CFG, weights, Tokenizer(WordLevel({"<|end|>": 0}, "<|end|>")).to_str(), "<|end|>")
+    QuantizedModel({}, {}, "m", "0" * 64).save("made")
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/*")}
+    result = CliRunner().invoke(app, ["quantize", "--model", "m", "--scheme", scheme, "--out", out, "--steps", "1"])
+    assert isinstance(result.exception, UserError) and str(result.exception).startswith(message)
+    assert before == {path: path.read_bytes() for path in tmp_path.glob("*/*")}
 
 
 def test_parts_share_one_linear(weights):
