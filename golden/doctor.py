@@ -370,13 +370,23 @@ def doctor_command(
     if exact:
         healthy = _report_bits(machine, tokens, golden, other, against, json_file)
     else:
-        source = models.resolve(model or machine.image.config["source"]["name"])
+        source = float_model(machine, model)
         compiled = None if quantized is None else QuantizedModel.open(quantized, source.path)
         reports = examine(machine, source, tokens, limit, compiled)
         healthy = _report_errors(machine, source, tokens, reports, json_file)
         draw(reports, image.name, picture)
     if not healthy:
         raise typer.Exit(1)
+
+
+def float_model(machine: Machine, model: str | None) -> models.Source:
+    """The model of this name, default the one that the image names; UserError if it cannot be used."""
+    if model is not None:
+        return models.resolve(model)
+    try:
+        return models.resolve(machine.image.config["source"]["name"])
+    except UserError as error:
+        raise UserError(f"{error} (named by {machine.image.path}; --model tells where it is)") from None
 
 
 def choose_tokens(machine: Machine, prompt: str | None, other: Trace | None, file: Path | None) -> np.ndarray:

@@ -23,14 +23,13 @@ from lutloom.host import Accelerator
 from lutloom.host.pcie import FORM, open_card
 from lutloom.image import canonical_json
 from lutloom.machine import Machine
-from lutloom.models import Source
+from lutloom.models import MODEL_FOLDERS, Source
 from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE
 from lutloom.qwen3 import Qwen3
 from lutloom.rtl import simulation
 
 ENGINES = ("golden", "float", "rtl", "v80")
 IMAGES = Path("build/images")
-MODEL_FOLDERS = (models.SHAKESPEARE.parent, Path("build/models"))
 DEFAULT_HARDWARE = "tiny"
 
 

