@@ -4,11 +4,12 @@ from dataclasses import dataclass, field, replace
 
 from lutloom.errors import UserError
 from lutloom.estimate_plan import Planned, plan
-from lutloom.estimate_ports import Machine
+from lutloom.estimate_ports import WINDOW_BEATS, Machine
 from lutloom.perf import ROOM
 from lutloom.program import Attention, RmsNorm
 from lutloom.qwen3_accel import Configuration, configuration
 from lutloom.synthetic import Synthetic
+from lutloom.wvq import MAX_GROUP
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Case:
         """The configuration with what differs. UserError for illegal parameters."""
         base = configuration(self.configuration)
         found = replace(base, hardware=replace(base.hardware, **self.hardware))
+        if self.group % found.whole_group or self.group > MAX_GROUP:
+            allowed = f"multiples of {found.whole_group} up to {MAX_GROUP}"
+            raise UserError(f"--group: found {self.group}, allowed {allowed}")
+        if self.stream_beats is not None and self.stream_beats < WINDOW_BEATS:
+            raise UserError(f"--stream-beats: found {self.stream_beats}, allowed from {WINDOW_BEATS}")
+        drains = [n for n in (1, 2, 4, 8) if 4 * n <= found.hardware.units]  # of linear_synth
+        if self.drain_w is not None and self.drain_w not in drains:
+            raise UserError(f"--drain-w: found {self.drain_w}, allowed {', '.join(map(str, drains))}")
         return replace(found, stream_beats=self.stream_beats or base.stream_beats)
 
     def machine(self, planned: Planned) -> Machine:

@@ -78,11 +78,11 @@ class Port:
         self.others: list[list[float]] = []  # what keys and values want: from when on, for how many cycles
 
     def room(self) -> float:
-        """When the beat asked for last has its place in the buffer."""
+        """When the beat asked for last has its place in the buffer; of more beats than it holds, when it is empty."""
         at = self.count - self.buffer
         if at <= 0:
             return 0.0
-        return self.taken_times[bisect_right(self.taken_counts, at - 1)]
+        return self.taken_times[min(bisect_right(self.taken_counts, at - 1), len(self.taken_times) - 1)]
 
     def read(self, beats: int, request: float) -> float:
         """When these beats, which follow those before, have come."""

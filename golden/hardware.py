@@ -7,6 +7,7 @@ from lutloom.attention_array import port_bytes
 from lutloom.errors import UserError
 
 MIN_BEAT_BYTES = 16  # a job header is one beat and has 12 bytes
+MAX_OUTPUTS = 8192  # of a slice: linear_synth
 ROW_BYTES = 32  # of a gathered row: 16 entries of 16 bits, one beat
 
 
@@ -46,8 +47,8 @@ class Hardware:
             raise UserError(f"hardware: gather: found {self.gather}, allowed 0, 1")
         if self.gather and self.beat_bytes != ROW_BYTES:
             raise UserError(f"hardware: gather: found 1 with beat_bytes {self.beat_bytes}, allowed 0, or 1 with 32")
-        if self.slots < 1:
-            raise UserError(f"hardware: slots: found {self.slots}, allowed 1 or more")
+        if not 1 <= self.slots <= MAX_OUTPUTS // self.units:
+            raise UserError(f"hardware: slots: found {self.slots}, allowed 1..{MAX_OUTPUTS // self.units}")
         if self.lanes * self.units * 4 != self.beat_bytes * 8:
             found = f"{self.lanes} x {self.units}"
             raise UserError(

@@ -46,6 +46,11 @@ class Configuration:
         """Memory ports."""
         return self.slices + len(PORT_NAMES)
 
+    @property
+    def whole_group(self) -> int:
+        """A group of a linear is a multiple of it: whole units, whole lines."""
+        return max(self.hardware.units, self.frame_lanes)
+
     def parameters(self) -> dict[str, int | str]:
         """What the RTL has to be built with: the number of the configuration and the hash of its hardware."""
         number = next(n for n, configuration in enumerate(CONFIGURATIONS.values()) if configuration is self)
@@ -85,9 +90,8 @@ class Configuration:
                 raise UserError(
                     f"{image.path}: {stage}: {name}: found {found}, allowed multiples of {self.frame_lanes}"
                 )
-        whole = max(self.hardware.units, self.frame_lanes)
-        if isinstance(d, LinearSynth | Gather) and d.group % whole:
-            stage, allowed = image.config["stages"][d.stage], f"multiples of {whole}"
+        if isinstance(d, LinearSynth | Gather) and d.group % self.whole_group:
+            stage, allowed = image.config["stages"][d.stage], f"multiples of {self.whole_group}"
             raise UserError(f"{image.path}: {stage}: group: found {d.group}, allowed {allowed}")
 
 

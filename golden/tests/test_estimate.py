@@ -108,6 +108,7 @@ def test_port_reads_ahead_as_far_as_its_buffer():
     assert port.time == 100 + 64 / 0.5
     port.take(1000)  # all that is there
     assert port.read(16, 0) == 1000 + 100  # of what has place from then on
+    assert Port(latency=92, efficiency=0.5, buffer=64).read(80, 0) == 100 + 80 / 0.5  # a block that never fits
 
 
 def test_keys_and_values_go_first():
@@ -160,6 +161,22 @@ def test_more_of_everything_takes_longer():
         replace(TINY, memory="fixed", clock=400),
     ):
         assert estimate(other)["decode"]["cycles"] > base["cycles"] or other.memory == "fixed", other
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        ({"group": 48}, "--group: found 48, allowed multiples of 32 up to 1024"),
+        ({"group": 2048}, "--group: found 2048, allowed multiples of 32 up to 1024"),
+        ({"drain_w": 64}, "--drain-w: found 64, allowed 1, 2, 4, 8"),
+        ({"drain_w": 8, "hardware": {"units": 16, "lanes": 4}}, "--drain-w: found 8, allowed 1, 2, 4"),
+        ({"stream_beats": 16}, "--stream-beats: found 16, allowed from 128"),
+        ({"hardware": {"slots": 257}}, "hardware: slots: found 257, allowed 1..256"),
+    ],
+)
+def test_what_the_rtl_refuses(options, message):
+    with pytest.raises(UserError, match=f"^{message}$"):
+        replace(TINY, **options).planned()
 
 
 def test_room():
