@@ -458,13 +458,11 @@ def _write_json(path: Path | None, report: dict) -> None:
     write_file(path, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
 
 
-def draw(reports: list[StageReport], title: str, path: Path) -> bool:
-    """Draw local and accumulated error over the stages to a PNG file; False, and no file, without matplotlib."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        return False
+def draw(reports: list[StageReport], title: str, path: Path) -> None:
+    """Draw local and accumulated error over the stages to a PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     top = 10.0  # where an infinite error is drawn
     figure = Figure(figsize=(12, 5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -491,4 +489,3 @@ def draw(reports: list[StageReport], title: str, path: Path) -> bool:
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110)
     write_file(path, data.getvalue())
-    return True

@@ -1,9 +1,11 @@
 """The commands themselves: FuseSoC runs that tell the truth, refusals with exit code 2, the density target of lut2d."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,18 @@ def test_fusesoc_runs_the_testbench_and_fails_with_it(checkout):
     done = fusesoc(checkout, GPI_USERS="")
     assert done.returncode != 0
     assert "make -s env" in done.stdout + done.stderr
+
+
+def test_the_command_line_imports_what_its_package_depends_on():
+    """A plain install runs every command but those that need the simulator (verif) or torch."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    allowed = {requirement.partition("==")[0] for requirement in project["dependencies"]}
+    allowed |= {"lutloom", "verif", "torch", *sys.stdlib_module_names}
+    for path in [*(ROOT / "golden").glob("*.py"), *(ROOT / "golden" / "host").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert {name.partition(".")[0] for name in names} <= allowed, path
 
 
 def test_every_core_has_lint_and_sim_targets():
