@@ -249,14 +249,10 @@ def quantize_minutes(folder: Path) -> float | None:
     """How long quantising took, from the report beside the model: minutes, or None if it does not say."""
     try:
         report = json.loads((folder / QUANTIZE_REPORT).read_text())
-    except (OSError, ValueError):
+        minutes = report["minutes"] if "minutes" in report else report["train_seconds"] / 60
+        return float(sum(minutes.values()) if isinstance(minutes, dict) else minutes)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    minutes = report.get("minutes") if isinstance(report, dict) else None
-    if isinstance(minutes, dict):
-        minutes = sum(minutes.values())
-    if minutes is None and isinstance(report, dict) and "train_seconds" in report:
-        minutes = report["train_seconds"] / 60
-    return minutes
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

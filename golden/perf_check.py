@@ -45,7 +45,7 @@ def perf_check_command(
         out = perf.RESULTS / f"perf-{name}.json"
         if not measured:
             perf.perf_command(**entry["options"], out=out)
-        found[name] = summary_of(read_result(out, entry["options"]))
+        found[name] = read_summary(out, entry["options"])
     problems = compare(chosen, found)
     show(chosen, found, Console(highlight=False))
     if update:
@@ -78,17 +78,26 @@ def read_reference(path: Path) -> dict[str, dict]:
     return entries
 
 
-def read_result(path: Path, options: dict) -> dict:
-    """What `lutloom perf` wrote. UserError for a file that is none, or was measured with other options."""
+def read_result(path: Path) -> dict:
+    """What `lutloom perf` wrote."""
     try:
-        report = json.loads(path.read_text())
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: found no result ({error}), allowed that of lutloom perf") from None
+
+
+def read_summary(path: Path, options: dict) -> dict:
+    """`summary_of` a token's result. UserError for a file that is none, or was measured with other options."""
+    report = read_result(path)
+    try:
         found = report | (report["synthetic"] or {}) | {"context": report["decode"]["context"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        summary = summary_of(report)
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: found no result ({error}), allowed that of lutloom perf") from None
     for name, value in options.items():
         if found.get(name) != value:
             raise UserError(f"{path}: {name}: found {found.get(name)}, allowed {value}, the reference's")
-    return report
+    return summary
 
 
 def summary_of(report: dict) -> dict:

@@ -181,7 +181,17 @@ def test_command_writes_all_figures(toy, tmp_path, monkeypatch, capsys):
 
 def test_quantize_minutes(tmp_path):
     assert quantize_minutes(tmp_path) is None
-    for text, minutes in (("{", None), ("[]", None), ('{"minutes": 3}', 3), ('{"train_seconds": 90}', 1.5)):
+    damaged = (
+        "{",
+        "[]",
+        "[" * 10**5,
+        "{}",
+        "7",
+        '"minutes"',
+        *(f'{{"minutes": {m}}}' for m in ('"abc"', '{"a": "b"}', "[]")),
+    )
+    cases = {'{"minutes": 3}': 3, '{"train_seconds": 90}': 1.5} | dict.fromkeys(damaged)
+    for text, minutes in cases.items():
         (tmp_path / "quantize.json").write_text(text)
         assert quantize_minutes(tmp_path) == minutes
 

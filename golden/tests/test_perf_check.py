@@ -77,6 +77,11 @@ def test_unknown_model_and_no_result(measured, tmp_path):
     arguments = measured["write"]()
     with pytest.raises(UserError, match="--model: found x, allowed toy"):
         CliRunner().invoke(app, [*arguments, "--model", "x"], catch_exceptions=False)
+    del measured["report"]["decode"]["groups"]
+    for damaged in ("{}", "[]", '{"decode": 9}', json.dumps(measured["report"])):
+        (tmp_path / "perf-toy.json").write_text(damaged)
+        with pytest.raises(UserError, match=r"perf-toy.json: found no result \(.*\), allowed that of lutloom perf$"):
+            CliRunner().invoke(app, arguments, catch_exceptions=False)
     (tmp_path / "perf-toy.json").unlink()
     with pytest.raises(UserError, match="found no result"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
