@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 CORE ?=
 PARAMS ?=
-SCHEME ?= wvq
+SCHEME ?=
 ifeq ($(SCHEME),covq)
 CONFIG ?= v80-gather
 endif
@@ -16,9 +16,10 @@ CONFIG ?= v80
 SEED ?= 1
 MODEL ?=
 CONTEXT ?= 256
-BITS ?= 2
+BITS ?=
 CLOCK ?= 250
 SMOLLM2 ?= build/models/smollm2-wvq-4.5
+OF_RANDOM = $(if $(SCHEME),--scheme $(SCHEME)) $(if $(BITS),--bits $(BITS))
 export LUTLOOM_SEED := $(SEED)
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
@@ -64,10 +65,10 @@ demo-smollm2: $(STAMP)-sim ## SmolLM2-135M, all 30 layers, in RTL: four tokens [
 	  --prompt "$(if $(PROMPT),$(PROMPT),The capital of France is)"
 
 perf: $(STAMP)-sim ## cycles of a token in RTL on HBM2e: MODEL=qwen3-1.7b [CONTEXT=256] [BITS=2] [SCHEME=covq] [CONFIG=v80] [CLOCK=250]
-	@$(VENV)/bin/lutloom perf --model "$(MODEL)" --scheme $(SCHEME) --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK)
+	@$(VENV)/bin/lutloom perf --model "$(MODEL)" $(OF_RANDOM) --hardware $(CONFIG) --context $(CONTEXT) --clock $(CLOCK)
 
 estimate: $(STAMP)-sim ## the same without RTL, in seconds, with sweeps and plots: MODEL=qwen3-1.7b; docs/estimate.md
-	@$(VENV)/bin/lutloom estimate --model "$(MODEL)" --scheme $(SCHEME) --hardware $(CONFIG) --context $(CONTEXT) --bits $(BITS) --clock $(CLOCK) --sweep all
+	@$(VENV)/bin/lutloom estimate --model "$(MODEL)" $(OF_RANDOM) --hardware $(CONFIG) --context $(CONTEXT) --clock $(CLOCK) --sweep all
 
 perf-check: $(STAMP)-sim ## measure again what docs/performance.json has; fails above 2 % more cycles [MODEL=...]
 	@$(VENV)/bin/lutloom perf-check $(if $(MODEL),--model $(MODEL))

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,14 +72,16 @@ class Source:
         return digest.hexdigest()
 
 
-def resolve(name_or_path: str | Path) -> Source:
+def resolve(name_or_path: str | Path, others: Collection[str] = ()) -> Source:
     """The model of this name: a key of `SHORT_NAMES`, a Hugging Face folder or a .gguf file ("./smollm2" is a path),
     or the name of a folder in `MODEL_FOLDERS`, as images and reports have it.
 
     Configuration, tensor names, shapes and types have been checked on return. Raises UserError for everything that
-    cannot be used, naming the file and what is allowed.
+    cannot be used, naming the file and what is allowed, `others` too: names that the caller knows.
     """
     text = str(name_or_path)
+    if not text:
+        raise UserError(f"--model (MODEL=... of make): found nothing, allowed {_known(others)}")
     if text in SHORT_NAMES:
         source = Source(text, SHORT_NAMES[text]())
     else:
@@ -86,11 +89,15 @@ def resolve(name_or_path: str | Path) -> Source:
         if not path.exists() and path.name == text:
             path = next((folder / text for folder in MODEL_FOLDERS if (folder / text).is_dir()), path)
         if not path.is_dir() and not (path.is_file() and path.suffix == ".gguf"):
-            names = " or ".join(SHORT_NAMES)
-            raise UserError(f"{text}: model not found; allowed: a model folder, a .gguf file, or {names}")
+            raise UserError(f"{text}: model not found; allowed: {_known(others)}")
         source = Source(path.resolve().stem if path.is_file() else path.resolve().name, path)
     source.open()
     return source
+
+
+def _known(others: Collection[str]) -> str:
+    names = f"a model folder, a .gguf file, or {' or '.join(SHORT_NAMES)}"
+    return f"{', '.join(others)}: random weights; {names}" if others else names
 
 
 def require_torch() -> None:

@@ -47,13 +47,19 @@ def perf_command(
         ),
     ],
     quantized: Annotated[Path | None, typer.Option(help="Quantised model; default by name of the model.")] = None,
-    scheme: Annotated[str, typer.Option(help=f"Of the linears of random weights: {', '.join(SCHEMES)}.")] = "wvq",
+    scheme: Annotated[
+        str | None,
+        typer.Option(help=f"Of the linears of random weights: {', '.join(SCHEMES)}; default {Synthetic.scheme}."),
+    ] = None,
     hardware: Annotated[
         str | None,
         typer.Option(help=f"Configuration: {', '.join(CONFIGURATIONS)}; default by the scheme, v80 for wvq."),
     ] = None,
     context: Annotated[int, typer.Option(min=1, help="Positions that the measured token attends to.")] = 256,
-    bits: Annotated[float, typer.Option(help=f"Random weights, index bits a weight: {_listed(BITS)}.")] = 2,
+    bits: Annotated[
+        float | None,
+        typer.Option(help=f"Random weights, index bits a weight: {_listed(BITS)}; default {Synthetic.bits:g}."),
+    ] = None,
     head_bits: Annotated[float | None, typer.Option(help="The same of the head; default as --bits.")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Random weights: fewer layers than the shape has.")] = None,
     clock: Annotated[
@@ -82,15 +88,20 @@ def perf_command(
         raise UserError("--tokens: found without --prefill, allowed with it")
     if memory not in MEMORIES:
         raise UserError(f"--memory: found {memory}, allowed {_listed(MEMORIES)}")
+    source = None if model in SHAPES else models.resolve(model, SHAPES)
+    of_random = {"--scheme": scheme, "--bits": bits, "--head-bits": head_bits, "--layers": layers}
+    for option, value in ({"--quantized": quantized} if source is None else of_random).items():
+        if value is not None:
+            allowed = "all but" if source is None else "random weights:"
+            raise UserError(f"{option}: found with --model {model}, allowed with {allowed} {_listed(SHAPES)}")
+    scheme = scheme or Synthetic.scheme
     if scheme not in SCHEMES:
         raise UserError(f"--scheme: found {scheme}, allowed {_listed(SCHEMES)}")
-    synthetic, name, hardware = None, model, hardware or HARDWARE_OF[scheme]
-    if model in SHAPES:
+    synthetic, name, hardware = None, source.name if source else model, hardware or HARDWARE_OF[scheme]
+    if source is None:
+        bits = Synthetic.bits if bits is None else bits
         head = bits if head_bits is None else head_bits
         synthetic = Synthetic(model, bits, head, seed, layers=layers, scheme=scheme)
-    else:
-        source = models.resolve(model)
-        name = source.name
     of_scheme = "-covq" if synthetic and scheme == "covq" else ""
     out = check_output(out or RESULTS / f"perf-{name}{of_scheme}{'-prefill' if prefill else ''}.json")
     if synthetic:

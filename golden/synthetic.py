@@ -91,7 +91,7 @@ class Synthetic:
 
     def __post_init__(self):
         if self.shape not in SHAPES:
-            raise UserError(f"--model: found {self.shape}, allowed {', '.join(SHAPES)}")
+            raise UserError(f"--model: found {self.shape or 'nothing'}, allowed {', '.join(SHAPES)}")
         for name, bits in (("bits", self.bits), ("head-bits", self.head_bits)):
             if bits not in BITS:
                 raise UserError(f"--{name}: found {bits:g}, allowed {', '.join(f'{b:g}' for b in BITS)}")

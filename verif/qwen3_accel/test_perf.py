@@ -1,6 +1,7 @@
 """lutloom perf on the RTL: a small random model, HBM2e behind the ports, a filled cache; every value is golden's."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,26 @@ def test_another_cache_is_noticed(image):
 def test_no_place_for_the_results(tmp_path, options):
     with pytest.raises(UserError, match="found a folder, allowed a file that can be written"):
         perf_command("qwen3-tiny", hardware="tiny", layers=1, out=tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        ({"model": ""}, r"--model \(MODEL=\.\.\. of make\): found nothing, allowed qwen3-0.6b, .* or shakespeare$"),
+        ({"model": "foo"}, "foo: model not found; allowed: qwen3-0.6b, .*: random weights; a model folder, a .gguf"),
+        ({"bits": 3.0}, "--bits: found with --model shakespeare, allowed with random weights: qwen3-0.6b, "),
+        ({"head_bits": 3.0}, "--head-bits: found with --model shakespeare"),
+        ({"layers": 1}, "--layers: found with --model shakespeare"),
+        ({"scheme": "covq"}, "--scheme: found with --model shakespeare"),
+        (
+            {"model": "qwen3-tiny", "quantized": Path("x")},
+            "--quantized: found with --model qwen3-tiny, allowed with all",
+        ),
+    ],
+)
+def test_options_that_would_be_ignored(options, message):
+    with pytest.raises(UserError, match=message):
+        perf_command(**{"model": "shakespeare", **options})
 
 
 def test_files(tmp_path, monkeypatch):
