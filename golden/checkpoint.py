@@ -320,13 +320,14 @@ def load_config(path: Path) -> Qwen3Config:
         raise UserError(f'{path}: layer_types is {json.dumps(layers)}; allowed: "full_attention" throughout')
     tied = raw.get("tie_word_embeddings", False)
     require(path, "tie_word_embeddings", tied, [True, False])
+    sizes = integers(path, raw)
     cfg = Qwen3Config(
-        **integers(path, raw),
+        **sizes,
         rope_theta=rope_theta(path, raw),
         rms_norm_eps=number(path, raw, "rms_norm_eps", float),
         tie_word_embeddings=tied,
         qk_norm=architecture == "Qwen3ForCausalLM",
-        **text_tokens(path, raw),
+        **text_tokens(path, raw, sizes["vocab_size"]),
     )
     check_heads(path, cfg)
     return cfg
@@ -371,7 +372,7 @@ def rope_theta(path: Path, raw: dict) -> float:
     return number(path, {"rope_theta": rope.get("rope_theta", raw.get("rope_theta", 10000.0))}, "rope_theta", float)
 
 
-def text_tokens(path: Path, raw: dict) -> dict[str, object]:
+def text_tokens(path: Path, raw: dict, vocab: int) -> dict[str, object]:
     """The tokens that begin and end a text: generation_config.json counts before config.json."""
     beside = path.with_name(GENERATION_FILE)
     generation = read_json(beside) if beside.is_file() else {}
@@ -379,8 +380,8 @@ def text_tokens(path: Path, raw: dict) -> dict[str, object]:
     for key in ("bos_token_id", "eos_token_id"):
         source, value = (path, raw.get(key)) if generation.get(key) is None else (beside, generation[key])
         ids = [] if value is None else value if isinstance(value, list) and key.startswith("eos") else [value]
-        if not all(type(i) is int and i >= 0 for i in ids):
-            raise UserError(f"{source}: {key} is {json.dumps(value)}; allowed: token ids from 0, or null")
+        if not all(type(i) is int and 0 <= i < vocab for i in ids):
+            raise UserError(f"{source}: {key} is {json.dumps(value)}; allowed: token ids 0..{vocab - 1}, or null")
         found[key] = tuple(dict.fromkeys(ids))
     return {"bos_token_id": next(iter(found["bos_token_id"]), None), "eos_token_ids": found["eos_token_id"]}
 

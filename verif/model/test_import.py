@@ -391,6 +391,14 @@ REFUSED = {
     "activation": (config(hidden_act="gelu"), 'hidden_act is "gelu"; allowed: "silu"'),
     "quantised": (config(quantization_config={"quant_method": "gptq"}), "quantization_config is"),
     "end of text": (config(eos_token_id="</s>"), 'eos_token_id is "</s>"; allowed: token ids'),
+    "end of text, high": (
+        config(eos_token_id=[0, 300]),
+        "config.json: eos_token_id is [0, 300]; allowed: token ids 0..299",
+    ),
+    "beginning, high": (
+        config(bos_token_id=300),
+        "config.json: bos_token_id is 300; allowed: token ids 0..299, or null",
+    ),
     "layers": (config(num_hidden_layers=10**9), "num_hidden_layers is 1000000000; allowed: 1..4096"),
     "size": (config(vocab_size=10**30), "allowed: a positive integer"),
     "head_dim": (config(head_dim=..., num_attention_heads=5), "hidden_size is 32; allowed without head_dim"),
@@ -546,6 +554,10 @@ def test_model_not_found(monkeypatch, tmp_path):
     (tmp_path / "weights.bin").touch()
     with pytest.raises(UserError, match=r"weights\.bin: model not found"):
         models.resolve(tmp_path / "weights.bin")
+    with pytest.raises(
+        UserError, match=r"--model \(MODEL=\.\.\. of make\): found nothing, allowed a, b: .*shakespeare$"
+    ):
+        models.resolve("", ["a", "b"])
     monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"smollm2: .* is not installed; run: make setup-train"):
         models.resolve("smollm2")
