@@ -27,6 +27,14 @@ SCHEMES = ("wvq", "covq", "float")
 REPORT_FILE = evaluate.QUANTIZE_REPORT
 BUDGET = 4.0  # bits per weight of the decoder's linears
 HEAD_BITS = 4.5  # bits per weight of the head
+ACT_BITS = 10
+HARDWARE = "small"
+CONTEXTS = 96  # of 512 tokens, to calibrate on
+WITH_WVQ, WITH_TRAINING = ("wvq", "covq"), ("covq", "float")
+TAKEN_BY = {  # which schemes have an option
+    "--budget": ("wvq",), "--samples": ("wvq",), "--contexts": ("wvq",), "--head-bits": WITH_WVQ,
+    "--act-bits": WITH_WVQ, "--hardware": WITH_WVQ, "--lr": WITH_TRAINING, "--distil": WITH_TRAINING,
+}  # fmt: skip
 HEAD_CONTEXTS = 32  # of the training text, for the head of a co-quantised model
 SAMPLE = 128  # tokens of a text that the float model writes
 SMALL = 20_000_000  # weights of the decoder up to which training the indices too is affordable
@@ -50,18 +58,23 @@ def quantize_command(
         float | None, typer.Option(min=1, help=f"Bits per weight of the head, at most; default {HEAD_BITS}.")
     ] = None,
     act_bits: Annotated[
-        int, typer.Option(min=8, max=12, help="Bits of an activation of wvq (all linears, or covq's head).")
-    ] = 10,
+        int | None,
+        typer.Option(min=8, max=12, help=f"Bits of an activation of wvq, or covq's head; default {ACT_BITS}."),
+    ] = None,
     hardware: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help=f"Its slices hold the codebooks: {', '.join(CONFIGURATIONS)}; v80: 16 centroids, groups of 512."
+            help=f"Its slices hold the codebooks: {', '.join(CONFIGURATIONS)}; default {HARDWARE}. "
+            "v80: 16 centroids, groups of 512."
         ),
-    ] = "small",
+    ] = None,
     samples: Annotated[
-        int, typer.Option(min=0, help="wvq: contexts of text that the float model writes, for half of the training.")
-    ] = 0,
-    contexts: Annotated[int, typer.Option(min=1, help="wvq: contexts of 512 tokens to calibrate on.")] = 96,
+        int | None,
+        typer.Option(min=0, help="wvq: contexts of text that the float model writes, for half of the training."),
+    ] = None,
+    contexts: Annotated[
+        int | None, typer.Option(min=1, help=f"wvq: contexts of 512 tokens to calibrate on; default {CONTEXTS}.")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", "--qat-minutes", min=0.1, help="Length of training, measured here.")
     ] = None,
@@ -74,8 +87,10 @@ def quantize_command(
             help="Length in steps; 0 calibrates only; more of them with --resume train a wvq model on.",
         ),
     ] = None,
-    lr: Annotated[float | None, typer.Option(min=1e-8, help="covq: peak learning rate.")] = None,
-    distil: Annotated[float | None, typer.Option(min=0, max=1, help="covq: share of the distillation loss.")] = None,
+    lr: Annotated[float | None, typer.Option(min=1e-8, help="covq, float: peak learning rate.")] = None,
+    distil: Annotated[
+        float | None, typer.Option(min=0, max=1, help="covq, float: share of the distillation loss.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run whose state file stands in --state.")
     ] = False,
@@ -91,11 +106,21 @@ def quantize_command(
         raise UserError(f"--scheme: found {scheme}, allowed {', '.join(SCHEMES)}")
     if minutes is not None and steps is not None:
         raise UserError("--minutes and --steps: found both, allowed one of them")
-    kept = [minutes, lr, distil, budget, head_bits] + ([steps] if scheme != "wvq" else [])
+    given = {
+        "--budget": budget, "--head-bits": head_bits, "--act-bits": act_bits, "--hardware": hardware,
+        "--samples": samples, "--contexts": contexts, "--lr": lr, "--distil": distil,
+    }  # fmt: skip
+    for option, value in given.items():
+        schemes = TAKEN_BY[option]
+        if value is not None and scheme not in schemes:
+            raise UserError(f"{option}: found with --scheme {scheme}, allowed with {' or '.join(schemes)}")
+    # --act-bits and --hardware of covq's head are not in its state
+    kept = [minutes, *given.values()] if scheme == "wvq" else [minutes, lr, distil, head_bits, steps]
     if resume and any(value is not None for value in kept):
         raise UserError("--resume: found with a setting of the recipe, allowed alone, or with more --steps for wvq")
     if scheme == "float" and steps == 0:
         raise UserError("--steps: found 0 with --scheme float, allowed from 1")
+    act_bits, limits = act_bits or ACT_BITS, fitting(hardware or HARDWARE)
     source = models.resolve(model)
     check_place(out, source, scheme)
     state = checkpoint.check_output(state or Path("build/quantize") / f"{out.resolve().name}.pt")
@@ -107,15 +132,15 @@ def quantize_command(
             "budget": budget or BUDGET,
             "head_bits": head_bits or HEAD_BITS,
             "act_bits": act_bits,
-            **fitting(hardware),
-            "calibration": contexts,
-            "samples": samples,
+            **limits,
+            "calibration": contexts or CONTEXTS,
+            "samples": samples or 0,
         }
         run_wvq(job, recipe, minutes, steps)
     else:
         recipe = {"scheme": scheme, "steps": steps, "lr": lr, "distil": distil}
         recipe = {key: value for key, value in recipe.items() if value is not None}
-        run_covq(job, recipe, minutes, head_bits or HEAD_BITS, act_bits, fitting(hardware))
+        run_covq(job, recipe, minutes, head_bits or HEAD_BITS, act_bits, limits)
 
 
 def check_place(out: Path, source: Source, scheme: str) -> None:

@@ -370,6 +370,12 @@ def test_head_of_a_model_that_is_quantised_otherwise(weights, finished):
         (["--minutes", "1", "--steps", "3"], "--minutes and --steps: found both"),
         (["--resume", "--budget", "3"], "--resume: found with a setting of the recipe"),
         (["--resume", "--scheme", "covq", "--steps", "9"], "--resume: found with a setting of the recipe"),
+        (["--resume", "--contexts", "9"], "--resume: found with a setting of the recipe"),
+        (["--scheme", "covq", "--budget", "3"], "--budget: found with --scheme covq, allowed with wvq"),
+        (["--scheme", "covq", "--samples", "0"], "--samples: found with --scheme covq, allowed with wvq"),
+        (["--lr", "1"], "--lr: found with --scheme wvq, allowed with covq or float"),
+        (["--scheme", "float", "--act-bits", "9"], "--act-bits: found with --scheme float, allowed with wvq or covq"),
+        (["--hardware", "huge"], "--hardware: found huge, allowed tiny"),
         (["--model", "nowhere"], "nowhere"),
     ],
 )
