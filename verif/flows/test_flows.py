@@ -80,6 +80,9 @@ def test_every_core_has_lint_and_sim_targets():
         (["sim", "CORE=common", "PARAMS=Depht=4"], "common has no parameter Depht; allowed: Width, Depth"),
         (["sim", "CORE=common", "PARAMS=Depth=1"], "Depth is 1, allowed: >= 2"),
         (["sim", "CORE=centroid_search", "PARAMS=Units=7"], "Units is 7, allowed: powers of two"),
+        (["sim", "CORE=common", "SEED=abc"], "SEED (LUTLOOM_SEED): found `abc`, allowed 1 to 999999999"),
+        (["sim", "CORE=common", "SEED=0"], "SEED (LUTLOOM_SEED): found `0`, allowed 1 to"),
+        (["regression", "SEED=-1"], "SEED (LUTLOOM_SEED): found `-1`, allowed 1 to"),
         (["synth", "CORE=common", "PARAMS=Depth=1"], "Depth is 1, allowed: >= 2"),
         (["synth", "CORE=common", "PARAMS=Depth"], "`Depth` is not Name=value"),
     ],
@@ -89,7 +92,7 @@ def test_bad_input_is_refused_in_one_line(arguments, words):
     target, *assignments = arguments
     values = dict(item.split("=", 1) for item in assignments)
     command = [sys.executable, "-m", f"verif.lib.{target}", values.get("CORE", "")]
-    done = run([*command, *values.get("PARAMS", "").split()])
+    done = run([*command, *values.get("PARAMS", "").split()], LUTLOOM_SEED=values.get("SEED", "1"))
     assert done.returncode == 2, done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], done.stderr

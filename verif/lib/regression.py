@@ -18,9 +18,10 @@ from rich.table import Table
 
 from verif.lib import lint
 from verif.lib.corefiles import cores
+from verif.lib.params import BadParameter
 from verif.lib.paths import RESULTS, ROOT
 from verif.lib.results import collect
-from verif.lib.runner import PARTS
+from verif.lib.runner import PARTS, base_seed
 
 
 def missing_parts(core: str) -> list[str]:
@@ -39,6 +40,11 @@ def missing_parts(core: str) -> list[str]:
 
 
 def main(argv: list[str]) -> int:
+    try:
+        base_seed()
+    except BadParameter as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
     began = time.monotonic()
     problems = []
     if lint.main():

@@ -21,6 +21,7 @@ import cocotb_tools.config
 from filelock import FileLock
 
 from verif.lib.corefiles import core_files
+from verif.lib.params import BadParameter
 from verif.lib.paths import BUILD, ROOT, tool_environment
 
 PARTS = BUILD / "results" / "parts"
@@ -60,8 +61,11 @@ class Outcome:
 
 
 def base_seed() -> int:
-    """The seed that `SEED=n` or the environment variable LUTLOOM_SEED sets; 1 otherwise."""
-    return int(os.environ.get("LUTLOOM_SEED", DEFAULT_SEED))
+    """The seed that `SEED=n` or the environment variable LUTLOOM_SEED sets; 1 otherwise. BadParameter for no number."""
+    found = os.environ.get("LUTLOOM_SEED", str(DEFAULT_SEED))
+    if not re.fullmatch("[0-9]{1,9}", found) or int(found) < 1:
+        raise BadParameter(f"SEED (LUTLOOM_SEED): found `{found}`, allowed 1 to {10**9 - 1}")
+    return int(found)
 
 
 def _mutated(source: Path, mutation: Mutation | None, folder: Path) -> Path:

@@ -50,7 +50,7 @@ def sweep_point(core: str, items: list[str]) -> int:
 
 def main(argv: list[str]) -> int:
     try:
-        core = require_core(argv[0] if argv else "")
+        core, seed = require_core(argv[0] if argv else ""), base_seed()
         if len(argv) > 1:
             return sweep_point(core, argv[1:])
     except (UnknownCore, BadParameter) as problem:
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
         print(failed, file=sys.stderr)
         return 1
     shutil.rmtree(PARTS / core, ignore_errors=True)
-    environment = {**os.environ, "LUTLOOM_SEED": str(base_seed())}
+    environment = {**os.environ, "LUTLOOM_SEED": str(seed)}
     command = [sys.executable, "-m", "pytest", "-n", "2", f"verif/{core}"]
     status = subprocess.run(command, cwd=ROOT, env=environment).returncode
     results = collect(core)
