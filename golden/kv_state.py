@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from lutloom.attention import BEAT, SCALES, kv_bytes, kv_head_bytes, kv_image
+from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
 from lutloom.image import Image
@@ -151,7 +152,8 @@ class KvState:
         tensors = {
             f"layer{layer}.{'kv'[side]}": np.ascontiguousarray(data) for (layer, side), data in self.data.items()
         }
-        save_file(tensors, Path(path), {"format": FORMAT, "image": self.image, "positions": str(self.positions)})
+        metadata = {"format": FORMAT, "image": self.image, "positions": str(self.positions)}
+        write_file(Path(path), save(tensors, metadata))
 
     @classmethod
     def read(cls, path: str | Path, image: Image) -> "KvState":

@@ -32,8 +32,9 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from lutloom.checkpoint import write_file
 from lutloom.covq import CovqLinear
 from lutloom.errors import UserError
 from lutloom.wvq import WvqLinear
@@ -127,7 +128,6 @@ class QuantizedModel:
     def save(self, path: str | Path, half: bool = True) -> None:
         """Write the folder. With `half` covq's weight centroids are float16; UserError if that would change them."""
         path = Path(path)
-        path.mkdir(parents=True, exist_ok=True)
         tensors = {name: np.ascontiguousarray(gain, np.float32) for name, gain in self.norms.items()}
         entries = {}
         for name, layer in self.linears.items():
@@ -151,8 +151,9 @@ class QuantizedModel:
             "norms": sorted(self.norms),
         }
         metadata = {"format": FORMAT, "version": str(VERSION), "source_sha256": self.source_sha256}
-        save_file({key: np.ascontiguousarray(tensors[key]) for key in sorted(tensors)}, path / TENSOR_FILE, metadata)
-        (path / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n")
+        data = save({key: np.ascontiguousarray(tensors[key]) for key in sorted(tensors)}, metadata)
+        write_file(path / TENSOR_FILE, data)
+        write_file(path / CONFIG_FILE, (json.dumps(config, indent=1) + "\n").encode())
 
 
 class LinearsOfFile(Mapping):

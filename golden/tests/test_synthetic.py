@@ -95,6 +95,8 @@ def test_random_texts(tmp_path, bits):
     assert machine.position == 21
     again = machine.save()
     state.write(tmp_path / "text.kv")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "text.kv").stat().st_mode == (tmp_path / "other").stat().st_mode
     read = KvState.read(tmp_path / "text.kv", image)
     for other in (again, read):
         assert other.positions == 21 and all((other.data[key] == data).all() for key, data in state.data.items())

@@ -239,6 +239,8 @@ def test_save_and_load_round_trip(saved):
     assert np.array_equal(loaded.norms["n.weight"], np.ones(4, np.float32))
     x = np.random.default_rng(0).normal(size=(5, 12)).astype(np.float32)
     assert np.array_equal(loaded.linear("a.q_proj", x), model.linears["a.q_proj"](x))
+    (folder / "other").touch()
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1  # whoever may read other files may read these
 
 
 def rewrite(folder: Path, change, metadata=None):
