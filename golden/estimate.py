@@ -309,7 +309,11 @@ def estimate_command(
 def _check(paths: list[Path], console: Console) -> None:
     problems = []
     for path in paths:
-        table, found, _ = compare(read_result(path), path)
+        result = read_result(path)
+        if isinstance(result, dict) and "prefill" in result:
+            console.print(f"{path}: left out, as a prompt is not estimated", soft_wrap=True)
+            continue
+        table, found, _ = compare(result, path)
         console.print(table)
         problems += found
     for line in problems:

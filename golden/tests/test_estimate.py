@@ -245,6 +245,17 @@ def test_check_of_the_token(measured, factor, code):
     assert ("allowed 3 %" in result.output) == bool(code)
 
 
+def test_check_leaves_prompts_out(measured, tmp_path):
+    """The files of a folder, as the documentation has it."""
+    _, check = measured
+    check()
+    prompt = tmp_path / "perf-qwen3-tiny-prefill.json"
+    prompt.write_text('{"model": "qwen3-tiny", "prefill": {"cycles": 1}}')
+    result = CliRunner().invoke(app, ["estimate", "--check", *map(str, sorted(tmp_path.glob("perf-*.json")))])
+    assert result.exit_code == 0, result.output
+    assert f"{prompt}: left out" in result.output and "token" in result.output
+
+
 def test_check_of_an_operation(measured):
     report, check = measured
     groups = report["decode"]["groups"]
