@@ -42,6 +42,7 @@ CONTEXT = 256  # predictions of a context, for validation tokens
 TEXT_CONTEXT = 512  # the same for a text
 TEXT_TOKENS = 8192  # predictions from a text
 TRAFFIC_CONTEXT = 256  # positions a token attends to in the figure of bytes per token
+MAX_THREADS = 256  # each has a machine of its own
 RESULTS = Path("build/results")
 QUANTIZE_REPORT = "quantize.json"
 
@@ -269,7 +270,7 @@ def eval_command(
     text: Annotated[Path | None, typer.Option(help="UTF-8 file; default by model, see docs/evaluation.md.")] = None,
     tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to predict; whole contexts are used.")] = None,
     context: Annotated[int | None, typer.Option(min=1, help="Predictions of one context; default 256 or 512.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Contexts computed at a time.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=MAX_THREADS, help="Contexts computed at a time.")] = 2,
     hardware: Annotated[str, typer.Option(help=f"For the traffic: {', '.join(CONFIGURATIONS)}.")] = DEFAULT_HARDWARE,
     out: Annotated[Path | None, typer.Option(help="JSON file; default build/results/eval-<model>.json")] = None,
 ) -> None:

@@ -95,7 +95,7 @@ def quantize_command(
         bool, typer.Option("--resume", help="Continue the run whose state file stands in --state.")
     ] = False,
     state: Annotated[Path | None, typer.Option(help="State file; default build/quantize/<name of out>.pt")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=evaluate.MAX_THREADS, help="CPU threads.")] = 2,
     evaluate_it: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Measure the perplexity of what was written.")
     ] = True,

@@ -203,6 +203,12 @@ def test_text_leaves_out_separators(tmp_path):
     assert tokenizer.decode(load_text(file, tokenizer).tolist()) == "one\ntwo\n"
 
 
+def test_threads_are_bounded(monkeypatch, capsys):
+    assert run(monkeypatch, "eval", "--model", "shakespeare", "--threads", 100000) == 2
+    error = capsys.readouterr().err
+    assert "--threads" in error and "256" in error
+
+
 REFUSALS = {
     "missing": (None, (), "No such file"),
     "empty": (b" \n", (), "text: found none, allowed a file with text"),
