@@ -68,7 +68,7 @@ def _rules(d: Descriptor, image: Image, hardware: Hardware, vocab: int, searched
     for name, first, words in spans(d):
         room = vocab if name == "dst" and d.flags & LOGITS else config["frame_words"]
         yield name, f"{words} words from {first}", f"1.. words within {room}", words >= 1 and first + words <= room
-    for name, address, size in _memory(d, config, hardware, vocab):
+    for name, address, size in _memory(d, config, vocab):
         yield name, f"{size} bytes at {address * UNIT}", f"within {image.bytes}", address * UNIT + size <= image.bytes
     match d:
         case Embed():
@@ -162,7 +162,7 @@ def spans(d: Descriptor) -> Iterator[tuple[str, int, int]]:
             yield from (("gate", d.gate, d.n), ("up", d.up, d.n), ("dst", d.dst, d.n))
 
 
-def _memory(d: Descriptor, config: dict, hardware: Hardware, vocab: int) -> Iterator[tuple[str, int, int]]:
+def _memory(d: Descriptor, config: dict, vocab: int) -> Iterator[tuple[str, int, int]]:
     """(field, address, bytes) of what the operation reads from the image, besides the streams."""
     match d:
         case Embed():

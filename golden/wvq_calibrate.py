@@ -87,13 +87,6 @@ def to_grid(cent: Tensor, peak: int) -> Tensor:
     return shrunk.round().clamp(-127, 127)
 
 
-def dense_rows(cent: Tensor, exp: Tensor, idx: Tensor, group: int) -> Tensor:
-    """The chosen centroids of every position: cent [P, Gn, C, 2], exp [P, Gn], idx [P, N] -> [2P, N], type of cent."""
-    flat = (cent * torch.exp2(exp)[..., None, None].to(cent.dtype)).flatten(1, 2).transpose(1, 2).contiguous()
-    place = codebook_places(idx, group, cent.shape[2])
-    return flat.gather(2, place[:, None].expand(-1, 2, -1)).flatten(0, 1)
-
-
 def codebook_places(idx: Tensor, group: int, centroids: int) -> Tensor:
     """Indices into all groups' codebooks laid side by side: int64 [P, N]."""
     return idx + torch.arange(idx.shape[1]) // group * centroids

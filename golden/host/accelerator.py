@@ -273,7 +273,7 @@ class Accelerator:
             self.recover()
         else:
             self._require_idle()
-        self._configure(count, temperature, seed, stop)
+        self._configure(temperature, seed, stop)
         ends = frozenset(self._loaded().config["end_tokens"]) if stop else frozenset()
         depth, finished = self.identity.ring_depth, False
         try:
@@ -357,7 +357,7 @@ class Accelerator:
             places.append((offset, size, place))
         return places
 
-    def _configure(self, count: int, temperature: float, seed: int, stop: bool) -> None:
+    def _configure(self, temperature: float, seed: int, stop: bool) -> None:
         self._write(regs.SAMPLING, regs.SAMPLING.pack(noise=int(temperature != 0), stop=int(stop)))
         inverse = np.float32(1 / temperature) if temperature else np.float32(1)
         self._write(regs.INV_TEMP, int(inverse.view(np.uint32)))

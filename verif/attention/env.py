@@ -127,7 +127,7 @@ class AttentionTest(CoreTest):
 
     # ---- tokens ----
 
-    def token(self, position: int, late=False):
+    def token(self, position: int):
         """Command, q, k, v words and expected words of a token at `position`; the golden cache grows by it."""
         s = self.shape
         q = self.values((s.heads, 1, s.dim), self.kind, "q") * np.float32(1 if self.kind == "any bits" else 2)

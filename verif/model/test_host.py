@@ -310,7 +310,7 @@ def poke(card: Accelerator, address: int, data: bytes) -> None:
 
 def run_raw(card: Accelerator, prompt: list[int]) -> None:
     """A run without the driver's own checks."""
-    card._configure(3, 0.0, 0, True)
+    card._configure(0.0, 0, True)
     card._start(np.array(prompt), 3)
     list(card._tokens())
 

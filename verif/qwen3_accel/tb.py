@@ -335,7 +335,7 @@ class StopTest(AccelTest):
 
     def begin(self):
         card = self.bench.card("short")
-        card._configure(4, 0.0, 0, False)
+        card._configure(0.0, 0, False)
         card._start(np.array(self.bench.prompt("short", 3)), 4)
 
     def again(self):
