@@ -150,6 +150,12 @@ def check_output(path: Path, folder: bool = False) -> Path:
     raise UserError(f"{path}: found {found}, allowed a {'folder' if folder else 'file'} that can be written")
 
 
+def check_state(path: Path) -> None:
+    """UserError if a run cannot be resumed, as its state file is missing."""
+    if not path.is_file():
+        raise UserError(f"{path}: state: found nothing, allowed a state file of an earlier run")
+
+
 def load(folder: str | Path) -> tuple[Qwen3Config, dict[str, np.ndarray]]:
     """Read a folder: (configuration, float32 tensors by Hugging Face name, exactly those of `tensor_shapes`).
 

@@ -48,11 +48,16 @@ def train(
         raise UserError(
             "--resume with --init-from, --minutes, --steps or --lr; allowed: --resume alone, it keeps the recipe"
         )
-    from lutloom.checkpoint import check_output
+    from lutloom import checkpoint
     from lutloom.models import require_torch
 
-    check_output(out, folder=True)
-    state = check_output(state or Path("build/train") / f"{out.resolve().name}.pt")
+    state = checkpoint.check_output(state or Path("build/train") / f"{out.resolve().name}.pt")
+    if resume:
+        checkpoint.check_state(state)
+    if init_from is not None:
+        checkpoint.load_tokenizer(init_from)
+        checkpoint.open_tensors(init_from)
+    checkpoint.check_output(out, folder=True)
     require_torch()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
     from lutloom.train import run_training

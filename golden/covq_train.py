@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lutloom.checkpoint import check_state
 from lutloom.covq_qat import calibrate, restore
 from lutloom.errors import UserError
 from lutloom.qwen3 import Qwen3Config
@@ -147,8 +148,7 @@ class QatTrainer:
 
         Without an optimiser: of a run that was still calibrating.
         """
-        if not path.is_file():
-            raise UserError(f"{path}: state: found nothing, allowed a state file of an earlier run")
+        check_state(path)
         try:
             state = torch.load(path, weights_only=True)
             if state["sha256"] != sha256:

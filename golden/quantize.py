@@ -124,6 +124,8 @@ def quantize_command(
     source = models.resolve(model)
     check_place(out, source, scheme)
     state = checkpoint.check_output(state or Path("build/quantize") / f"{out.resolve().name}.pt")
+    if resume:
+        checkpoint.check_state(state)
     models.require_torch()
     job = Job(source, out, state, resume, threads, Console(), evaluate_it)
     keep_freed_memory()

@@ -153,8 +153,7 @@ STATE_FIELDS = {"config", "settings", "step", "seconds", "tokenizer", "model", "
 
 def read_state(path: Path) -> dict:
     """Read a file of `Trainer.save_state`. Raises UserError if it is missing, damaged or something else."""
-    if not path.is_file():
-        raise UserError(f"{path}: training state not found; allowed: the state file of an earlier `lutloom train`")
+    checkpoint.check_state(path)
     try:
         state = torch.load(path, weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lutloom.checkpoint import check_state
 from lutloom.errors import UserError
 from lutloom.qwen3 import Qwen3Config
 from lutloom.torch_qwen3 import TorchQwen3
@@ -302,8 +303,7 @@ class WvqRun:
         cls, path: Path, cfg: Qwen3Config, weights: dict[str, np.ndarray], sha256: str, tokens: np.ndarray
     ) -> "WvqRun":
         """Continue from a state file. UserError if it is missing, damaged or of another float model."""
-        if not path.is_file():
-            raise UserError(f"{path}: state: found nothing, allowed a state file of an earlier run")
+        check_state(path)
         try:
             state = torch.load(path, weights_only=True)
             if state["sha256"] != sha256:

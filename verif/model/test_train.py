@@ -114,7 +114,7 @@ def test_bad_state_files(tmp_path):
     from lutloom.train import read_state
 
     path = tmp_path / "state.pt"
-    with pytest.raises(UserError, match="training state not found"):
+    with pytest.raises(UserError, match="state: found nothing, allowed a state file of an earlier run"):
         read_state(path)
     path.write_bytes(b"not a state")
     with pytest.raises(UserError, match="not a complete training state"):
@@ -156,7 +156,7 @@ def test_command_train_resume_and_init_from(tmp_path, monkeypatch):
     [
         (["--steps", "1", "--minutes", "1"], "--minutes and --steps given; allowed: one of them"),
         (["--resume", "--lr", "1"], "allowed: --resume alone"),
-        (["--resume", "--state", "nowhere.pt"], "nowhere.pt: training state not found"),
+        (["--resume", "--state", "nowhere.pt"], "nowhere.pt: state: found nothing, allowed a state file"),
         (["--init-from", "nowhere", "--steps", "1"], "nowhere/tokenizer.json: file not found"),
     ],
 )
@@ -184,6 +184,7 @@ def test_without_torch(command, tmp_path, monkeypatch):
         ([], "torch: found no such package.*run: make setup-train"),
         (["--steps", "1", "--minutes", "1"], "--minutes and --steps"),
         (["--out", str(tmp_path / "file")], "file: found a file .*, allowed a folder that can be written"),
+        (["--resume", "--state", "nowhere.pt"], "nowhere.pt: state: found nothing"),
         (["--state", str(tmp_path)], "found a folder, allowed a file that can be written"),
     ):
         with pytest.raises(UserError, match=message):
