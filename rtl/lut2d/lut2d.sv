@@ -32,6 +32,7 @@
 //             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
 //             With SumPromised only the final sums must fit, and that is the caller's promise: sums on the way may wrap
 //             modulo 2^AccW, which does no harm, so neither the bound nor the assertion of the wide sums is there.
+// Reset:      synchronous, active low; forgets everything.
 //
 // Parameters:
 //   Lanes      positions a cycle; Lanes*Units*4 must be BeatW

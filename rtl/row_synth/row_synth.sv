@@ -18,6 +18,7 @@
 // Overflow:      none: the sum has ActW + 9 bits, so has the sum with the rounding constant.
 // Errors:        an illegal job is refused: cause_o says why, error_o stays, no job is taken any more; jobs before it finish.
 //                Codebooks of the refused job may be in the ring: clear_i (one cycle) empties the core, takes the error away.
+// Reset:         synchronous, active low; empties the core and the ring as clear_i does.
 //
 // Parameters:
 //   Lanes      positions per block: 1, 2, 4, 8
