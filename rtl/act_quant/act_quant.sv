@@ -17,6 +17,7 @@
 //                their factors, integers or the taking of their scale; integers are only begun when there is room for them.
 // Errors:        error_o stays until the reset: a vector of more than MaxBeats beats (it is cut there), or bits_i not 8..12 (the
 //                nearest is taken). Nothing hangs.
+// Reset:         synchronous, active low; forgets everything.
 //
 // Parameters:
 //   Lanes      values in a beat, a power of two up to 64; lane 0, the lowest bits, is the first

@@ -9,7 +9,7 @@
 // reader's buffer goes, across heads and jobs.
 //
 // Latency:       s_axis to m_valid_o of the position's own beats: 5 cycles (round 2, queue 3), 3 with KvBeats <= 32. KvBits = 8: from
-//                a head's last beat to its own first one 84 cycles (quantise 69, queue 3, decode 12), or 2 less.
+//                a head's last beat to its own first one 69 cycles (quantise 55, queue 3, decode 11), or 2 less.
 // Throughput:    one beat out a cycle.
 // Back-pressure: m_ready_i stops reader and queue; s_axis stops when the queue has KvBeats (KvBits = 8: some more in act_quant), and
 //                with KvBits = 8 until the job is there.

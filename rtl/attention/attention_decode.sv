@@ -2,7 +2,7 @@
 //
 // The pipeline never stops; codes are taken when their numbers have a place in the queue behind it.
 //
-// Latency:       FromInt + Mul + ToBf16 + 1 = 12. Throughput: one beat of 16 numbers a cycle.
+// Latency:       FromInt + Mul + ToBf16 + 1 = 11. Throughput: one beat of 16 numbers a cycle.
 // Back-pressure: s_ready_o depends only on registers.
 //
 // Parameters:

@@ -6,7 +6,7 @@
 // Latency:      3 cycles from s_data_i to m_data_o when empty (write, read, output register).
 // Throughput:   one word a cycle.
 // Back-pressure: s_ready_o depends only on registers.
-// Capacity:     Depth words in the memory; up to two more wait in the read path.
+// Capacity:     Depth words in the memory; up to three more wait in the read path.
 //
 // Parameters:
 //   Width  payload bits, >= 1

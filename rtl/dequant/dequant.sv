@@ -14,6 +14,7 @@
 // Back-pressure: a beat is taken when all its parts are there, so readies wait for the valids; otherwise they depend only on
 //                registers: a beat is only taken when its result has room in the queue at the end.
 // Overflow:      to infinity, as in the units.
+// Reset:         synchronous, active low; forgets everything.
 //
 // Parameters:
 //   Lanes   values in a beat, a power of two; lane 0, the lowest bits, is the first

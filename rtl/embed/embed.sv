@@ -11,6 +11,7 @@
 //                clear_i or the reset; the rows before it are finished.
 // Clear:         clear_i (a pulse) empties the core and takes an error away (m_axis_tvalid may fall). Beats of reads from before must not come
 //                after it: clear the streamer in the same cycle.
+// Reset:         synchronous, active low; empties the core as clear_i does: reset the streamer with it.
 //
 // Parameters:
 //   Lanes    values in an output beat, a power of two up to 64; lane 0, the lowest bits, is the first

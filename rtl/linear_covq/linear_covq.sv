@@ -25,6 +25,7 @@
 // Back-pressure: every stream may stall; nothing is lost.
 // Errors:     error_o with source and cause; no new command is taken; clear_i (one cycle) drops everything, waits for the reads in
 //             flight (idle_o tells) and starts afresh. Illegal commands (FromCommand) do no memory access.
+// Reset:      synchronous, active low; the memory side must be reset with it (AXI).
 //
 // Parameters:
 //   Lanes, Units, Slots, Centroids, EntryW, Tokens, AccW, DrainW, BeatW   as in lut2d

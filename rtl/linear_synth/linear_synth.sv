@@ -56,7 +56,7 @@
 //             rows, too, a wrong packet. error_o with source, cause, slice and address (of the failing beat; 0 where there is none)
 //             stays until clear_i; no command is taken any more, and nothing wrong comes out. clear_i (one cycle) drops everything,
 //             waits for the reads in flight (idle_o tells) and starts afresh.
-// Reset:      the memory side must be reset with it (AXI).
+// Reset:      synchronous, active low; the memory side must be reset with it (AXI).
 //
 // Parameters:
 //   Slices        slices and ports: a power of two up to 64

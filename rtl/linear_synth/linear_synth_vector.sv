@@ -4,7 +4,7 @@
 // Lanes behind the last input count as zero, whatever they carry. A vector of the wrong length stops here, before it is whole: no
 // slice ever works on it.
 //
-// Latency:       from a vector's last beat to its first integers on the broadcast: that of act_quant (log2 Width + 65) + 2; of a search
+// Latency:       from a vector's last beat to its first integers on the broadcast: that of act_quant (log2 Width + 51) + 2; of a search
 //                from a beat to its integers that of linear_synth_fixed + 2.
 // Throughput:    one beat (Width values) a cycle; 8 cycles more between two vectors on the broadcast.
 // Back-pressure: a vector is only sent when every slice has a free bank; then nothing can stop it.

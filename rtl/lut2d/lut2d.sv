@@ -32,19 +32,20 @@
 //             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
 //             With SumPromised only the final sums must fit, and that is the caller's promise: sums on the way may wrap
 //             modulo 2^AccW, which does no harm, so neither the bound nor the assertion of the wide sums is there.
+// Reset:      synchronous, active low; forgets everything.
 //
 // Parameters:
 //   Lanes      positions a cycle; Lanes*Units*4 must be BeatW
-//   Units      outputs a cycle
+//   Units      outputs a cycle; Lanes*Units >= 8
 //   Slots      outputs per unit: a job has up to Units*Slots outputs
 //   Centroids  largest row: 16, 32 or 64
 //   EntryW     bits of a row entry, 4..16
 //   Tokens     copies of rows, sums and outputs behind one index stream, >= 1
-//   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) > Slots
-//   AccW       bits of an accumulator, <= 32
+//   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) > Slots, <= 65536
+//   AccW       bits of an accumulator, NarrowW + 7..32
 //   DrainW     values drained a cycle; Units/DrainW a power of two >= 4
 //   StartW     bits of a start value
-//   MaxBlocks  blocks of a job at most
+//   MaxBlocks  blocks of a job at most, 1..65535, see Overflow
 //   BeatW      bits of an index beat
 //   Start      1: there are start values; 0: sums start from zero, s_axis_start is ignored. Then nothing stalls the
 //              drain: results wait in a queue, and a slot is only drained when it has room there
@@ -118,7 +119,7 @@ module lut2d #(
   if (!SumPromised
       && 64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
     $error("%m: MaxBlocks is %0d with %0d lanes, allowed: what AccW = %0d holds", MaxBlocks, Lanes, AccW);
-  if (MaxBlocks > 65535) $error("%m: MaxBlocks is %0d, allowed: 1..65535", MaxBlocks);
+  if (MaxBlocks < 1 || MaxBlocks > 65535) $error("%m: MaxBlocks is %0d, allowed: 1..65535", MaxBlocks);
 
   // ---- rows: two halves, filled and released in turn --------------------------------------------------------------
   logic wr_half_q, rd_half_q, half_q;

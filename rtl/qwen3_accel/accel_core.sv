@@ -6,7 +6,7 @@
 //                                                     swiglu; dequant -> sampler
 //
 // Ports of memory: 0 .. Slices-1 weight streams, the first of them with the caches of keys and values too (accel_ports), then
-// auxiliary, and codebooks, packets, rows of linear_covq.
+// auxiliary, and codebooks, packets, rows of linear_covq; with Gather start values on the first of these, nothing on the others.
 // Errors:  the first one is told with cause, place, descriptor and address; nothing new is begun. clear (a pulse) drops everything, waits
 //          for what is in flight at the memory and takes the error away; then status is idle.
 // Reset:   the memory side must be reset with it (AXI).

@@ -3,8 +3,8 @@
 // Control:  AXI4-Lite registers (docs/registers.md), prompt and output rings, an interrupt.
 // Memory:   Ports = Slices + 4 AXI4 ports of 256 bits, each reading its own part of the image: 0 .. Slices-1 weight streams of the slices,
 //           the first Lanes / 8 * KvEngines of them also keys (even ports) and values (odd ones), read and written; then auxiliary
-//           (program, embedding, norms, RoPE, scales, pairs), and codebooks, packets and rows of linear_covq (silent with Gather). The write
-//           channels of all others are idle.
+//           (program, embedding, norms, RoPE, scales, pairs), and codebooks, packets and rows of linear_covq (with Gather start values,
+//           nothing and nothing). The write channels of all others are idle.
 // Program:  docs/program.md. Every result equals golden/machine.py in every bit.
 //
 // Latency:       a token's cycles are measured, see docs/cores/qwen3_accel.md.
@@ -19,11 +19,11 @@
 //   Tokens          of a prompt that a pass takes at most: 1, 2, 4, 8
 //   Slots           outputs per unit of a slice: a group has at most 32*Slots
 //   Centroids       of a weight codebook at most: 16, 32, 64
-//   FrameLines      lines of activations on chip: the image's frame_words / Lanes at least
+//   FrameLines      lines of activations on chip: the image's frame_words / Lanes at least, 65535 / Tokens at most
 //   MaxInputs       longest input of a linear
 //   MaxPositions    most positions of a linear in one slice
-//   MaxHidden       longest vector that is normed, a power of two
-//   MaxHeadDim      longest head, a power of two
+//   MaxHidden       longest vector that is normed, a power of two, >= 2 * Lanes
+//   MaxHeadDim      longest head, a power of two, >= 2 * Lanes
 //   KvEngines       attention engines, a power of two up to 8: a key/value head each at a time; Lanes / 8 * KvEngines ports share the cache
 //   QHeads          most query heads of a key/value head
 //   StreamBeats     beats that each weight stream runs ahead

@@ -17,7 +17,7 @@
 //
 // Parameters:
 //   Lanes     values in a beat, a power of two; lane 0, the lowest bits, is the first
-//   MaxBeats  beats of the longest vector, a power of two
+//   MaxBeats  beats of the longest vector, a power of two, >= 2
 // Ports:
 //   inv_n_i, eps_i, reuse_gain_i  of the vector, sampled with its last beat, stable while that waits
 //   s_axis_gain  one beat for every beat of a vector without reuse_gain_i, tlast on its last; kept for reuse

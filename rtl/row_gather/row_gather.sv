@@ -24,6 +24,7 @@
 // Errors:        an illegal job is refused: cause_o says why, error_o stays, no job is taken any more; jobs before it finish. clear_i
 //                (one cycle) empties the core and takes the error away. Answers to reads before a clear_i must not come after it:
 //                clear the streamer with it.
+// Reset:         synchronous, active low; empties the core as clear_i does: reset the streamer with it.
 //
 // Parameters:
 //   Lanes         positions per block: 1, 2, 4, 8

@@ -18,6 +18,7 @@
 // Overflow:      none: the sum has ActW + 9 bits, so has the sum with the rounding constant.
 // Errors:        an illegal job is refused: cause_o says why, error_o stays, no job is taken any more; jobs before it finish.
 //                Codebooks of the refused job may be in the ring: clear_i (one cycle) empties the core, takes the error away.
+// Reset:         synchronous, active low; empties the core and the ring as clear_i does.
 //
 // Parameters:
 //   Lanes      positions per block: 1, 2, 4, 8
@@ -27,7 +28,7 @@
 //   EntryW     bits of an entry, 8..16
 //   MaxShift   largest shift, 0..15; 0 leaves the shifters out
 //   BeatW      bits of a codebook beat: 128, 256
-//   RingBeats  codebook beats held, a power of two, >= those of a block; those of two let loading and use overlap
+//   RingBeats  codebook beats held, a power of two, >= 2, >= those of a block; those of two let loading and use overlap
 //   BlocksW    bits of blocks
 module row_synth
   import row_synth_pkg::*;
@@ -79,8 +80,9 @@ module row_synth
   if (EntryW < 8 || EntryW > 16) $error("%m: EntryW is %0d, allowed: 8..16", EntryW);
   if (MaxShift > 15) $error("%m: MaxShift is %0d, allowed: 0..15", MaxShift);
   if (!(BeatW inside {128, 256})) $error("%m: BeatW is %0d, allowed: 128, 256", BeatW);
-  if (RingBeats < Lanes * Centroids / PerBeat || RingBeats < 2 || 2 ** $clog2(RingBeats) != RingBeats)
-    $error("%m: RingBeats is %0d, allowed: powers of two >= %0d", RingBeats, Lanes * Centroids / PerBeat);
+  localparam int unsigned BlockBeats = Lanes * Centroids / PerBeat;
+  if (RingBeats < BlockBeats || RingBeats < 2 || 2 ** $clog2(RingBeats) != RingBeats)
+    $error("%m: RingBeats is %0d, allowed: powers of two >= %0d", RingBeats, (BlockBeats > 2) ? BlockBeats : 2);
 
   // ---- what is computed next ----------------------------------------------------------------------------------------
   logic issue, issue_first, issue_last, book_ready, act_valid_q, issue_busy, rows_busy;

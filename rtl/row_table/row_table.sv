@@ -19,6 +19,7 @@
 // Overflow:      none: nothing is computed on entries.
 // Errors:        an illegal job is refused: cause_o says why, error_o stays, no job is taken any more; jobs before it finish. Table
 //                beats of the refused job may be in the ring: clear_i (one cycle) empties the core and takes the error away.
+// Reset:         synchronous, active low; empties the core and the ring as clear_i does.
 //
 // Parameters:
 //   Lanes           positions per block: 1, 2, 4, 8

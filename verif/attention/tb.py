@@ -75,7 +75,7 @@ class Contexts(AttentionTest):
             )
             measure(f"throughput, use of port {side}, context 1000", round(beats / span, 4), use, "beats/cycle", True)
         ends = self.env.y.monitor.cycles[:: -self.shape.heads * dim // 16 // self.ways]  # of tokens, the last one first
-        measure("throughput, cycles of a token of two kv heads", ends[0] - ends[1], self.promised(1000, dim))
+        measure("throughput, a token of two kv heads", ends[0] - ends[1], self.promised(1000, dim), "cycles/token")
         coverage.hit("tokens", "decode")
         coverage.hit("stall", "none")
 

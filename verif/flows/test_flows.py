@@ -13,6 +13,7 @@ import yaml
 
 from verif.lib.corefiles import FUSESOC, cores
 from verif.lib.paths import ROOT, tool_environment
+from verif.lib.readme import best
 from verif.lib.synth import CLOCK_NS, lookups_per_cycle, synthesise
 
 LUTS_PER_LOOKUP = 25.0  # at 8-bit entries, 2 lanes x 32 units, one token
@@ -96,6 +97,20 @@ def test_bad_input_is_refused_in_one_line(arguments, words):
     assert done.returncode == 2, done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], done.stderr
+
+
+@pytest.mark.parametrize(
+    "figures,cell",
+    [
+        ([(128, "cycles/window"), (134, "cycles/window"), (571, "cycles/window")], "128 cycles/window"),
+        ([(8192, "cycles"), (8190, "cycles"), (0.9, "beats/cycle"), (1, "beats/cycle")], "1 beats/cycle, 8,190 cycles"),
+        ([], ""),
+    ],
+)
+def test_best_rate_of_a_row_of_the_readme(figures, cell):
+    """Where a unit counts cycles fewer are better, in all other units more."""
+    rows = [{"parameters": "defaults", "measured": value, "unit": unit} for value, unit in figures]
+    assert best(rows) == cell
 
 
 def test_lut2d_density():

@@ -60,11 +60,15 @@ def span(rows: list[dict]) -> str:
 
 
 def best(rows: list[dict]) -> str:
-    """The highest figure of every unit, as one cell."""
-    peak: dict[str, float] = {}
+    """The best figure of every unit, as one cell: the lowest where cycles are counted, else the highest."""
+    figures: dict[str, list[float]] = {}
     for row in shown(rows):
-        peak[row["unit"]] = max(peak.get(row["unit"], 0), row["measured"])
-    return ", ".join(f"{value:.3g} {unit}" for unit, value in sorted(peak.items()))
+        figures.setdefault(row["unit"], []).append(row["measured"])
+    cells = []
+    for unit, values in sorted(figures.items()):
+        value = min(values) if unit.startswith("cycles") else max(values)
+        cells.append(f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}")
+    return ", ".join(cells)
 
 
 def area(core: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What a testbench leaves behind for the reports: functional coverage and measured figures.
 
 Inside the simulator these collect; at the end of every test `save()` writes `record.json` into the run folder, from
-where the runner and `verif.lib.report` take it.
+where `verif.lib.runner` takes it; `verif.lib.results` puts the runs of a core together.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Coverage:
     >>> cov = Coverage("fifo", {"level": ["empty", "some", "full"]})
     >>> cov.hit("level", "full")
 
-    Every bin must be hit by the runs of a core together; `verif.lib.report` fails otherwise.
+    Every bin must be hit by the runs of a core together; `verif.lib.sim` and `verif.lib.regression` fail otherwise.
     """
 
     def __init__(self, core: str, points: dict[str, list]):

@@ -1,4 +1,4 @@
-"""`make test`: lint, then every test under verif/, then the coverage of every core; quiet unless something fails.
+"""`make test`: lint, every test under verif/ and golden/, the coverage of every core; quiet unless something fails.
 
 Tests run on all processors. At the end sim-<core>.json of every core is written; a bin that no run hit, a core without
 tests or without a testbench that was shown to catch a broken core is an error.
