@@ -20,7 +20,7 @@ from lutloom.program import LOGITS, RESIDUAL, Gather, LinearSynth, Search
 if TYPE_CHECKING:
     from lutloom.estimate_machine import Token
 
-SCALE_LINES, PAIR_BEATS, PAIRS_QUEUE = 512, 516, 3  # that wait; queue of pairs
+SCALE_LINES, PAIR_BEATS, PAIRS_QUEUE = 512, 1024, 3  # that wait; queue of pairs
 PAIRS_A_BEAT, PAIRS_BETWEEN = 8, 16  # linear_synth_pairs
 
 

@@ -36,7 +36,7 @@ module attention_array
     parameter int unsigned AddrW = 64,
     parameter int unsigned IdW = 1,
     parameter int unsigned ReadBeats = 512,
-    parameter int unsigned WindowBytes = 4096,
+    parameter int unsigned WindowBytes = 8192,
     parameter int unsigned KvBeats = 32,
     parameter int unsigned Blocks = 4
 ) (

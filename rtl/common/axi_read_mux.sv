@@ -5,17 +5,20 @@
 //
 // Latency:       addresses 1 cycle, beats 0.
 // Throughput:    one address and one beat a cycle.
-// Back-pressure: master 0 has precedence, and the port to itself while any of its reads is under way: master 1's addresses wait until
-//                its last beat has come, so nothing of theirs lies before it in a queue of the memory. s_axi_arready depends on
-//                registers and, for master 1, on master 0's arvalid; m_axi_rready on the master that the beat is for: a master that
-//                stops its beats stops the other's behind them. Up to 32,768 beats of master 0 are under way.
+// Back-pressure: master 0 has precedence, and the port to itself while `Alone` or more of its beats are under way: with Alone = 1
+//                master 1's addresses wait until its last beat has come. With as many as come within the memory's latency, master 1's
+//                first beat follows master 0's last one. s_axi_arready depends on registers and, for master 1, on master 0's arvalid;
+//                m_axi_rready on the master that the beat is for: a master that stops its beats stops the other's behind them. Up to
+//                32,768 beats of master 0 are under way.
 // Errors:        a beat with an ID that is not asked for is handed to the master of its lowest bit, which has to judge it.
 //
 // Parameters:
 //   AddrW, DataW  address and data bits
+//   Alone         beats of master 0 under way that keep master 1 from asking, a power of two
 module axi_read_mux #(
     parameter int unsigned AddrW = 64,
-    parameter int unsigned DataW = 256
+    parameter int unsigned DataW = 256,
+    parameter int unsigned Alone = 1
 ) (
     input  logic                  clk_i,
     input  logic                  rst_ni,
@@ -49,12 +52,16 @@ module axi_read_mux #(
     input  logic                  m_axi_rvalid,
     output logic                  m_axi_rready
 );
+  localparam int unsigned AloneW = $clog2(Alone);
+  if (Alone < 1 || Alone > 16384 || 2 ** AloneW != Alone)
+    $error("%m: Alone is %0d, allowed: powers of two up to 16384", Alone);
+
   wire from = !s_axi_arvalid[0];  // the master whose address is next
   logic [15:0] flying_q;  // beats of master 0 under way
   logic room;
   wire asks = s_axi_arvalid[0] && s_axi_arready[0];
   wire comes = m_axi_rvalid && m_axi_rready && !m_axi_rid[0] && flying_q != '0;
-  assign s_axi_arready = {room && from && flying_q == '0, room && !flying_q[15]};
+  assign s_axi_arready = {room && from && flying_q[15:AloneW] == '0, room && !flying_q[15]};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) flying_q <= '0;

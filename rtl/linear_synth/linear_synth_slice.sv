@@ -108,6 +108,8 @@ module linear_synth_slice
   // a window of at least 32 blocks, and longer than the slots
   localparam int unsigned WindowW = ($clog2(Slots + 1) > 5) ? $clog2(Slots + 1) : 5;
   localparam int unsigned NarrowW = EntryW + $clog2(Lanes) + WindowW;
+  // twice what a port of the HBM has in flight: there is always a burst that waits for its place there
+  localparam int unsigned WindowBytes = (BufferBeats * BeatW / 8 > 8192) ? 8192 : BufferBeats * BeatW / 8;
 
   // ---- port ------------------------------------------------------------------------------------------------------------
   logic [AddrW-1:0] desc_addr, split_addr, port_addr;
@@ -155,7 +157,7 @@ module linear_synth_slice
   logic [BeatW-1:0] stream_rdata;
 
   hbm_streamer #(
-      .DataW(BeatW), .AddrW(AddrW), .BufferBeats(BufferBeats)
+      .DataW(BeatW), .AddrW(AddrW), .WindowBytes(WindowBytes), .BufferBeats(BufferBeats)
   ) i_port (
       .clk_i, .rst_ni, .s_desc_addr(desc_addr), .s_desc_bytes(desc_bytes), .s_desc_tag(8'd0), .s_desc_tvalid(desc_valid),
       .s_desc_tready(desc_ready), .m_axis_tdata(port_beat), .m_axis_tlast(port_last), .m_axis_tuser(unused_tag),

@@ -229,7 +229,7 @@ module accel_core
   logic start_arvalid, start_rready;
   hbm_streamer_pkg::cause_e aux_cause;
   logic [63:0] aux_addr;
-  accel_aux #(.Lanes(Lanes), .GainLines(2 * MaxHidden / Lanes), .PairBeats(MaxInputs / 16 + 4), .FactorLines(MaxInputs / Lanes), .Gather(Gather)) u_aux (
+  accel_aux #(.Lanes(Lanes), .GainLines(2 * MaxHidden / Lanes), .PairBeats(MaxPositions / 8), .FactorLines(MaxInputs / Lanes), .Gather(Gather)) u_aux (
       .clk_i, .rst_ni, .core_rst_ni(core_rst_n), .clear_i(clearing),
       .s_read_i(read), .s_read_valid_i(read_valid), .s_read_ready_o(read_ready), .m_beat_o(beat), .m_last_o(beat_last),
       .m_header_valid_o(header_beat), .m_program_valid_o(program_beat), .m_program_ready_i(program_room),

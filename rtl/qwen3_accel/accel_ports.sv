@@ -132,13 +132,15 @@ module accel_ports
     input  logic [Slices-1:0] m_axi_bvalid,
     output logic [Slices-1:0] m_axi_bready
 );
+  localparam int unsigned Alone = 64;  // about what comes within a memory's latency: the streams go on without a pause
+
   if (2 * Sides > Slices) $error("%m: Sides is %0d, allowed: up to %0d, half the slices", Sides, Slices / 2);
 
   for (genvar p = 0; p < Slices; p++) begin : gen_port
     if (p < 2 * Sides) begin : gen_shared
       localparam int unsigned N = p / 2;
       if (p % 2 == 0) begin : gen_keys
-        axi_read_mux #(.AddrW(64), .DataW(BeatW)) u_mux (
+        axi_read_mux #(.AddrW(64), .DataW(BeatW), .Alone(Alone)) u_mux (
             .clk_i, .rst_ni,
             .s_axi_araddr({s_axi_stream_araddr[p], s_axi_k_araddr[N]}),
             .s_axi_arlen({s_axi_stream_arlen[p], s_axi_k_arlen[N]}),
@@ -178,7 +180,7 @@ module accel_ports
         assign s_axi_k_bvalid[N] = m_axi_bvalid[p];
         assign m_axi_bready[p] = s_axi_k_bready[N];
       end else begin : gen_values
-        axi_read_mux #(.AddrW(64), .DataW(BeatW)) u_mux (
+        axi_read_mux #(.AddrW(64), .DataW(BeatW), .Alone(Alone)) u_mux (
             .clk_i, .rst_ni,
             .s_axi_araddr({s_axi_stream_araddr[p], s_axi_v_araddr[N]}),
             .s_axi_arlen({s_axi_stream_arlen[p], s_axi_v_arlen[N]}),

@@ -43,13 +43,15 @@ def test_adder_tree():
     )
 
 
-def test_axi_read_mux():
+@pytest.mark.parametrize("alone", [1, 4])
+def test_axi_read_mux(alone):
+    options = dict(name=f"read-mux-{alone}", toplevel="axi_read_mux", parameters={"Alone": alone})
     for seed in (base_seed(), base_seed() + 1):
-        simulate("common", "verif.common.tb_axi_read_mux", name="read-mux", toplevel="axi_read_mux", seed=seed)
+        simulate("common", "verif.common.tb_axi_read_mux", seed=seed, **options)
 
 
 def test_broken_read_mux_is_caught():
-    early = Mutation("rtl/common/axi_read_mux.sv", "from && flying_q == '0", "from")
+    early = Mutation("rtl/common/axi_read_mux.sv", "from && flying_q[15:AloneW] == '0", "from")
     with pytest.raises(SimulationFailed, match="master 1 asked"):
         simulate("common", "verif.common.tb_axi_read_mux", name="early-mux", toplevel="axi_read_mux", mutation=early)
     swap = Mutation("rtl/common/axi_read_mux.sv", "m_axi_rvalid && m_axi_rid[0]", "m_axi_rvalid && !m_axi_rlast")

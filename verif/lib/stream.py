@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from cocotb.handle import LogicObject
 from cocotb.triggers import RisingEdge
+from cocotb_bus.bus import Bus
 from pyuvm import (
     ConfigDB,
     uvm_active_passive_enum,
@@ -32,9 +33,10 @@ class StreamBus:
         self.name = name
         self.clk, self.rst_n = dut.clk_i, dut.rst_ni
         self.clear = getattr(dut, "clear_i", None)  # cores with a flush: waiting words vanish then
-        self.valid: LogicObject = getattr(dut, valid)
-        self.ready: LogicObject = getattr(dut, ready)
-        self.fields = tuple(getattr(dut, signal) for signal in fields.values())
+        bus = Bus(dut, None, {"valid": valid, "ready": ready, **fields}, case_insensitive=False)
+        self.valid: LogicObject = bus.valid
+        self.ready: LogicObject = bus.ready
+        self.fields = tuple(getattr(bus, field) for field in fields)
         self.Word = namedtuple("Word", list(fields), defaults=[0] * len(fields))
 
     @classmethod
