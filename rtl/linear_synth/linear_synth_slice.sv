@@ -108,8 +108,9 @@ module linear_synth_slice
   // a window of at least 32 blocks, and longer than the slots
   localparam int unsigned WindowW = ($clog2(Slots + 1) > 5) ? $clog2(Slots + 1) : 5;
   localparam int unsigned NarrowW = EntryW + $clog2(Lanes) + WindowW;
-  // twice what a port of the HBM has in flight: there is always a burst that waits for its place there
-  localparam int unsigned WindowBytes = (BufferBeats * BeatW / 8 > 8192) ? 8192 : BufferBeats * BeatW / 8;
+  // twice what a port of the HBM has in flight: there is always a burst that waits for its place there; with Gather rows would wait behind it
+  localparam int unsigned MostBytes = Gather ? 4096 : 8192;
+  localparam int unsigned WindowBytes = (BufferBeats * BeatW / 8 > MostBytes) ? MostBytes : BufferBeats * BeatW / 8;
 
   // ---- port ------------------------------------------------------------------------------------------------------------
   logic [AddrW-1:0] desc_addr, split_addr, port_addr;
