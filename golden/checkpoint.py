@@ -5,7 +5,6 @@ tokenizer.json, tokenizer_config.json. What is refused, and why, is listed in do
 """
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, TensorSpec
 from tokenizers import Tokenizer
 
 from lutloom.errors import UserError
+from lutloom.files import write_file
 from lutloom.qwen3 import Qwen3Config
 
 MODEL_TYPES = {"Qwen3ForCausalLM": "qwen3", "LlamaForCausalLM": "llama"}
@@ -116,44 +116,6 @@ def save(folder: Path, cfg: Qwen3Config, tensors: dict[str, np.ndarray], tokeniz
     write_file(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
     write_file(folder / TOKENIZER_FILE, tokenizer_json.encode())
     write_file(folder / "tokenizer_config.json", (json.dumps(tokenizer_config, indent=2) + "\n").encode())
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file atomically; its folder is made if need be. UserError if that cannot be."""
-    try:
-        temporary = check_output(path).with_name(path.name + ".new")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: found {error.strerror}, allowed a file that can be written") from None
-
-
-def check_output(path: Path, folder: bool = False) -> Path:
-    """`path`, if a file (or, with `folder`, files in it) can be written there; UserError otherwise.
-
-    Called before the work whose result goes there. Makes nothing: what is refused later leaves no empty folder.
-    """
-    home = path.absolute() if folder else path.absolute().parent
-    try:
-        there = next(place for place in (home, *home.parents) if place.exists())
-        if path.is_dir() and not folder:
-            found = "a folder"
-        elif not there.is_dir():
-            found = f"a file {there}"
-        elif not os.access(there, os.W_OK | os.X_OK):
-            found = f"{there} without write permission"
-        else:
-            return path
-    except OSError as error:  # such as a name that is too long
-        found = error.strerror
-    raise UserError(f"{path}: found {found}, allowed a {'folder' if folder else 'file'} that can be written")
-
-
-def check_state(path: Path) -> None:
-    """UserError if a run cannot be resumed, as its state file is missing."""
-    if not path.is_file():
-        raise UserError(f"{path}: state: found nothing, allowed a state file of an earlier run")
 
 
 def load(folder: str | Path) -> tuple[Qwen3Config, dict[str, np.ndarray]]:

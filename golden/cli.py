@@ -49,15 +49,16 @@ def train(
             "--resume with --init-from, --minutes, --steps or --lr; allowed: --resume alone, it keeps the recipe"
         )
     from lutloom import checkpoint
+    from lutloom.files import check_output, check_state
     from lutloom.models import require_torch
 
-    state = checkpoint.check_output(state or Path("build/train") / f"{out.resolve().name}.pt")
+    state = check_output(state or Path("build/train") / f"{out.resolve().name}.pt")
     if resume:
-        checkpoint.check_state(state)
+        check_state(state)
     if init_from is not None:
         checkpoint.load_tokenizer(init_from)
         checkpoint.open_tensors(init_from)
-    checkpoint.check_output(out, folder=True)
+    check_output(out, folder=True)
     require_torch()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: waiting threads leave a busy core
     from lutloom.train import run_training

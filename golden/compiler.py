@@ -17,8 +17,9 @@ from rich.progress import track
 
 from lutloom import models
 from lutloom.attention import BEAT, KV_BITS
-from lutloom.checkpoint import bf16_bits, check_output
+from lutloom.checkpoint import bf16_bits
 from lutloom.errors import UserError
+from lutloom.files import check_output
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
 from lutloom.image import ImageWriter, config_payload, layout
 from lutloom.linear_planner import LinearPlanner

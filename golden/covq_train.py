@@ -6,7 +6,6 @@ those of the float model. Batch s is a function of (seed, s), as in `lutloom.tra
 """
 
 import copy
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -17,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lutloom.checkpoint import check_state
 from lutloom.covq_qat import calibrate, restore
 from lutloom.errors import UserError
+from lutloom.files import check_state, replacing
 from lutloom.qwen3 import Qwen3Config
 from lutloom.torch_qwen3 import TorchQwen3
 from lutloom.train import TrainSettings, batch_at
@@ -135,10 +134,8 @@ class QatTrainer:
             "student": self.student.state_dict(),
             "optimiser": self.optimiser.state_dict() if self.optimiser else None,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(path.suffix + ".new")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
 
     @classmethod
     def from_state(

@@ -24,9 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lutloom import models
-from lutloom.checkpoint import check_output, tensor_shapes, write_file
+from lutloom.checkpoint import tensor_shapes
 from lutloom.compiler import HEAD
 from lutloom.errors import UserError
+from lutloom.files import check_output, write_file
 from lutloom.image import Image
 from lutloom.machine import Machine
 from lutloom.program import UNIT, Gather, LinearSynth, Search

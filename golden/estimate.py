@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lutloom import estimate_plots, models, perf_report
-from lutloom.checkpoint import check_output, write_file
 from lutloom.errors import UserError
 from lutloom.estimate_case import Case
 from lutloom.estimate_machine import Token, cycles_by_stage, simulate
 from lutloom.estimate_plan import Planned, of_image
+from lutloom.files import check_output, write_file
 from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
 from lutloom.image import Image

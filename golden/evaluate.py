@@ -28,6 +28,7 @@ from lutloom import checkpoint, corpus, models
 from lutloom.compiler import HEAD
 from lutloom.corpus import SEPARATOR, VALIDATION_FILE
 from lutloom.errors import UserError
+from lutloom.files import check_output, write_file
 from lutloom.generate import DEFAULT_HARDWARE, cached_image
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
 from lutloom.machine import Machine
@@ -277,7 +278,7 @@ def eval_command(
     """Perplexity, size and memory traffic of a float model and its quantised versions: a table and a picture."""
     console, source = Console(), models.resolve(model)
     parameters = configuration(hardware)
-    out = checkpoint.check_output(out or RESULTS / f"eval-{source.name}.json")
+    out = check_output(out or RESULTS / f"eval-{source.name}.json")
     file, ids, context = load_tokens(source, text, tokens, context)
     machines = {folder: _open(folder, source, parameters, context) for folder in quantized or []}
     reference = measure(float_runners(source, threads), ids, context, _bar("float", console))
@@ -296,7 +297,7 @@ def eval_command(
         report["quantized"].append(compare(folder, machine, source, reference, result))
         machine.weights = WeightCache()  # make room for the next
     console.print(_table(report))
-    checkpoint.write_file(out, (json.dumps(report, indent=2) + "\n").encode())
+    write_file(out, (json.dumps(report, indent=2) + "\n").encode())
     console.print(f"wrote {out}", soft_wrap=True)
     if report["quantized"]:
         plot(report, out.with_suffix(".png"))

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from lutloom.attention import BEAT, SCALES, kv_bytes, kv_head_bytes, kv_image
-from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
+from lutloom.files import write_file
 from lutloom.hardware import Hardware
 from lutloom.image import Image
 from lutloom.program import UNIT, Attention, decode

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 from lutloom import models, perf_report
-from lutloom.checkpoint import check_output, write_file
 from lutloom.errors import UserError
+from lutloom.files import check_output, write_file
 from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.image import Image

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lutloom import perf, perf_report
-from lutloom.checkpoint import write_file
 from lutloom.errors import UserError
+from lutloom.files import write_file
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE, PAGE = ROOT / "docs" / "performance.json", ROOT / "docs" / "performance.md"

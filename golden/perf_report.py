@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lutloom.checkpoint import write_file
+from lutloom.files import write_file
 
 CONTROL = "control"  # the cycles in which no operation is under way
 COLOURS = {

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lutloom import checkpoint, corpus, evaluate, models
 from lutloom.errors import UserError
+from lutloom.files import check_output, check_state, write_file
 from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.models import Source
 from lutloom.quantized_model import CONFIG_FILE, FORMAT, QuantizedModel
@@ -123,9 +124,9 @@ def quantize_command(
     act_bits, limits = act_bits or ACT_BITS, fitting(hardware or HARDWARE)
     source = models.resolve(model)
     check_place(out, source, scheme)
-    state = checkpoint.check_output(state or Path("build/quantize") / f"{out.resolve().name}.pt")
+    state = check_output(state or Path("build/quantize") / f"{out.resolve().name}.pt")
     if resume:
-        checkpoint.check_state(state)
+        check_state(state)
     models.require_torch()
     job = Job(source, out, state, resume, threads, Console(), evaluate_it)
     keep_freed_memory()
@@ -149,7 +150,7 @@ def check_place(out: Path, source: Source, scheme: str) -> None:
     """Refuse a folder where nothing can be written, the float model's own, and one that holds a model of the other
     kind: what is written has the same file names.
     """
-    checkpoint.check_output(out, folder=True)
+    check_output(out, folder=True)
     if out.resolve() == source.path.resolve():
         raise UserError(f"--out: found {out}, the folder of --model, allowed another one")
     file = out / CONFIG_FILE
@@ -193,7 +194,7 @@ class Job:
 
     def write_report(self, report: dict) -> None:
         """quantize.json beside the model."""
-        checkpoint.write_file(self.out / REPORT_FILE, (json.dumps(report, indent=1) + "\n").encode())
+        write_file(self.out / REPORT_FILE, (json.dumps(report, indent=1) + "\n").encode())
 
 
 def keep_freed_memory() -> None:

@@ -34,9 +34,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from lutloom.checkpoint import write_file
 from lutloom.covq import CovqLinear
 from lutloom.errors import UserError
+from lutloom.files import write_file
 from lutloom.wvq import WvqLinear
 
 FORMAT = "lutloom-quantized"

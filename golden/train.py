@@ -5,7 +5,6 @@ continues bit for bit where the interrupted one stopped (same machine, same thre
 """
 
 import math
-import os
 import pickle
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from torch.nn import functional as F
 
 from lutloom import checkpoint, corpus
 from lutloom.errors import UserError
+from lutloom.files import check_state, replacing, write_file
 from lutloom.qwen3 import Qwen3Config
 from lutloom.torch_qwen3 import TorchQwen3, initialise
 
@@ -132,10 +132,8 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".new")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
 
     @classmethod
     def from_state(cls, state: dict, tokens: np.ndarray) -> "Trainer":
@@ -153,7 +151,7 @@ STATE_FIELDS = {"config", "settings", "step", "seconds", "tokenizer", "model", "
 
 def read_state(path: Path) -> dict:
     """Read a file of `Trainer.save_state`. Raises UserError if it is missing, damaged or something else."""
-    checkpoint.check_state(path)
+    check_state(path)
     try:
         state = torch.load(path, weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError) as error:
@@ -206,7 +204,7 @@ def save_model(out: Path, trainer: Trainer, tokenizer: Tokenizer, validation: np
     """Write the Hugging Face folder, and the validation tokens beside it."""
     tensors = {name: p.detach().numpy() for name, p in trainer.model.state_dict().items()}
     checkpoint.save(out, trainer.model.cfg, tensors, tokenizer.to_str(pretty=False), corpus.END_OF_TEXT)
-    checkpoint.write_file(out / corpus.VALIDATION_FILE, save_tensors({"tokens": validation}))
+    write_file(out / corpus.VALIDATION_FILE, save_tensors({"tokens": validation}))
 
 
 def start_training(

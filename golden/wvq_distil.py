@@ -5,7 +5,6 @@ indices are chosen anew in every step. The loss is the divergence of the next-to
 Embedding and head stay. Batch s is a function of (seed, s), as in `lutloom.train`.
 """
 
-import os
 import pickle
 import time
 from collections.abc import Callable
@@ -17,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lutloom.checkpoint import check_state
 from lutloom.errors import UserError
+from lutloom.files import check_state, replacing
 from lutloom.qwen3 import Qwen3Config
 from lutloom.torch_qwen3 import TorchQwen3
 from lutloom.train import TrainSettings, batch_at
@@ -293,10 +292,8 @@ class WvqRun:
             "distiller": self.distiller.state() if self.distiller else None,
             "seconds": self.seconds,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(path.suffix + ".new")
-        torch.save(state, temporary)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
 
     @classmethod
     def from_state(
