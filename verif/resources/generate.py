@@ -69,12 +69,13 @@ def main() -> int:
     title = ", ".join([name, *(f"{key} = {value}" for key, value in others.items())])
     data = json.loads(COMMITTED.read_text())
     ours = title == plan.CONFIGURATION
-    if ours and not missing:
+    if ours:
         data |= {"configuration": name, "tool": synth.TOOL, "parts": rows}
-    elif not missing:
+    else:
         data["others"][title] = sums
-    COMMITTED.write_text(json.dumps(data, indent=1) + "\n")
-    PAGE.write_text(page(data))
+    if not missing:
+        COMMITTED.write_text(json.dumps(data, indent=1) + "\n")
+        PAGE.write_text(page(data))
     RESULTS.mkdir(parents=True, exist_ok=True)
     stem = "-".join([name, *(f"{key}{value}" for key, value in others.items())])
     (RESULTS / f"resources-{stem}.json").write_text(
