@@ -6,7 +6,7 @@ from lutloom.errors import UserError
 from lutloom.estimate_plan import Planned, plan
 from lutloom.estimate_ports import WINDOW_BEATS, Machine
 from lutloom.perf import ROOM
-from lutloom.program import Attention, RmsNorm
+from lutloom.program import Attention, LinearSynth, RmsNorm, Search
 from lutloom.qwen3_accel import Configuration, configuration
 from lutloom.synthetic import Synthetic
 from lutloom.wvq import MAX_GROUP
@@ -54,11 +54,13 @@ class Case:
         """Its time. Lengths that the configuration has no room for count as if it had: `beyond` names them."""
         rtl, program = self.rtl(), planned.program
         hidden = max(d.n for d in program if isinstance(d, RmsNorm))
+        positions = max(d.positions for d in program if isinstance(d, LinearSynth | Search))
         heads = next(d for d in program if isinstance(d, Attention))
         return Machine(
             rtl.hardware,
             rtl.stream_beats,
             max(rtl.max_hidden, 1 << (hidden - 1).bit_length()),
+            max(rtl.max_positions, 1 << (positions - 1).bit_length()),
             max(rtl.max_head_dim, heads.head_dim),
             max(rtl.q_heads, heads.heads // heads.kv_heads),
             self.drain_w,

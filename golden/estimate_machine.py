@@ -6,8 +6,8 @@ operation does depends on the lines, stations, queues and port beats of those be
 
 - Executor (accel_execute): an operation begins when its station is free, a few cycles behind the one before it.
 - Frame (frame_order, frame_reader): a line is read when it is written, a line a cycle.
-- Linears (linear_synth): one slice stands for all, the one with the most to do, since rounds go in lockstep. Block by
-  block: port, buffer, splitter, ring of codebooks, rows, lookups, drain, and the rounds' two banks behind them.
+- Linears (linear_synth): two slices stand for all, those with the most and the least to do, since rounds go in
+  lockstep. Block by block: port, buffer, splitter, ring of codebooks, rows, lookups, drain, the rounds' two banks.
 - Ports: a beat a cycle times the efficiency of the memory, as far ahead as the buffer goes; keys and values go first.
 - Auxiliary port: gains, RoPE rows, pairs and scales in the order of use, in front of queues of limited length.
 """
@@ -33,7 +33,7 @@ from lutloom.estimate_engines import (
     SWIGLU,
     TREE,
 )
-from lutloom.estimate_linear import Linears
+from lutloom.estimate_linear import Linears, Slice
 from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port
 from lutloom.program import (
     Attention,
@@ -97,13 +97,16 @@ class Token:
         self.issued: list[float] = []  # when the access half handed an operation on
         self.operations: list[Operation] = []
         self.aux = Port(machine.latency(far=True), 1.0 if machine.memory == "fixed" else FAR_EFFICIENCY, AUX_BUFFER)
-        self.port = Port(machine.latency(far=False), machine.efficiency(QUEUE, CHANNEL), machine.stream_beats)
+        rate = machine.efficiency(QUEUE, CHANNEL)
+        slices = [Slice(machine, Port(machine.latency(far=False), rate, machine.stream_beats)) for _ in range(2)]
+        self.latency = slices[0].port.latency
         self.kv_rate = machine.efficiency(KV_QUEUE, KV_CHANNEL)
         self.aux_taken = 0.0
         self.asked: list[float] = [0.0, 0.0]  # when the reads of the auxiliary port were issued
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it
         self.pairs: list[tuple[int, float]] = []  # lists of pairs: beats, when they had left their queue
-        self.linears = Linears(machine, self.port)
+        self.linears = Linears(machine, slices)
+        self.shared = [one.port for one in slices][: 1 + (machine.hardware.kv_ports >= machine.hardware.slices)]
         self.searched = 0.0  # when the indices of the last Search are known
         self.ends = ends
         self.attended = 0.0
@@ -292,8 +295,13 @@ class Token:
             norms += isinstance(d, RmsNorm)
             if isinstance(d, Attention):
                 self.kv_asked = min(self._kv_beats(d)[1], ATTENTION_BUFFER)
-                self.port.share(begin + KV_COMMAND + self.port.latency, self.kv_asked / self.kv_rate)
+                self.share(begin + KV_COMMAND + self.latency, self.kv_asked / self.kv_rate)
                 return
+
+    def share(self, begin: float, cycles: float) -> None:
+        """Keys and values have their ports to themselves for so many cycles."""
+        for port in self.shared:
+            port.share(begin, cycles)
 
     def _attention(self, d: Attention, begin: float) -> float:
         m, n = self.machine, self.context
@@ -312,13 +320,13 @@ class Token:
         q = self.stream(self.lines(d.q, d.heads * d.head_dim), begin)
         k = self.stream(self.lines(d.k, d.kv_heads * d.head_dim), begin)
         self.stream(self.lines(d.v, d.kv_heads * d.head_dim), k[-1])
-        memory = begin + KV_COMMAND + self.port.latency
+        memory = begin + KV_COMMAND + self.latency
         memory += self.kv_asked / self.kv_rate
         if beats > self.kv_asked:  # the rest comes as the first is used
-            used = max(q[group * lines - 1] + self.port.latency, memory)
+            used = max(q[group * lines - 1] + self.latency, memory)
             cycles = (beats - self.kv_asked) / self.kv_rate
             memory = used + cycles
-            self.port.share(used, cycles)
+            self.share(used, cycles)
         self.kv_asked = 0.0
         engines = [self.attended] * m.hardware.kv_engines  # when each engine can take the next head
         heads = local_heads(d.kv_heads, m.hardware.kv_engines)

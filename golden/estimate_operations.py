@@ -20,7 +20,7 @@ from lutloom.program import LOGITS, RESIDUAL, Gather, LinearSynth, Search
 if TYPE_CHECKING:
     from lutloom.estimate_machine import Token
 
-SCALE_LINES, PAIR_BEATS, PAIRS_QUEUE = 512, 1024, 3  # that wait; queue of pairs
+SCALE_LINES, PAIRS_QUEUE = 512, 3  # that wait; queue of pairs
 PAIRS_A_BEAT, PAIRS_BETWEEN = 8, 16  # linear_synth_pairs
 
 
@@ -56,12 +56,14 @@ def search(token: Token, d: Search, time: float):
         quantised = [max(line, scale) + QUANT for line, scale in zip(vector, scales, strict=True)]
         token.used["scale"] += quantised
         ready = max(quantised[-1] + -(-d.inputs // m.lanes), pairs)
-        state.split = max(state.split, streams)
-        for beats in pieces(d.beats):
-            state.split = max(state.split + beats, token.port.read(beats, streams), ready)
-            token.port.take(state.split)
-        token.searched = state.split = max(state.split, ready + d.beats) + SPLIT_COMMAND
-        state.splits.append(state.split)
+        for one in state.slices:
+            one.split = max(one.split, streams)
+            for beats in pieces(d.beats):
+                one.split = max(one.split + beats, one.port.read(beats, streams), ready)
+                one.port.take(one.split)
+            one.split = max(one.split, ready + d.beats) + SPLIT_COMMAND
+        token.searched = max(one.split for one in state.slices)
+        state.splits.append(token.searched)
         state.pairs_free.append(ready)
         return token.searched
 
@@ -76,7 +78,7 @@ def gather(token: Token, d: Gather, time: float, number: int):
     def work(begin: float) -> float:
         token.read_ahead(number, begin)
         residual = _residual(token, d, begin)
-        ready = max(begin, token.searched) + token.port.latency
+        ready = max(begin, token.searched) + token.latency
         sums = token.linears.rounds(as_synth(d, token.machine.hardware), ready, streams)
         return _outputs(token, d, sums, residual, read_scales)
 
@@ -99,7 +101,7 @@ def _pairs(token: Token, positions: int, time: float) -> tuple[float, float]:
     """(when the list of pairs was asked for, when it is there)."""
     read_pairs = token.ask(time)
     pair_beats = -(-positions // PAIRS_A_BEAT)
-    waiting = PAIR_BEATS - pair_beats  # of the lists before, beside this one
+    waiting = token.machine.max_positions // PAIRS_A_BEAT - pair_beats  # of the lists before, beside this one
     for beats, left in reversed(token.pairs):
         waiting -= beats
         if waiting < 0:

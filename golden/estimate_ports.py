@@ -31,6 +31,7 @@ class Machine:
     hardware: Hardware
     stream_beats: int = 512  # run-ahead of each weight stream
     max_hidden: int = 256
+    max_positions: int = 1024
     max_head_dim: int = 64
     q_heads: int = 2
     drain_w: int | None = None  # sums that a slice delivers a cycle; default accel_core's

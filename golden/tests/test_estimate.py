@@ -14,7 +14,7 @@ from lutloom import estimate_engines, estimate_ports
 from lutloom.cli import app
 from lutloom.errors import UserError
 from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
-from lutloom.estimate_linear import Linears
+from lutloom.estimate_linear import Linears, Slice
 from lutloom.estimate_machine import Operation, cycles_by_stage
 from lutloom.estimate_plan import of_image, plan
 from lutloom.estimate_plots import front
@@ -130,7 +130,7 @@ def test_latency_of_a_linear(inputs, outputs, group):
         0, 0, 0, 0, 0, inputs, outputs, 0, 0, 0, 1 + 2 + blocks * (2 + slots), inputs // 2, group, 16, 10, 2
     )
     found = Machine(hardware, stream_beats=1 << 20)
-    linears = Linears(found, Port(0, 1.0, found.stream_beats))
+    linears = Linears(found, [Slice(found, Port(0, 1.0, found.stream_beats)) for _ in range(2)])
     linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
     ready = 1e6
     sums, pace, _ = next(linears.rounds(d, ready, 0.0))
