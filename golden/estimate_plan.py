@@ -1,5 +1,6 @@
 """The program of a model that nobody has: the compiler's first pass over shapes, without a weight."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
@@ -11,8 +12,9 @@ from lutloom.checkpoint import tensor_shapes
 from lutloom.compiler import plan_model
 from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, CovqLinear
 from lutloom.covq import GROUP as COVQ_GROUP
+from lutloom.estimate_ports import Machine
 from lutloom.hardware import Hardware
-from lutloom.image import Image, layout
+from lutloom.image import Image, layout, padded
 from lutloom.linear_synth import block_beats, subset_blocks
 from lutloom.plan import Place
 from lutloom.program import BYTES, Attention, Descriptor, LinearSynth, decode, encode
@@ -59,7 +61,8 @@ def _empty(dtype, *shape: int) -> np.ndarray:
 def wvq_shape(outputs: int, inputs: int, centroids: int, residual: float, group: int) -> WvqShape:
     """As `random_linear` of lutloom.synthetic: two runs of exponents a group, the border spread as it is there."""
     positions, groups = inputs // 2 + 2 * round(residual * inputs / 4), len(group_slices(outputs, group))
-    turn = 2 * np.linspace(positions // 8, positions // 2, groups, endpoint=False).astype(int)
+    middle = (np.arange(groups) + 0.5) / groups  # of as many equal parts; their ends are those of jobs, too
+    turn = 2 * (positions // 8 + middle * (positions // 2 - positions // 8)).astype(int)
     exponents = (np.arange(positions)[:, None] < turn).astype(np.uint8)
     return WvqShape(
         _empty(np.int32, positions, 2), _empty(np.int8, positions, groups, centroids, 2), exponents,
@@ -111,6 +114,7 @@ class Planned:
     program: list[Descriptor]
     sizes: dict[str, int]  # bytes of every section
     ends: dict[int, list[list[int]]] = field(default_factory=dict)  # of an image's linears, see `run_ends`
+    dense: bool = False  # ports' memories lie one behind the other, as `lutloom perf` has an image's
 
     def section(self, name: str) -> np.ndarray:
         """Of the program only."""
@@ -124,6 +128,11 @@ class Planned:
     def stream_bytes(self) -> int:
         """Of the longest weight stream."""
         return max((size for name, size in self.sizes.items() if name.startswith("port")), default=0)
+
+    @property
+    def apart(self) -> int:
+        """Bytes from one port's memory to the next one's; 0: windows of the card."""
+        return padded(self.sizes["port0"]) + padded(self.cache_bytes()) if self.dense else 0
 
     def cache_bytes(self) -> int:
         """Of the KV cache behind one port, all layers."""
@@ -164,16 +173,18 @@ def of_image(image: Image) -> Planned:
     program = decode(image.section("program").tobytes(), str(image.path))
     sizes = {name: section.bytes for name, section in image.table.items()}
     ends = {n: run_ends(image, d) for n, d in enumerate(program) if isinstance(d, LinearSynth)}
-    return Planned(image.path, image.config, program, sizes, ends)
+    return Planned(image.path, image.config, program, sizes, ends, dense=True)
 
 
 def run_ends(image: Image, d: LinearSynth) -> list[list[int]]:
-    """Where runs of exponents end in the job of every round that has its last border latest: its blocks' numbers."""
+    """Where runs of exponents end in the job of every round that keeps its drain busy longest: its blocks' numbers."""
     hardware = Hardware(**image.config["hardware"])
+    drain = hardware.units // Machine(hardware).drain  # cycles of a slot's sums
     beat, blocks = hardware.beat_bytes, d.positions // hardware.lanes
     ranges = subset_blocks(blocks, d.subsets)
     groups = group_slices(d.outputs, d.group)
     rounds: list[list[int]] = [[] for _ in range(-(-len(groups) * d.subsets // hardware.slices))]
+    longest = [-math.inf] * len(rounds)  # cycles of that drain behind the job's last block
     at = [0] * hardware.slices
     streams = [
         image.section(f"port{s}")[beat * d.stream : beat * (d.stream + d.beats)].reshape(-1, beat)
@@ -190,5 +201,8 @@ def run_ends(image: Image, d: LinearSynth) -> list[list[int]]:
                 end = int(streams[s][at[s], 2:4].view("<u2")[0])
                 at[s] += 1 + (end - done) * block
                 ends, done = [*ends, end - 1], end
-            rounds[r] = min(rounds[r] or ends, ends, key=lambda e: e[-1] - e[-2] if len(e) > 1 else blocks)
+            behind = ends[-1] - ends[-2] if len(ends) > 1 else blocks
+            late = slots * drain - behind * max(d.centroids, slots)
+            if late > longest[r]:
+                rounds[r], longest[r] = ends, late
     return rounds
