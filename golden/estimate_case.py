@@ -66,6 +66,7 @@ class Case:
             self.drain_w,
             self.clock,
             self.memory,
+            planned.apart,
         )
 
     def planned(self) -> Planned:

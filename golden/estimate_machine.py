@@ -34,7 +34,7 @@ from lutloom.estimate_engines import (
     TREE,
 )
 from lutloom.estimate_linear import Linears, Slice
-from lutloom.estimate_ports import CHANNEL, FAR_EFFICIENCY, KV_CHANNEL, KV_QUEUE, QUEUE, Machine, Port
+from lutloom.estimate_ports import FAR_EFFICIENCY, Machine, Port
 from lutloom.program import (
     Attention,
     Descriptor,
@@ -97,10 +97,10 @@ class Token:
         self.issued: list[float] = []  # when the access half handed an operation on
         self.operations: list[Operation] = []
         self.aux = Port(machine.latency(far=True), 1.0 if machine.memory == "fixed" else FAR_EFFICIENCY, AUX_BUFFER)
-        rate = machine.efficiency(QUEUE, CHANNEL)
+        rate = machine.stream_rate
         slices = [Slice(machine, Port(machine.latency(far=False), rate, machine.stream_beats)) for _ in range(2)]
         self.latency = slices[0].port.latency
-        self.kv_rate = machine.efficiency(KV_QUEUE, KV_CHANNEL)
+        self.kv_rate = machine.kv_rate
         self.aux_taken = 0.0
         self.asked: list[float] = [0.0, 0.0]  # when the reads of the auxiliary port were issued
         self.used: dict[str, list[float]] = {"gain": [], "row": [], "scale": []}  # by queue: when each line left it

@@ -9,11 +9,11 @@ from lutloom.hardware import Hardware
 NOC, FAR = 200, 150  # there and back; more to another pseudo-channel
 ROW_AND_COLUMN = 12 + 18 + 2 * 0.625  # tRCDRD, tCL and the data of a lone read
 REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
-# What a read waits for others in the controller, ns, and what share of a pseudo-channel two ports have. Streams: from
-# the rates measured in docs/hbm2e.md. Keys and values walk through the same banks and close each other's rows: from
-# attention at context 1000 on `tiny`, at 250, 300 and 400 MHz.
-QUEUE, CHANNEL = 50, 1 - REFRESH / REFRESH_EVERY
-KV_QUEUE, KV_CHANNEL = 160, 0.785
+# Two ports of a pseudo-channel: what a read waits for others in the controller, ns, and what share of the channel's
+# rate both have. In the same banks they close each other's rows. From the rates measured in docs/hbm2e.md.
+BANK_ROUND, ROWS = 16384, 4096  # bytes until a bank comes again, and of the four rows that are in use at a time
+OTHER_BANKS = 50, 1 - REFRESH / REFRESH_EVERY
+SAME_BANKS = 170, 0.74
 CHANNEL_BYTES_A_NS = 25.6  # of a pseudo-channel, which two ports share
 WINDOW_BEATS = 128  # in flight at most: hbm_streamer's WindowBytes, and the window of the port
 BURST = 16  # beats: hbm_streamer's MaxBurstBytes
@@ -37,6 +37,7 @@ class Machine:
     drain_w: int | None = None  # sums that a slice delivers a cycle; default accel_core's
     clock: float = 250  # MHz of accelerator and ports; the HBM has its own time
     memory: str = "hbm"  # or "fixed", see lutloom perf
+    apart: int = 0  # bytes from one port's memory to the next one's; the card's windows are multiples of BANK_ROUND
 
     @property
     def lanes(self) -> int:
@@ -53,6 +54,21 @@ class Machine:
         if self.memory == "fixed":
             return FIXED_LATENCY
         return (NOC + ROW_AND_COLUMN + far * FAR) * self.clock / 1000
+
+    @property
+    def stream_rate(self) -> float:
+        """Beats a cycle of a stream: it stays as far from its neighbour's as their memories are apart."""
+        apart = self.apart % BANK_ROUND
+        return self.efficiency(*(OTHER_BANKS if ROWS <= apart <= BANK_ROUND - ROWS else SAME_BANKS))
+
+    @property
+    def kv_rate(self) -> float:
+        """Beats a cycle of keys, or values: of the two readers one is ahead by anything that its buffer holds.
+
+        That is a round of the banks: half of the time both are in the same ones. Behind a refresh they wait as there:
+        their window is no larger than the port's, so no burst waits at the memory for its places.
+        """
+        return self.efficiency(SAME_BANKS[0], (SAME_BANKS[1] + OTHER_BANKS[1]) / 2)
 
     def efficiency(self, queue: float, channel: float) -> float:
         """Beats a cycle of a port that reads all the time, beside another one of its pseudo-channel.

@@ -415,6 +415,8 @@ class Figures(HbmTest):
             ("reads, 400 MHz", 400, {}),
             ("writes, 400 MHz", 400, dict(writes=256)),
             ("one reads, one writes, 400 MHz", 400, dict(writes=256, writers=2)),
+            ("reads in the same banks, ports at 250 MHz", 250, dict(apart=GIB // 2)),
+            ("reads in the same banks, 300 MHz", 300, dict(apart=GIB // 2)),
             ("reads in the same banks, 400 MHz", 400, dict(apart=GIB // 2)),
         ):
             found["streams"][name] = await share(clock, **stream | traffic)
