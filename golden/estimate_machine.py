@@ -97,7 +97,7 @@ class Token:
         self.issued: list[float] = []  # when the access half handed an operation on
         self.operations: list[Operation] = []
         self.aux = Port(machine.latency(far=True), 1.0 if machine.memory == "fixed" else FAR_EFFICIENCY, AUX_BUFFER)
-        rate = machine.stream_rate
+        rate = machine.gather_rate if any(isinstance(d, Gather) for d in program) else machine.stream_rate
         slices = [Slice(machine, Port(machine.latency(far=False), rate, machine.stream_beats)) for _ in range(2)]
         self.latency = slices[0].port.latency
         self.kv_rate = machine.kv_rate
@@ -107,7 +107,7 @@ class Token:
         self.pairs: list[tuple[int, float]] = []  # lists of pairs: beats, when they had left their queue
         self.linears = Linears(machine, slices)
         self.shared = [one.port for one in slices][: 1 + (machine.hardware.kv_ports >= machine.hardware.slices)]
-        self.searched = 0.0  # when the indices of the last Search are known
+        self.found = 0.0  # when the indices of the last Search are known
         self.ends = ends
         self.attended = 0.0
         self.kv_asked = 0.0  # beats of keys that were read ahead
@@ -285,18 +285,20 @@ class Token:
             beats = beats // 2 + -(-self.context // 8)
         return position, local_heads(d.kv_heads, hardware.kv_engines) * beats
 
-    def read_ahead(self, number: int, begin: float) -> None:
-        """The next attention reads keys and values from its begin on, while this linear is at work."""
+    def read_ahead(self, number: int, begin: float) -> float:
+        """The next attention reads keys and values from its begin on, while this linear is at work: until when."""
         norms = self.norms
         for d in self.program[number + 1 :]:
             if isinstance(d, LinearSynth | Search | Gather | End):
-                return
+                break
             begin = max(begin + NEXT_OPERATION, self.free[self.station(d, norms)] + ENDED)
             norms += isinstance(d, RmsNorm)
             if isinstance(d, Attention):
                 self.kv_asked = min(self._kv_beats(d)[1], ATTENTION_BUFFER)
-                self.share(begin + KV_COMMAND + self.latency, self.kv_asked / self.kv_rate)
-                return
+                first, cycles = begin + KV_COMMAND + self.latency, self.kv_asked / self.kv_rate
+                self.share(first, cycles)
+                return first + cycles
+        return 0.0
 
     def share(self, begin: float, cycles: float) -> None:
         """Keys and values have their ports to themselves for so many cycles."""

@@ -1,8 +1,8 @@
 """Linears of a token in time: what the access half reads for them, and their work. See `lutloom.estimate_machine`.
 
-Search and Gather are modelled roughly, docs/estimate.md says how far off: a Search takes the beats of its stream behind
-the input's last line; a Gather is a wvq linear of 16 centroids, whose block has as many beats of codebooks as a
-gathered block has of rows, and which begins a memory's latency behind the indices.
+A Search takes the beats of its codebooks behind the input's last line. A Gather is a wvq linear of 16 centroids, whose
+block has as many beats of codebooks as a gathered block has of rows, and which begins a memory's latency behind the
+indices, or behind the keys and values that are read at the time. That rows cannot be read ahead of it is left out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SCALE_LINES, PAIRS_QUEUE = 512, 3  # that wait; queue of pairs
 PAIRS_A_BEAT, PAIRS_BETWEEN = 8, 16  # linear_synth_pairs
+SEARCH = 31  # linear_synth: last activations to found_o, beside lanes and codebooks
+FOUND = 11  # linear_synth: found_o to the gather's rows, beside the broadcast of the indices and what `Linears` counts
 
 
 def linear(token: Token, d: LinearSynth, time: float, number: int):
@@ -44,28 +46,30 @@ def linear(token: Token, d: LinearSynth, time: float, number: int):
 
 def search(token: Token, d: Search, time: float):
     """As `linear`: no line of the frame is written."""
-    m, state = token.machine, token.linears
+    m, hw, state = token.machine, token.machine.hardware, token.linears
     read_pairs, pairs = _pairs(token, d.positions, time)
-    read_scales = token.ask(read_pairs)
-    scales = token.constant_lines("scale", d.inputs, SCALE_LINES, read_scales)
-    token.asked.append(max(read_scales, token.aux.room()))
-    command, streams = _command(token, read_scales)
+    read_factors = token.ask(read_pairs)
+    factors = token.constant_lines("scale", d.inputs, SCALE_LINES, read_factors)
+    token.asked.append(max(read_factors, token.aux.room()))
+    command, streams = _command(token, read_factors)
 
     def work(begin: float) -> float:
         vector = token.stream(token.lines(d.src, d.inputs), begin)
-        quantised = [max(line, scale) + QUANT for line, scale in zip(vector, scales, strict=True)]
-        token.used["scale"] += quantised
-        ready = max(quantised[-1] + -(-d.inputs // m.lanes), pairs)
+        taken = [max(line, factor) for line, factor in zip(vector, factors, strict=True)]
+        token.used["scale"] += taken
+        ready = max(taken[-1], pairs)
+        beats = 4 * hw.lanes * -(-d.positions // (hw.lanes * hw.slices))
         for one in state.slices:
             one.split = max(one.split, streams)
-            for beats in pieces(d.beats):
-                one.split = max(one.split + beats, one.port.read(beats, streams), ready)
+            for piece in pieces(d.beats):
+                one.split = max(one.split + piece, one.port.read(piece, streams))
                 one.port.take(one.split)
-            one.split = max(one.split, ready + d.beats) + SPLIT_COMMAND
-        token.searched = max(one.split for one in state.slices)
-        state.splits.append(token.searched)
+            one.split = max(one.split, ready + beats) + SPLIT_COMMAND
+        spread = max(hw.lanes * hw.slices // m.lanes, 1)
+        token.found = max(one.split for one in state.slices) - SPLIT_COMMAND + SEARCH + 2 * hw.lanes + spread - 1
+        state.splits.append(max(one.split for one in state.slices))
         state.pairs_free.append(ready)
-        return token.searched
+        return token.found
 
     return command + 1, work
 
@@ -76,9 +80,11 @@ def gather(token: Token, d: Gather, time: float, number: int):
     command, streams = _command(token, read_scales)
 
     def work(begin: float) -> float:
-        token.read_ahead(number, begin)
+        kv = token.read_ahead(number, begin)
         residual = _residual(token, d, begin)
-        ready = max(begin, token.searched) + token.latency
+        indices = max(begin, token.found) + FOUND + -(-d.positions // token.machine.lanes)
+        # the last slice's first row; keys and values go before rows, too
+        ready = max(indices + token.latency, kv) + token.machine.refresh_left
         sums = token.linears.rounds(as_synth(d, token.machine.hardware), ready, streams)
         return _outputs(token, d, sums, residual, read_scales)
 

@@ -1,5 +1,6 @@
 """Parameters that the time of a token depends on, and memory ports in time. See `lutloom.estimate_machine`."""
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ REFRESH, REFRESH_EVERY = 450, 3900  # tRFC, tREFI
 BANK_ROUND, ROWS = 16384, 4096  # bytes until a bank comes again, and of the four rows that are in use at a time
 OTHER_BANKS = 50, 1 - REFRESH / REFRESH_EVERY
 SAME_BANKS = 170, 0.74
+LONE = 0.24  # of a pseudo-channel's rate: beats from random places, docs/hbm2e.md
 CHANNEL_BYTES_A_NS = 25.6  # of a pseudo-channel, which two ports share
 WINDOW_BEATS = 128  # in flight at most: hbm_streamer's WindowBytes, and the window of the port
 BURST = 16  # beats: hbm_streamer's MaxBurstBytes
@@ -56,10 +58,32 @@ class Machine:
         return (NOC + ROW_AND_COLUMN + far * FAR) * self.clock / 1000
 
     @property
+    def refresh_left(self) -> float:
+        """Cycles that the refresh begun last still takes, on average: what the slowest of all ports waits for.
+
+        Pseudo-channels take turns, at equal times.
+        """
+        if self.memory == "fixed":
+            return 0.0
+        pause, turn = REFRESH * self.clock / 1000, REFRESH_EVERY * self.clock / 1000 / max(1, self.hardware.slices // 2)
+        return pause - turn / 2 if turn < pause else pause**2 / turn / 2
+
+    @property
     def stream_rate(self) -> float:
         """Beats a cycle of a stream: it stays as far from its neighbour's as their memories are apart."""
         apart = self.apart % BANK_ROUND
         return self.efficiency(*(OTHER_BANKS if ROWS <= apart <= BANK_ROUND - ROWS else SAME_BANKS))
+
+    @property
+    def gather_rate(self) -> float:
+        """Beats a cycle of a stream with the rows of its blocks between: each is a beat at a place of its own.
+
+        A lone beat takes as long as 1 / LONE sequential ones, and closes the rows of the stream: there is nothing left
+        to catch up with behind a refresh.
+        """
+        stream, rows = self.hardware.slots * self.hardware.units * self.hardware.lanes // 64, self.hardware.lanes
+        channel = OTHER_BANKS[1] * (stream + rows) / (stream + rows / LONE)
+        return self.efficiency(math.inf, channel)
 
     @property
     def kv_rate(self) -> float:
