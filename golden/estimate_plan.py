@@ -177,14 +177,17 @@ def of_image(image: Image) -> Planned:
 
 
 def run_ends(image: Image, d: LinearSynth) -> list[list[int]]:
-    """Where runs of exponents end in the job of every round that keeps its drain busy longest: its blocks' numbers."""
+    """Where runs of exponents end in the job of every round that waits longest for its drain: its blocks' numbers.
+
+    At its end for its last run but one, or at its first run's end for the sums of the round before.
+    """
     hardware = Hardware(**image.config["hardware"])
     drain = hardware.units // Machine(hardware).drain  # cycles of a slot's sums
     beat, blocks = hardware.beat_bytes, d.positions // hardware.lanes
     ranges = subset_blocks(blocks, d.subsets)
     groups = group_slices(d.outputs, d.group)
     rounds: list[list[int]] = [[] for _ in range(-(-len(groups) * d.subsets // hardware.slices))]
-    longest = [-math.inf] * len(rounds)  # cycles of that drain behind the job's last block
+    longest = [-math.inf] * len(rounds)
     at = [0] * hardware.slices
     streams = [
         image.section(f"port{s}")[beat * d.stream : beat * (d.stream + d.beats)].reshape(-1, beat)
@@ -202,7 +205,10 @@ def run_ends(image: Image, d: LinearSynth) -> list[list[int]]:
                 at[s] += 1 + (end - done) * block
                 ends, done = [*ends, end - 1], end
             behind = ends[-1] - ends[-2] if len(ends) > 1 else blocks
-            late = slots * drain - behind * max(d.centroids, slots)
-            if late > longest[r]:
-                rounds[r], longest[r] = ends, late
+            wait = slots * drain - behind * max(d.centroids, slots)
+            if r and len(ends) > 1:
+                before = max(longest[r - 1], 0) - (ends[0] + 1) * max(d.centroids, slots)
+                wait = max(wait, slots * drain + before)
+            if wait > longest[r]:
+                rounds[r], longest[r] = ends, wait
     return rounds
