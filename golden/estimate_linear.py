@@ -137,10 +137,11 @@ class Linears:
         # of the job with most; one in all of them, or the stream would be longer (it has an even number of beats)
         runs = 1 if spare <= rounds else min(max(RUNS, (spare - 1) // rounds), blocks)
         block = max(d.centroids, slots_of(0), index_beats(d.centroids, slots_of(0), hw))
-        border = self.border(slots_of(0) * drain, block, blocks, at_once)
-        # runs end evenly, but one border alone where it costs what the worst of a round's does on average
-        spread = {border, blocks - 1} if runs == RUNS else {(run + 1) * blocks // runs - 1 for run in range(runs)}
-        ends = ends or [spread] * rounds
+        if not ends and runs == RUNS:  # one border alone, where it costs what the worst of a round's does on average
+            flush = slots_of(0) * drain
+            ends = [{self.border(flush, block, blocks, at_once, 1 + (r > 0)), blocks - 1} for r in range(rounds)]
+        elif not ends:  # evenly
+            ends = [{(run + 1) * blocks // runs - 1 for run in range(runs)}] * rounds
         for one in self.slices:
             one.begin(d, ready, streams)
         for r in range(rounds):
@@ -166,14 +167,15 @@ class Linears:
         self.pairs_free.append(max(one.row for one in self.slices))
 
     @staticmethod
-    def border(flush: int, block: float, blocks: int, groups: int) -> int:
+    def border(flush: int, block: float, blocks: int, groups: int, sides: int = 1) -> int:
         """The last block of a job's first run.
 
         A group's exponents change once, in a block that nobody knows, in one of its jobs; if it is one of the last
-        ones, the drain is still busy with the sums up to there when the job ends. The worst of a round's `groups`
-        counts: what it waits on average, with borders spread evenly, it waits with this border.
+        ones, the drain is still busy with the sums up to there when the job ends. If it is one of the first, it is busy
+        with those of the round before: 2 `sides` where there is one. The worst of a round's `groups` counts: what it
+        waits on average, with borders spread evenly, it waits with this border.
         """
-        share = flush / block / blocks  # of a job's blocks, from its end
+        share = sides * flush / block / blocks  # of a job's blocks, from its ends
         early = 1 if share >= 1 else 1 - (1 - share) ** (groups + 1)
         late = 1 - early / share / (groups + 1)
         return max(0, blocks - 2 - round((1 - late) * flush / block))

@@ -135,7 +135,7 @@ def test_latency_of_a_linear(inputs, outputs, group):
     )
     found = Machine(hardware, stream_beats=1 << 20)
     linears = Linears(found, [Slice(found, Port(0, 1.0, found.stream_beats)) for _ in range(2)])
-    linears.border = lambda flush, block, blocks, groups: blocks // 4  # early: nothing waits for it
+    linears.border = lambda flush, block, blocks, *_: blocks // 4  # early: nothing waits for it
     ready = 1e6
     sums, pace, _ = next(linears.rounds(d, ready, 0.0))
     quantised = estimate_engines.QUANT + math.log2(found.lanes)
