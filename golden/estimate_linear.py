@@ -35,14 +35,16 @@ class Slice:
     steals: int = 0  # reads that the drain still takes from the lookups
     flushed: float = 0.0  # when the bank that was closed last is drained
     left: int = 0  # beats of its stream
+    gathered: bool = False
     rows_done: list[float] = field(default_factory=list)  # of every block
     lookups_done: list[float] = field(default_factory=list)
 
-    def begin(self, d: LinearSynth, ready: float, streams: float) -> None:
+    def begin(self, d: LinearSynth, ready: float, streams: float, gathered: bool) -> None:
         """A linear: its activations are there at `ready`, its stream is asked for at `streams`."""
         self.split = max(self.split, streams)
         self.row = max(self.row, ready + GATHER + 2 * self.machine.hardware.lanes)
         self.left = d.beats
+        self.gathered = gathered  # rows come from the port, and not through the splitter
 
     def job(self, d: LinearSynth, slots: int, blocks: int, ends: Collection[int], streams: float) -> float:
         """A job whose runs end with the blocks `ends`: when its first sums could leave, the drain apart."""
@@ -66,7 +68,7 @@ class Slice:
             self.left -= beats
             # codebooks into the ring, indices into their queue
             place = rows[-ring] if len(rows) >= ring else 0.0
-            split = max(self.split + head + code_beats, arrived - idx_beats, place)
+            split = max(self.split + head + code_beats * (not self.gathered), arrived - idx_beats, place)
             half = lookups[-2] - ROWS - hw.lanes if len(lookups) > 1 else 0.0  # of the row memory
             self.row = max(split + 1, self.row, announced + GATHER + 2 * hw.lanes, half) + d.centroids
             place = lookups[-queue] if len(lookups) >= queue else 0.0
@@ -111,13 +113,19 @@ class Linears:
     splits: list[float] = field(default_factory=list)  # when each command's last beat was split
 
     def rounds(
-        self, d: LinearSynth, ready: float, streams: float, ends: Sequence[Collection[int]] = ()
+        self,
+        d: LinearSynth,
+        ready: float,
+        streams: float,
+        ends: Sequence[Collection[int]] = (),
+        gathered: bool = False,
     ) -> Iterator[tuple[float, float, list[int]]]:
         """Rounds of all slices: the first group's job is the largest, the last one's the smallest, if there is one.
 
         Yields when a round's sums begin to come, the cycles of a line of all its groups, and the groups' outputs.
 
-        ends: the last blocks of the runs of every round's slowest job, where an image says them.
+        ends: the last blocks of the runs of every round's slowest job, where an image says them; gathered: what are
+        codebooks in `d` are rows.
         """
         m, hw = self.machine, self.machine.hardware
         blocks = -(-(d.positions // hw.lanes) // d.subsets)
@@ -143,7 +151,7 @@ class Linears:
         elif not ends:  # evenly
             ends = [{(run + 1) * blocks // runs - 1 for run in range(runs)}] * rounds
         for one in self.slices:
-            one.begin(d, ready, streams)
+            one.begin(d, ready, streams, gathered)
         for r in range(rounds):
             slots = [slots_of(r * at_once), slots_of((r + 1) * at_once - 1)]
             jobs = [(one, count) for one, count in zip(self.slices, slots, strict=True) if count]

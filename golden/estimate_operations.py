@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lutloom.covq import WEIGHT_CENTROIDS, group_slices
 from lutloom.estimate_engines import DEQUANT, QUANT
 from lutloom.estimate_linear import COMMANDS, PLAN_FIRST, PLAN_SLICE, SPLIT_COMMAND
-from lutloom.estimate_ports import pieces
+from lutloom.estimate_ports import WINDOW_BEATS, pieces
 from lutloom.hardware import Hardware
 from lutloom.program import LOGITS, RESIDUAL, Gather, LinearSynth, Search
 
@@ -83,9 +83,10 @@ def gather(token: Token, d: Gather, time: float, number: int):
         kv = token.read_ahead(number, begin)
         residual = _residual(token, d, begin)
         indices = max(begin, token.found) + FOUND + -(-d.positions // token.machine.lanes)
-        # the last slice's first row; keys and values go before rows, too
-        ready = max(indices + token.latency, kv) + token.machine.refresh_left
-        sums = token.linears.rounds(as_synth(d, token.machine.hardware), ready, streams)
+        # the last slice's first row: behind the stream's beats in flight, and keys and values, which go before it, too
+        behind = max(0.0, WINDOW_BEATS / token.machine.gather_rate - token.machine.latency(far=False))
+        ready = max(indices + token.latency, kv) + behind + token.machine.refresh_left
+        sums = token.linears.rounds(as_synth(d, token.machine.hardware), ready, streams, gathered=True)
         return _outputs(token, d, sums, residual, read_scales)
 
     return command + 1, work

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from lutloom import estimate_engines, estimate_ports
 from lutloom.cli import app
 from lutloom.errors import UserError
-from lutloom.estimate import Case, beyond, capacity, estimate, sweep, with_slices
-from lutloom.estimate_linear import Linears, Slice
+from lutloom.estimate import ALLOWED, Case, beyond, capacity, estimate, sweep, with_slices
+from lutloom.estimate_linear import BOOK_BEATS, COMMANDS, INDEX_BEATS, Linears, Slice
 from lutloom.estimate_machine import Operation, cycles_by_stage
 from lutloom.estimate_plan import of_image, plan
 from lutloom.estimate_plots import front
@@ -24,6 +24,7 @@ from lutloom.image import Image
 from lutloom.program import Gather, LinearSynth, Search, decode
 from lutloom.synthetic import Synthetic, synthetic_image, synthetic_path
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY = Case("qwen3-tiny", "tiny", 64)
 # docs/hbm2e.md: MHz of two ports that read one pseudo-channel, bytes between them -> share of its 25.6 GB/s
 MEASURED = {
@@ -87,7 +88,7 @@ def test_runs_of_an_image(tmp_path):
 
 def test_latencies_of_the_float_units():
     """fp32_pkg.sv has the same numbers, and its formulas give the same."""
-    package = (Path(__file__).resolve().parents[2] / "rtl" / "fp32" / "fp32_pkg.sv").read_text()
+    package = (ROOT / "rtl" / "fp32" / "fp32_pkg.sv").read_text()
     values: dict[str, int] = {}
     for name, text in re.findall(r"localparam int unsigned (\w+Latency) =\s*([^;]+);", package):
         values[name] = eval(text, {}, values)  # sums and products of the names before
@@ -102,6 +103,41 @@ def test_memory_as_measured(clock, apart):
     found = Machine(configuration("v80"), clock=clock, apart=3 * estimate_ports.BANK_ROUND + apart).stream_rate
     share = found * 2 * 32 * clock / 1000 / estimate_ports.CHANNEL_BYTES_A_NS
     assert share == pytest.approx(MEASURED[clock, apart], abs=0.01)
+
+
+def test_queues_of_linear_synth():
+    """Its header has the same lengths."""
+    text = (ROOT / "rtl" / "linear_synth" / "linear_synth.sv").read_text()
+    for name, ours in {"BookBeats": BOOK_BEATS, "IndexBeats": INDEX_BEATS, "Depth": COMMANDS}.items():
+        assert re.search(rf"parameter int unsigned {name} = (\d+)", text)[1] == str(ours), name
+
+
+def measured_tokens() -> dict[str, tuple[Case, int, dict[str, int]]]:
+    """Of docs/performance.json, cycles by operation with them; and of smaller ones, docs/estimate.md."""
+    found = {}
+    for name, one in json.loads((ROOT / "docs" / "performance.json").read_text()).items():
+        options = {"configuration" if key == "hardware" else key: value for key, value in one["options"].items()}
+        found[name] = Case(**options), one["cycles"], one["operations"]
+    gather = {"configuration": "tiny-gather", "scheme": "covq"}
+    for case, cycles in (
+        (Case("qwen3-tiny", "tiny"), 8463),
+        (Case("qwen3-tiny", "tiny", bits=3.0), 9089),
+        (Case("qwen3-tiny", **gather), 11708),
+        (Case("qwen3-tiny", context=900, clock=300, **gather), 17309),
+        (Case("smollm2-135m", "small"), 353257),
+        (Case("smollm2-135m", "small", bits=4.0), 562043),
+    ):
+        found[f"{case.model} {case.scheme} {case.bits:g} {case.context}"] = case, cycles, {}
+    return found
+
+
+@pytest.mark.parametrize("case,cycles,operations", measured_tokens().values(), ids=measured_tokens())
+def test_tokens_as_measured(case, cycles, operations):
+    """3 % of the token, each operation too."""
+    decode = estimate(case)["decode"]
+    assert decode["cycles"] == pytest.approx(cycles, rel=ALLOWED)
+    for name, measured in operations.items():
+        assert decode["groups"][name]["cycles"] == pytest.approx(measured, abs=ALLOWED * cycles), name
 
 
 def test_port_reads_ahead_as_far_as_its_buffer():
