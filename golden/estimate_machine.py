@@ -34,7 +34,7 @@ from lutloom.estimate_engines import (
     TREE,
 )
 from lutloom.estimate_linear import Linears, Slice
-from lutloom.estimate_ports import FAR_EFFICIENCY, Machine, Port
+from lutloom.estimate_ports import Machine, Port
 from lutloom.program import (
     Attention,
     Descriptor,
@@ -96,7 +96,7 @@ class Token:
         self.begun: list[float] = []
         self.issued: list[float] = []  # when the access half handed an operation on
         self.operations: list[Operation] = []
-        self.aux = Port(machine.latency(far=True), 1.0 if machine.memory == "fixed" else FAR_EFFICIENCY, AUX_BUFFER)
+        self.aux = Port(machine.latency(far=True), machine.far_rate, AUX_BUFFER)
         rate = machine.gather_rate if any(isinstance(d, Gather) for d in program) else machine.stream_rate
         slices = [Slice(machine, Port(machine.latency(far=False), rate, machine.stream_beats)) for _ in range(2)]
         self.latency = slices[0].port.latency

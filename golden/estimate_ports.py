@@ -20,9 +20,9 @@ CHANNEL_BYTES_A_NS = 25.6  # of a pseudo-channel, which two ports share
 WINDOW_BEATS = 128  # in flight at most: hbm_streamer's WindowBytes, and the window of the port
 BURST = 16  # beats: hbm_streamer's MaxBurstBytes
 STREAMER = 8  # hbm_streamer: descriptor to first beat, beside the memory
-# Of a port whose reads go to all pseudo-channels: one of them is being refreshed most of the time, and beats come in
-# order. Measured on qwen3-1.7b: the keys of all layers, 457,000 beats by one such port, came at this rate.
-FAR_EFFICIENCY = 0.75
+# Of a port whose reads go to all pseudo-channels: ns until a window of beats has come. One of the channels is being
+# refreshed most of the time, and beats come in order; where streams read they wait for these, too. See docs/hbm2e.md.
+FAR_WINDOW, FAR_STREAMS, PORTS = 640, 110, 64
 FIXED_LATENCY = 75  # of verif/lib/axi_memory.sv
 
 
@@ -73,6 +73,13 @@ class Machine:
         """Beats a cycle of a stream: it stays as far from its neighbour's as their memories are apart."""
         apart = self.apart % BANK_ROUND
         return self.efficiency(*(OTHER_BANKS if ROWS <= apart <= BANK_ROUND - ROWS else SAME_BANKS))
+
+    @property
+    def far_rate(self) -> float:
+        """Beats a cycle of a port that reads from all pseudo-channels, beside as many streams as there are slices."""
+        if self.memory == "fixed":
+            return 1.0
+        return min(1.0, WINDOW_BEATS / (FAR_WINDOW + FAR_STREAMS * self.hardware.slices / PORTS) / self.clock * 1000)
 
     @property
     def gather_rate(self) -> float:

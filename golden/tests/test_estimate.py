@@ -126,6 +126,7 @@ def measured_tokens() -> dict[str, tuple[Case, int, dict[str, int]]]:
         (Case("qwen3-tiny", context=900, clock=300, **gather), 17309),
         (Case("smollm2-135m", "small"), 353257),
         (Case("smollm2-135m", "small", bits=4.0), 562043),
+        (Case("qwen3-0.6b", layers=2), 34622),
     ):
         found[f"{case.model} {case.scheme} {case.bits:g} {case.context}"] = case, cycles, {}
     return found
@@ -138,6 +139,12 @@ def test_tokens_as_measured(case, cycles, operations):
     assert decode["cycles"] == pytest.approx(cycles, rel=ALLOWED)
     for name, measured in operations.items():
         assert decode["groups"][name]["cycles"] == pytest.approx(measured, abs=ALLOWED * cycles), name
+
+
+@pytest.mark.parametrize("clock,rate", [(250, 0.66), (300, 0.56)])
+def test_port_of_all_pseudo_channels(clock, rate):
+    """docs/hbm2e.md, where the streams never rest."""
+    assert rate <= Machine(configuration("v80"), clock=clock).far_rate == pytest.approx(rate, abs=0.03)
 
 
 def test_port_reads_ahead_as_far_as_its_buffer():

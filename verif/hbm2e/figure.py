@@ -1,7 +1,7 @@
 """The picture and the tables of docs/hbm2e.md, from what Figures in tb.py left in figures.json.
 
 `figures`: "parameters" {name: [value, unit, source]}; "locality" and "offset" {series: {bytes: efficiency}};
-"streams" {traffic: efficiency}.
+"streams" {traffic: efficiency}; "far" {MHz: beats a cycle}.
 """
 
 from pathlib import Path
@@ -52,4 +52,6 @@ def tables(figures: dict) -> list[str]:
     streams = ["| two sequential streams | share of 25.6 GB/s | GB/s |", "|---|--:|--:|"]
     for name, share in figures["streams"].items():
         streams.append(f"| {name} | {100 * share:.0f} % | {PEAK * share:.1f} |")
-    return ["\n".join(table) for table in (rows, found, streams)]
+    far = ["| ports at | beats a cycle | GB/s |", "|--:|--:|--:|"]
+    far += [f"| {mhz} MHz | {rate:.2f} | {0.032 * int(mhz) * rate:.1f} |" for mhz, rate in figures["far"].items()]
+    return ["\n".join(table) for table in (rows, found, streams, far)]

@@ -391,7 +391,7 @@ class Figures(HbmTest):
         refresh = HbmTest.table["tREFI"]
         self.setup(tREFI=refresh)
         rows = {name: (row.value, row.unit, row.source) for name, row in self.hbm.parameters().items()}
-        found = {"parameters": rows, "locality": {}, "offset": {}, "streams": {}}
+        found = {"parameters": rows, "locality": {}, "offset": {}, "streams": {}}  # and "far"
 
         async def share(clock: int, **traffic) -> float:
             self.setup(clock=clock, tREFI=refresh)
@@ -420,6 +420,14 @@ class Figures(HbmTest):
             ("reads in the same banks, 400 MHz", 400, dict(apart=GIB // 2)),
         ):
             found["streams"][name] = await share(clock, **stream | traffic)
+        ports, found["far"] = 64, {}
+        for clock in (250, 300, 400):
+            self.setup(clock=clock, tREFI=refresh, map=1, streams=ports - 2)
+            await self.start(**stream | dict(active=(1 << ports - 1) - 1), bursts=ENDLESS)
+            await self.pass_time(1000)
+            self.hbm.clear()
+            await self.pass_time(cycles := self.cycles_of(4 * refresh))
+            found["far"][clock] = self.hbm.port(ports - 2).beats_read / cycles
         Path("figures.json").write_text(json.dumps(found))
         self.setup(tREFI=refresh)
         cycles, ports = 6000, 64
