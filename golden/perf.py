@@ -71,7 +71,10 @@ def perf_command(
     ] = None,
     tokens: Annotated[
         int | None,
-        typer.Option(help="Tokens of the prompt that a pass takes: 1, 2, 4, 8; default the configuration's."),
+        typer.Option(help="Tokens of the prompt that share a reading of the weights: 1, 2, 4, 8; default the configuration's."),
+    ] = None,
+    batches: Annotated[
+        int | None, typer.Option(help="Batches of so many tokens a pass: 1, 2; default the configuration's.")
     ] = None,
     check: Annotated[bool, typer.Option(help="Compare every value with the golden machine's.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of random weights, cache and token.")] = 0,
@@ -84,8 +87,11 @@ def perf_command(
     """
     if tokens not in (None, 1, 2, 4, 8):
         raise UserError(f"--tokens: found {tokens}, allowed 1, 2, 4, 8")
-    if tokens and not prefill:
-        raise UserError("--tokens: found without --prefill, allowed with it")
+    if batches not in (None, 1, 2):
+        raise UserError(f"--batches: found {batches}, allowed 1, 2")
+    for option, value in {"--tokens": tokens, "--batches": batches}.items():
+        if value and not prefill:
+            raise UserError(f"{option}: found without --prefill, allowed with it")
     if memory not in MEMORIES:
         raise UserError(f"--memory: found {memory}, allowed {_listed(MEMORIES)}")
     source = None if model in SHAPES else models.resolve(model, SHAPES)
@@ -110,7 +116,7 @@ def perf_command(
         image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
     report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
     if prefill:
-        report |= measure_prefill(image, prefill, tokens, clock, memory, seed, check)
+        report |= measure_prefill(image, prefill, tokens, batches, clock, memory, seed, check)
         write_file(out, (json.dumps(report, indent=1) + "\n").encode())
         typer.echo(prefill_text(report["prefill"], clock) + f"\nwrote {out}")
         return
@@ -195,9 +201,9 @@ def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> t
 
 
 def measure_prefill(
-    image: Image, count: int, width: int | None, clock: int, memory: str, seed: int, check: bool
+    image: Image, count: int, width: int | None, batches: int | None, clock: int, memory: str, seed: int, check: bool
 ) -> dict:
-    """Run a prompt of `count` random tokens up to the first new token, `width` of them a pass.
+    """Run a prompt of `count` random tokens up to the first new token, `batches` of `width` tokens a pass.
 
     Raises UserError if a value or the token is not golden's.
     """
@@ -205,22 +211,23 @@ def measure_prefill(
         raise UserError(f"--prefill: found {count}, allowed 2..{image.config['max_context']}")
     machine = Machine(image)
     hbm = _hbm(memory, machine.hardware.slices, clock)
-    module = simulation(image, hbm=bool(hbm), fast=True, tokens=width)
-    width = width or module.configuration_of(image).tokens
+    module = simulation(image, hbm=bool(hbm), fast=True, tokens=width, batches=batches)
+    own = module.configuration_of(image)
     prompt = np.random.default_rng(seed).integers(0, machine.vocab, count).tolist()
     run = module.Run(
-        image, prompt, 1, stop=False, trace=check, timeline_only=not check, hbm=hbm, fast=True, width=width,
+        image, prompt, 1, stop=False, trace=check, timeline_only=not check, hbm=hbm, fast=True, width=width, batches=batches,
         name=f"perf-prefill-{image.path.stem}",
     )  # fmt: skip
-    operations = -(-count // width) * (len(machine.program) - 1)  # descriptors, begun once or more
+    width, batches = width or own.tokens, batches or own.batches
+    operations = count * (len(machine.program) - 1)  # a little less: linears begin once a batch
     with Progress(
         TextColumn("running the RTL"), BarColumn(), TextColumn("cycle {task.fields[cycle]:,}"), TimeElapsedColumn(),
         console=Console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         task = progress.add_task("", total=operations, cycle=0)
-        run.report = lambda done, cycle: progress.update(task, completed=done // width, cycle=cycle)
+        run.report = lambda done, cycle: progress.update(task, completed=done, cycle=cycle)
         tokens = list(run.tokens())
-    found = {"tokens": count, "tokens_a_pass": width, "cycles": run.cycles[0], "cycles_a_token": run.cycles[0] / count}
+    found = {"tokens": count, "tokens_a_batch": width, "batches_a_pass": batches, "cycles": run.cycles[0], "cycles_a_token": run.cycles[0] / count}
     if check:
         with Console(stderr=True).status("comparing with the golden machine"):
             compared = module.compare(run, 1)
@@ -233,7 +240,7 @@ def measure_prefill(
 def prefill_text(found: dict, clock: int) -> str:
     """A measured prompt in a few lines."""
     lines = [
-        f"prompt of {found['tokens']} tokens, {found['tokens_a_pass']} a pass, up to the first new token: "
+        f"prompt of {found['tokens']} tokens, {found['batches_a_pass']} x {found['tokens_a_batch']} a pass, up to the first new token: "
         f"{found['cycles']:,} cycles, {found['cycles'] / clock / 1000:.2f} ms at {clock} MHz",
         f"cycles a token of the prompt: {found['cycles_a_token']:,.0f}",
     ]

@@ -29,7 +29,8 @@ class Configuration:
     q_heads: int  # query heads of a key/value head
     table_positions: int  # of a co-quantised linear's table on chip
     stream_beats: int = 512  # that each weight stream runs ahead
-    tokens: int = 1  # of a prompt that a pass takes at most
+    tokens: int = 1  # that share a reading of the weights, at most: a batch
+    batches: int = 2  # of a pass at most: one at work beside the other
 
     @property
     def frame_lanes(self) -> int:
@@ -101,7 +102,7 @@ CONFIGURATIONS = {
     "v80": Configuration(HARDWARE["v80"], 1024, 8192, 8192, 4096, 128, 2, 4096, 4096),
 }
 CONFIGURATIONS |= {  # a token a pass: its rows are its own
-    f"{name}-gather": replace(CONFIGURATIONS[name], hardware=HARDWARE[f"{name}-gather"], tokens=1)
+    f"{name}-gather": replace(CONFIGURATIONS[name], hardware=HARDWARE[f"{name}-gather"], tokens=1, batches=1)
     for name in ("v80", "tiny")
 }
 

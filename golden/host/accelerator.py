@@ -20,7 +20,7 @@ from lutloom.program_check import check_config, check_program
 from lutloom.sampler import MAX_TEMPERATURE, MIN_TEMPERATURE
 
 MAJOR = 1  # of the register map that this driver knows
-MAX_TOKENS = 8  # of a prompt in one pass; hardware that has fewer takes fewer
+MAX_TOKENS = 16  # of a prompt in one pass; hardware that has fewer takes fewer
 CHUNK = 4 << 20  # bytes copied at a time
 PAGE = 4096
 POLL = 0.05  # seconds of one wait

@@ -20,6 +20,7 @@ module accel_core
     parameter int unsigned Lanes = 16,
     parameter int unsigned Slices = 2,
     parameter int unsigned Tokens = 1,
+    parameter int unsigned Batches = 1,
     parameter int unsigned Slots = 32,
     parameter int unsigned Centroids = 64,
     parameter int unsigned FrameLines = 512,
@@ -111,10 +112,12 @@ module accel_core
   descriptor_t [Stations-1:0] op;
   wire wake = !core_rst_n || clearing;
   wire is_table = active[Linear] && operation(op[Linear]) == OpLinearTable;
-  wire is_search = active[Linear] && operation(op[Linear]) == OpSearch;
   wire is_gather = active[Linear] && operation(op[Linear]) == OpGather;
   wire is_synth = active[Linear] && operation(op[Linear]) == OpLinearSynth;
   wire is_sums = is_synth || is_gather;  // of linear_synth
+  wire is_search = active[Feeder] && operation(op[Feeder]) == OpSearch;
+  wire feeds_synth = active[Feeder] && operation(op[Feeder]) inside {OpLinearSynth, OpSearch};
+  wire feeds_table = active[Feeder] && operation(op[Feeder]) == OpLinearTable;
   wire logits = flag(op[Linear], FlagLogits);
   accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || active[Normer] || active[Normer2]), .clk_o(norm_clk));
   accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || active[Roper]), .clk_o(rope_clk));
@@ -150,7 +153,7 @@ module accel_core
       .wrong_version_o(wrong_version), .wrong_hash_o(wrong_hash), .m_read_o(read[0]), .m_read_valid_o(read_valid[0]),
       .m_read_ready_i(read_ready[0]), .s_beat_i(beat[95:0]), .s_last_i(beat_last), .s_beat_valid_i(header_beat)
   );
-  accel_tokens #(.Tokens(Tokens)) u_tokens (
+  accel_tokens #(.Tokens(Batches * Tokens)) u_tokens (
       .clk_i, .rst_ni(core_rst_n), .max_context_i(run_i.max_context[PositionW:0]), .vocab_i(run_i.vocab), .chunk_i(run_i.chunk),
       .new_tokens_i(run_i.new_tokens), .stop_at_end_i(run_i.stop), .end_token_i(run_i.end_tokens),
       .seek_i(run_i.seek), .seek_position_i(run_i.position), .start_i(tokens_start), .abort_i(run_i.abort_run), .run_o(tokens_run), .done_o(done), .ended_by_o(ended_by), .refused_o(refused),
@@ -160,10 +163,13 @@ module accel_core
       .m_axis_tdata(m_token_tdata), .m_axis_tvalid(m_token_tvalid), .m_axis_tready(m_token_tready)
   );
 
-  descriptor_t fetched, issued, queued;
+  descriptor_t fetched, issued;
+  step_t next, asked, queued;
+  logic next_valid, next_ready;
+  assign issued = asked.op;
   logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;
   logic [TokenW-1:0] embed_token;
-  logic [TokenPlaceW:0] issued_tokens;
+  logic [3:0] issued_tokens;
   logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd_ready;
   accel_fetch u_fetch (
       .clk_i, .rst_ni(core_rst_n), .program_i(run_i.image + {26'b0, run_i.program_unit, 6'b0}), .start_i(pass_start), .idle_o(fetch_idle),
@@ -171,18 +177,22 @@ module accel_core
       .s_beat_i(beat), .s_beat_valid_i(program_beat), .s_beat_ready_o(program_room),
       .m_op_o(fetched), .m_valid_o(fetched_valid), .m_ready_i(fetched_ready)
   );
-  accel_prefetch #(.Gather(Gather)) u_prefetch (
+  accel_interleave #(.Tokens(Tokens), .Batches(Batches)) u_interleave (
+      .clk_i, .rst_ni(core_rst_n), .count_i(pass.count), .s_op_i(fetched), .s_valid_i(fetched_valid), .s_ready_o(fetched_ready),
+      .m_step_o(next), .m_valid_o(next_valid), .m_ready_i(next_ready)
+  );
+  accel_prefetch #(.Tokens(Tokens), .Gather(Gather)) u_prefetch (
       .clk_i, .rst_ni(core_rst_n), .image_i(run_i.image), .pass_i(pass), .error_o(prefetch_error),
-      .s_op_i(fetched), .s_valid_i(fetched_valid), .s_ready_o(fetched_ready),
+      .s_step_i(next), .s_valid_i(next_valid), .s_ready_o(next_ready),
       .m_read_o(read[3]), .m_read_valid_o(read_valid[3]), .m_read_ready_i(read_ready[3]),
       .m_embed_id_o(embed_token), .m_embed_valid_o(embed_id), .m_embed_ready_i(embed_id_ready), .embed_read_i(embed_read),
       .m_synth_valid_o(synth_cmd), .m_synth_ready_i(synth_cmd_ready),
       .m_table_valid_o(table_cmd), .m_table_ready_i(table_cmd_ready),
-      .m_tokens_o(issued_tokens), .m_op_o(issued), .m_valid_o(issued_valid), .m_ready_i(issued_ready)
+      .m_tokens_o(issued_tokens), .m_step_o(asked), .m_valid_o(issued_valid), .m_ready_i(issued_ready)
   );
   logic [4:0] queue_level;
-  fifo #(.Width($bits(descriptor_t)), .Depth(16)) u_operations (
-      .clk_i, .rst_ni(core_rst_n), .clear_i(1'b0), .s_data_i(issued), .s_valid_i(issued_valid), .s_ready_o(issued_ready),
+  fifo #(.Width($bits(step_t)), .Depth(16)) u_operations (
+      .clk_i, .rst_ni(core_rst_n), .clear_i(1'b0), .s_data_i(asked), .s_valid_i(issued_valid), .s_ready_o(issued_ready),
       .m_data_o(queued), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(queue_level)
   );
 
@@ -191,20 +201,23 @@ module accel_core
   logic [Stations-1:0][Stations-1:0] earlier;
   logic [Stations-1:0] op_done;
   logic found;  // a search is over
+  logic fed;  // a linear's input is through
   logic [Writers-1:0] written;
   span_t first, second, third, write;
   tokens_t tokens;
   logic [Stations-1:0][TokenPlaceW-1:0] place_of;
+  logic [Stations-1:0][TokenPlaceW:0] count_of;
   logic [Stations-1:0] again;
   logic [LineW-1:0] vector;
   always_comb begin
     op_done = Stations'(written);
-    if (logits_done || found) op_done[Linear] = 1'b1;
+    if (logits_done) op_done[Linear] = 1'b1;
+    op_done[Feeder] = fed;
     op_done[Chooser] = token_done;
   end
-  accel_execute #(.Lanes(Lanes), .Lines(FrameLines)) u_execute (
-      .clk_i, .rst_ni(core_rst_n), .s_op_i(queued), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
-      .count_i(pass.count), .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .place_o(place_of), .again_o(again), .start_o(op_start), .before_o(earlier), .done_i(op_done),
+  accel_execute #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens)) u_execute (
+      .clk_i, .rst_ni(core_rst_n), .s_op_i(queued.op), .s_batch_i(queued.batch), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
+      .count_i(pass.count), .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .place_o(place_of), .count_o(count_of), .again_o(again), .start_o(op_start), .before_o(earlier), .done_i(op_done),
       .first_o(first), .second_o(second), .third_o(third), .vector_o(vector), .write_o(write), .tokens_o(tokens),
       .m_rope_valid_o(rope_cmd), .m_rope_ready_i(rope_cmd_ready),
       .m_attention_valid_o(attention_cmd), .m_attention_ready_i(attention_cmd_ready),
@@ -257,7 +270,7 @@ module accel_core
   logic [Readers-1:0] from_last, from_valid, from_ready;
   logic [Writers-1:0][LineBits-1:0] into;
   logic [Writers-1:0] into_valid, into_ready;
-  frame #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens)) u_frame (
+  frame #(.Lanes(Lanes), .Lines(Batches * FrameLines), .Tokens(Tokens)) u_frame (
       .clk_i, .rst_ni(core_rst_n), .start_i(op_start), .first_i(first), .second_i(second), .third_i(third), .vector_i(vector),
       .write_i(write), .tokens_i(tokens), .before_i(earlier), .done_o(written), .m_axis_tdata(from), .m_axis_tlast(from_last),
       .m_axis_tvalid(from_valid), .m_axis_tready(from_ready), .s_axis_tdata(into), .s_axis_tvalid(into_valid),
@@ -273,7 +286,15 @@ module accel_core
   logic synth_ready, vector_ready, key_ready, value_ready;
   logic embed_last, embed_busy, embed_error;
   logic linear_valid, linear_last, linear_ready;
-  assign from_ready[FromLinear] = (is_synth || is_search) ? synth_ready : vector_ready;
+  assign from_ready[FromLinear] = feeds_synth ? synth_ready : vector_ready;
+  // A vector of each token: the input is through with the last one.
+  logic [TokenPlaceW:0] vectors_q;  // but for the one under way
+  wire vector_ends = from_valid[FromLinear] && from_ready[FromLinear] && from_last[FromLinear];
+  assign fed = is_search ? found : vector_ends && vectors_q == '0;  // a search goes on to its end
+  always_ff @(posedge clk_i) begin
+    if (op_start[Feeder]) vectors_q <= count_of[Feeder] - (TokenPlaceW + 1)'(1);
+    else if (vector_ends) vectors_q <= vectors_q - (TokenPlaceW + 1)'(1);
+  end
   assign from_ready[FromKeyValue] = values_q ? value_ready : key_ready;
   assign into_valid[Linear] = linear_valid && !logits;
 
@@ -476,6 +497,12 @@ module accel_core
   logic factor_ready, start_ready;
   wire searches = operation(issued) == OpSearch;
   wire gathers = operation(issued) == OpGather;
+  logic summed_q;  // all sums of the operation are taken: those that come are of the next
+  wire sums_here = is_sums && !summed_q;
+  always_ff @(posedge clk_i) begin
+    if (op_start[Linear]) summed_q <= 1'b0;
+    else if (sums_here && synth_acc_valid && acc_ready && synth_acc_last) summed_q <= 1'b1;
+  end
   linear_synth #(
       .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats),
       .DrainW(SynthDrainW), .Tokens(Tokens), .Gather(Gather)
@@ -486,14 +513,14 @@ module accel_core
       .s_cmd_act_bits(issued[11][11:8]), .s_cmd_subsets(log2_of(issued[11][22:16])), .s_cmd_stream(issued[8]), .s_cmd_beats(issued[9]), .s_cmd_tokens(issued_tokens),
       .s_cmd_mode(searches ? linear_synth_pkg::ModeSearch : gathers ? linear_synth_pkg::ModeGather : linear_synth_pkg::ModeSynth),
       .s_cmd_tvalid(synth_cmd), .s_cmd_tready(synth_cmd_ready),
-      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid((is_synth || is_search) && from_valid[FromLinear]),
+      .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(feeds_synth && from_valid[FromLinear]),
       .s_axis_tready(synth_ready),
       .s_axis_factor_tdata(constant[Constants-2]), .s_axis_factor_tvalid(is_search && constant_valid[Constants-2]),
       .s_axis_factor_tready(factor_ready),
       .s_axis_pairs_tdata(pairs), .s_axis_pairs_tlast(pairs_last), .s_axis_pairs_tvalid(pairs_valid),
       .s_axis_pairs_tready(pairs_ready),
       .m_axis_acc_tdata(synth_acc), .m_axis_acc_tlast(synth_acc_last), .m_axis_acc_tvalid(synth_acc_valid),
-      .m_axis_acc_tready(is_sums && acc_ready),
+      .m_axis_acc_tready(sums_here && acc_ready),
       .m_axis_act_tdata(act_scale), .m_axis_act_tvalid(act_scale_valid), .m_axis_act_tready(act_scale_ready),
       .m_axi_arid(stream_arid), .m_axi_araddr(stream_araddr), .m_axi_arlen(stream_arlen), .m_axi_arsize(stream_arsize), .m_axi_arburst(stream_arburst),
       .m_axi_arcache(stream_arcache), .m_axi_arprot(stream_arprot), .m_axi_arvalid(stream_arvalid), .m_axi_arready(stream_arready), .m_axi_rid(stream_rid),
@@ -519,8 +546,8 @@ module accel_core
     logic vec_valid, vec_ready, drain_last, drain_valid, drain_ready;
     logic [32*DrainW-1:0] drain;
     accel_vector #(.Lanes(Lanes), .MaxInputs(MaxInputs)) u_vector (
-        .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[Linear][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
-        .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(is_table && from_valid[FromLinear]),
+        .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[Feeder][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
+        .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(feeds_table && from_valid[FromLinear]),
         .s_axis_tready(vector_ready),
         .s_axis_pairs_tdata(vec_pairs), .s_axis_pairs_tvalid(vec_pairs_valid), .s_axis_pairs_tready(vec_pairs_ready),
         .s_axis_exp_tdata(vec_exp), .s_axis_exp_tvalid(vec_exp_valid), .s_axis_exp_tready(vec_exp_ready),
@@ -586,18 +613,17 @@ module accel_core
       assign m_axi_arvalid[p] = 1'b0;
       assign m_axi_rready[p]  = 1'b1;
     end
-    wire unused = ^{vec_pairs, vec_pairs_valid, vec_exp, vec_exp_valid, vector_cmd, table_cmd, covq_clk, m_axi_arready[Ports-1:Packet],
+    wire unused = ^{feeds_table, vec_pairs, vec_pairs_valid, vec_exp, vec_exp_valid, vector_cmd, table_cmd, covq_clk, m_axi_arready[Ports-1:Packet],
                     m_axi_rid[Ports-1:Packet], m_axi_rdata[Ports-1:Packet], m_axi_rresp[Ports-1:Packet], m_axi_rlast[Ports-1:Packet],
                     m_axi_rvalid[Ports-1:Packet], constant_last[3], constant_last[4]};
   end
 `undef LUTLOOM_PORT
 
-  wire tokens_t linear_tokens = tokens_of(op[Linear], pass.count);
   dequant #(.Lanes(Lanes), .Tokens(Tokens), .Start(Gather)) u_dequant (
-      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_start_i(is_gather), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)), .tokens_i(($clog2(Tokens + 1))'(linear_tokens.count)),
+      .clk_i(dequant_clk), .rst_ni(core_rst_n), .use_start_i(is_gather), .use_act_scale_i(is_synth), .use_residual_i(flag(op[Linear], FlagResidual)), .tokens_i(($clog2(Tokens + 1))'(count_of[Linear])),
       .s_axis_tdata(is_sums ? synth_acc : table_acc), .s_axis_tlast(is_sums ? synth_acc_last : table_acc_last),
-      .s_axis_tvalid(is_sums ? synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
-      .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && !is_search && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
+      .s_axis_tvalid(is_sums ? sums_here && synth_acc_valid : is_table && table_acc_valid), .s_axis_tready(acc_ready),
+      .s_axis_scale_tdata(constant[2]), .s_axis_scale_tvalid(active[Linear] && constant_valid[2]), .s_axis_scale_tready(constant_ready[2]),
       .s_axis_start_tdata(constant[Constants-1]), .s_axis_start_tvalid(is_gather && constant_valid[Constants-1]),
       .s_axis_start_tready(start_ready),
       .s_axis_act_tdata(act_scale), .s_axis_act_tvalid(is_synth && act_scale_valid), .s_axis_act_tready(act_scale_ready),
@@ -701,7 +727,7 @@ module accel_core
     if (!core_rst_n || run_i.clear) error_q <= 1'b0;
     else if (failed) error_q <= 1'b1;
     if (!core_rst_n || pass_start) number_q <= '1;
-    else if (queued_valid && queued_ready) number_q <= number_q + 16'd1;
+    else if (queued_valid && queued_ready) number_q <= queued.number;
     told_q <= '{done: done && core_rst_n, ended_by: ended_by, error: failed && core_rst_n, cause: cause, place: place,
         addr: addr, execute: execute_error, attention: attention_error, number: number_q};
   end
@@ -809,7 +835,7 @@ module accel_core
     assign m_axi_bready[p] = '1;
   end
 
-  wire unused = ^{place_of, again, linear_tokens.first, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
+  wire unused = ^{place_of, count_of, again, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
                   m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, rope_last,
                   swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

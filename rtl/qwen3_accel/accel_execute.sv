@@ -1,26 +1,30 @@
 // accel_execute: the execution half of the sequencer: begins the operations of the program one after the other, each as soon as its
 // station is free. The frame keeps their lines in order, so an operation begins while those before it are still at work.
 //
-// Linears take all tokens of the pass at once, all others token after token: the same descriptor begins as often.
+// Linears take all tokens of a batch at once, all others token after token: the same descriptor begins as often. A linear's input and
+// its sums are two operations here, which begin one behind the other: see accel_pkg.
 //
 // An operation is over when its last line is written (or its last logit taken, or the token chosen).
 //
-// Latency:       4 cycles from s_valid_i to start_o of a free station; 4 cycles from operation to operation.
+// Latency:       4 cycles from s_valid_i to start_o of a free station; 4 cycles from operation to operation, 5 behind a linear.
 // Back-pressure: an operation waits for its station, and those behind it wait too. End waits for all.
 // Errors:        an operation whose lines lie outside the frame, or with none, raises error_o and is not begun; until the reset.
 //
 // Parameters:
 //   Lanes  values of a line
-//   Lines  of the frame
+//   Lines  of the frame, of a batch: those of the second lie behind those of the first
+//   Tokens of a batch at most
 module accel_execute
   import accel_pkg::*;
 #(
     parameter int unsigned Lanes = 16,
-    parameter int unsigned Lines = 1024
+    parameter int unsigned Lines = 1024,
+    parameter int unsigned Tokens = 1
 ) (
     input  logic                     clk_i,
     input  logic                     rst_ni,
     input  descriptor_t              s_op_i,
+    input  logic                     s_batch_i,
     input  logic                     s_valid_i,
     output logic                     s_ready_o,
     input  logic        [TokenPlaceW:0] count_i,       // tokens of the pass, stable during it
@@ -29,7 +33,8 @@ module accel_execute
     // the operations under way, by station
     output logic        [ Stations-1:0] active_o,
     output descriptor_t [ Stations-1:0] op_o,
-    output logic        [ Stations-1:0][TokenPlaceW-1:0] place_o,  // of the (first) token
+    output logic        [ Stations-1:0][TokenPlaceW-1:0] place_o,  // of the (first) token, in the pass
+    output logic        [ Stations-1:0][TokenPlaceW:0] count_o,  // of tokens
     output logic        [ Stations-1:0] again_o,          // the descriptor of the operation before, for another token
     output logic        [ Stations-1:0] start_o,          // first cycle of active_o
     output logic        [ Stations-1:0][Stations-1:0] before_o,  // [u][v]: v began before u and is not over
@@ -57,6 +62,7 @@ module accel_execute
   logic [1:0] written_q;  // the word with the lines that are written, less one
   logic [Stations-1:0] active_q;
   logic second_q;  // the next norm's station
+  logic batch_q, feed_q;  // feed_q: a linear's input is next, not its sums
   logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys; else 0
   logic rope_q, attention_q, vector_q, sampler_q;  // commands that are not taken
   span_t a, b, c, w;  // without products, which come a cycle later
@@ -64,7 +70,7 @@ module accel_execute
   logic [3:0][LineW:0] room_q;  // lines of the frame from its line on; negative: it lies behind the last one
   logic [3:0] outside_q;
   wire op_e now = operation(op_q);
-  station_e station;
+  logic [StationW-1:0] station;
   wire logits = flag(op_q, FlagLogits);  // of a head
   wire [LineW-1:0] heads = LineW'(op_q[5][15:0]);
   wire [LineW-1:0] kv_heads = LineW'(op_q[5][31:16]);
@@ -73,8 +79,9 @@ module accel_execute
   wire [LineW-1:0] table_out = lines({16'b0, op_q[13][15:0]}, Lanes);
 
   logic [TokenPlaceW:0] turn_q;  // tokens that have begun
-  wire tokens_t all = tokens_of(op_q, count_i);
-  wire linear = station == Linear;
+  wire tokens_t all = tokens_of(op_q, count_i, batch_q, Tokens);
+  wire linear = feed_q || drains(op_q);
+  wire half = feed_q && drains(op_q);
   wire more = !linear && turn_q + (TokenPlaceW + 1)'(1) != all.count;
   wire tokens_t tokens = '{first: all.first + turn_q[TokenPlaceW-1:0], count: linear ? all.count : (TokenPlaceW + 1)'(1)};
 
@@ -141,6 +148,9 @@ module accel_execute
   function automatic logic outside(input logic on, input logic [LineW-1:0] count, input logic [LineW:0] left);
     return on && (count == '0 || left[LineW] || count > left[LineW-1:0]);
   endfunction
+  function automatic span_t placed(input span_t s);
+    return '{line: s.line + (batch_q ? LineW'(Lines) : '0), lines: s.lines, on: s.on};
+  endfunction
   wire span_t first = sized(span_q[0], product_q);
   wire span_t second = sized(span_q[1], kv_q);
   wire span_t third = sized(span_q[2], kv_q);
@@ -157,6 +167,7 @@ module accel_execute
   always_ff @(posedge clk_i) begin
     if (s_ready_o) begin
       op_q      <= s_op_i;
+      batch_q   <= s_batch_i;
       written_q <= written(operation(s_op_i));
     end
     product_q <= (now == OpAttention) ? LineW'(heads * head_lines)
@@ -164,12 +175,12 @@ module accel_execute
     kv_q      <= (now == OpAttention) ? LineW'(kv_heads * head_lines) : '0;
     span_q    <= {w, c, b, a};
     room_q    <= {room(w.line), room(c.line), room(b.line), room(a.line)};
-    station   <= station_of(now, second_q ^ (begins && now == OpRmsNorm));  // norm after norm, with several tokens
+    station   <= station_of(now, second_q ^ (begins && now == OpRmsNorm), feed_q && !begins);  // norm after norm, with several tokens
     if (state_q == Check) begin
-      first_o   <= first;
-      second_o  <= second;
-      third_o   <= third;
-      write_o   <= write;
+      first_o   <= placed(first);
+      second_o  <= placed(second);
+      third_o   <= placed(third);
+      write_o   <= placed(write);
       vector_o  <= (now == OpRmsNorm || now == OpRope) ? lines(op_q[3], Lanes) : first.lines;
       outside_q <= {
         outside(write.on, write.lines, room_q[3]), outside(third.on, third.lines, room_q[2]),
@@ -178,13 +189,14 @@ module accel_execute
     end
     if (begins) begin
       op_o[station]    <= op_q;
-      place_o[station] <= tokens.first;
+      place_o[station] <= tokens.first | batch_place(batch_q, Tokens);
+      count_o[station] <= tokens.count;
       again_o[station] <= turn_q != '0;
       tokens_o         <= tokens;
     end
     for (int unsigned u = 0; u < Stations; u++) begin
-      start_o[u] <= begins && 3'(u) == station;
-      if (begins && 3'(u) == station) before_o[u] <= active_q & ~done_i;
+      start_o[u] <= begins && StationW'(u) == station;
+      if (begins && StationW'(u) == station) before_o[u] <= active_q & ~done_i;
       else before_o[u] <= before_o[u] & ~done_i;
     end
     if (!rst_ni) begin
@@ -200,9 +212,10 @@ module accel_execute
       sampler_q   <= 1'b0;
       second_q    <= 1'b0;
       turn_q      <= '0;
+      feed_q      <= 1'b0;
     end else begin
       end_o <= s_valid_i && s_ready_o && operation(s_op_i) == OpEnd;
-      for (int unsigned u = 0; u < Stations; u++) active_q[u] <= (active_q[u] && !done_i[u]) || (begins && 3'(u) == station);
+      for (int unsigned u = 0; u < Stations; u++) active_q[u] <= (active_q[u] && !done_i[u]) || (begins && StationW'(u) == station);
       if (m_rope_ready_i) rope_q <= 1'b0;
       if (m_attention_ready_i) attention_q <= 1'b0;
       if (m_vector_ready_i) vector_q <= 1'b0;
@@ -211,11 +224,15 @@ module accel_execute
         if (now == OpRmsNorm) second_q <= !second_q;
         if (now == OpRope) rope_q <= 1'b1;
         if (now == OpAttention) attention_q <= 1'b1;
-        if (now == OpLinearTable && flag(op_q, FlagSearch)) vector_q <= 1'b1;
-        if (now inside {OpLinearSynth, OpGather} && logits) sampler_q <= 1'b1;
+        if (now == OpLinearTable && feed_q) vector_q <= 1'b1;
+        if (now inside {OpLinearSynth, OpGather} && !feed_q && logits) sampler_q <= 1'b1;
       end
       case (state_q)
-        Take: if (s_valid_i && s_ready_o && operation(s_op_i) != OpEnd) state_q <= Size;
+        Take:
+        if (s_valid_i && s_ready_o && operation(s_op_i) != OpEnd) begin
+          state_q <= Size;
+          feed_q  <= feeds(s_op_i);
+        end
         Size: state_q <= Check;
         Check: state_q <= Start;
         default:
@@ -224,7 +241,8 @@ module accel_execute
           state_q <= Take;
         end else if (begins) begin
           turn_q <= more ? turn_q + (TokenPlaceW + 1)'(1) : '0;
-          if (!more) state_q <= Take;
+          feed_q <= 1'b0;
+          if (!more && !half) state_q <= Take;
         end
       endcase
     end
@@ -234,5 +252,5 @@ module accel_execute
   assert property (@(posedge clk_i) disable iff (!rst_ni) (done_i & ~active_q) == '0);
   a_taken :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      begins |-> !(now == OpRope && rope_q) && !(now == OpAttention && attention_q) && !(now == OpLinearTable && vector_q));
+      begins |-> !(now == OpRope && rope_q) && !(now == OpAttention && attention_q) && !(now == OpLinearTable && feed_q && vector_q));
 endmodule

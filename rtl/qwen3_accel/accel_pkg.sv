@@ -4,7 +4,7 @@ package accel_pkg;
   localparam int unsigned LineW = 16;  // lines of the frame, at most
   localparam int unsigned PositionW = 20;
   localparam int unsigned TokenW = 20;
-  localparam int unsigned MaxTokens = 8;  // of a pass
+  localparam int unsigned MaxTokens = 16;  // of a pass: of both its batches
   localparam int unsigned TokenPlaceW = $clog2(MaxTokens);  // a token's place in its pass
 
   // Operations, as descriptors carry them; they number the engines too.
@@ -45,29 +45,30 @@ package accel_pkg;
   endfunction
 
   // Stations: each works on one operation at a time, all of them at once. Those up to Normer2 write the frame. Norms take turns at
-  // their two stations, which share an engine: accel_norm.
-  typedef enum logic [2:0] {
-    Embedder = 3'd0,
-    Normer   = 3'd1,
-    Roper    = 3'd2,
-    Linear   = 3'd3,
-    Attender = 3'd4,
-    Gater    = 3'd5,
-    Normer2  = 3'd6,
-    Chooser  = 3'd7
-  } station_e;
-  localparam int unsigned Stations = 8;
+  // their two stations, which share an engine: accel_norm. A linear has two: its input goes in at Feeder, its sums come out at Linear,
+  // so the next one's input can go in meanwhile.
+  localparam int unsigned Embedder = 0, Normer = 1, Roper = 2, Linear = 3, Attender = 4, Gater = 5, Normer2 = 6, Chooser = 7, Feeder = 8;
+  localparam int unsigned StationW = 4;
+  localparam int unsigned Stations = 9;
   localparam int unsigned Writers = 7;
 
-  function automatic station_e station_of(input op_e op, input logic second);
+  // The halves of a linear: its input, its sums.
+  function automatic logic feeds(input descriptor_t d);
+    return operation(d) inside {OpLinearSynth, OpSearch} || (operation(d) == OpLinearTable && flag(d, FlagSearch));
+  endfunction
+  function automatic logic drains(input descriptor_t d);
+    return operation(d) inside {OpLinearSynth, OpGather, OpLinearTable};
+  endfunction
+
+  function automatic logic [StationW-1:0] station_of(input op_e op, input logic second, input logic feed);
     case (op)
-      OpEmbed:                      return Embedder;
-      OpRmsNorm:                    return second ? Normer2 : Normer;
-      OpRope:                       return Roper;
-      OpLinearSynth, OpLinearTable, OpSearch, OpGather: return Linear;
-      OpAttention:                  return Attender;
-      OpSwiglu:                     return Gater;
-      default:                      return Chooser;
+      OpEmbed:     return StationW'(Embedder);
+      OpRmsNorm:   return second ? StationW'(Normer2) : StationW'(Normer);
+      OpRope:      return StationW'(Roper);
+      OpAttention: return StationW'(Attender);
+      OpSwiglu:    return StationW'(Gater);
+      OpLinearSynth, OpLinearTable, OpSearch, OpGather: return feed ? StationW'(Feeder) : StationW'(Linear);
+      default:     return StationW'(Chooser);
     endcase
   endfunction
 
@@ -82,9 +83,9 @@ package accel_pkg;
   localparam int unsigned Readers = 9;
   localparam int unsigned FromNorm = 0, FromRope = 1, FromLinear = 2, FromResidual = 3, FromQuery = 4, FromKeyValue = 5,
       FromGate = 6, FromUp = 7, FromNorm2 = 8;
-  localparam station_e Reader[Readers] = '{Normer, Roper, Linear, Linear, Attender, Attender, Gater, Gater, Normer2};
+  localparam int unsigned Reader[Readers] = '{Normer, Roper, Feeder, Linear, Attender, Attender, Gater, Gater, Normer2};
 
-  // Every line of the program is Tokens lines of the frame, one for each token of the pass. The lines from `line` up to `stop`,
+  // Every line of the program is Tokens lines of the frame, one for each token of a batch. The lines from `line` up to `stop`,
   // without it, are still to be read, or to be written: those of the token at `place`, or of all.
   typedef struct packed {
     logic [LineW-1:0]  line;
@@ -136,8 +137,23 @@ package accel_pkg;
     logic                             last;      // operations with LAST run, for the last token alone
   } pass_t;
 
-  // The tokens of an operation in a pass of `count`.
-  function automatic tokens_t tokens_of(input descriptor_t d, input logic [TokenPlaceW:0] count);
-    return flag(d, FlagLast) ? '{first: TokenPlaceW'(count - (TokenPlaceW + 1)'(1)), count: (TokenPlaceW + 1)'(1)} : '{first: '0, count: count};
+  // A descriptor on its way: which batch it is for, and its number in the program.
+  typedef struct packed {
+    descriptor_t op;
+    logic        batch;
+    logic [15:0] number;
+  } step_t;
+
+  // A pass of more than `tokens` tokens, a power of two, has two batches: the first `tokens` and the others. The first one's place in
+  // the pass:
+  function automatic logic [TokenPlaceW-1:0] batch_place(input logic batch, input int unsigned tokens);
+    return batch ? TokenPlaceW'(tokens) : '0;
+  endfunction
+  // The tokens of an operation for a batch, in a pass of `count`, counted from the batch's first.
+  function automatic tokens_t tokens_of(input descriptor_t d, input logic [TokenPlaceW:0] count, input logic batch,
+      input int unsigned tokens);
+    logic [TokenPlaceW:0] most = (TokenPlaceW + 1)'(tokens);
+    logic [TokenPlaceW:0] mine = batch ? count - most : (count > most) ? most : count;
+    return flag(d, FlagLast) ? '{first: TokenPlaceW'(mine - (TokenPlaceW + 1)'(1)), count: (TokenPlaceW + 1)'(1)} : '{first: '0, count: mine};
   endfunction
 endpackage

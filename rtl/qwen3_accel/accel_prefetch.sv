@@ -11,14 +11,16 @@
 //
 // Latency:       2 cycles a descriptor and one for each read and command, 3 for a row; a read comes out 2 cycles later.
 // Back-pressure: waits for the port, the linears' command queues and the queue of the execution.
-// Operations with LAST are dropped unless pass_i.last. Errors: an unknown operation, or a co-quantised linear for several tokens, raises
+// Operations with LAST are dropped, but for the batch of the last token and with pass_i.last. Errors: an unknown operation, or a co-quantised linear for several tokens, raises
 // error_o and stops until the reset.
 //
 // Parameters:
+//   Tokens  of a batch at most
 //   Gather  1: Search and Gather are known, LinearTable is not; 0: the other way round
 module accel_prefetch
   import accel_pkg::*;
 #(
+    parameter int unsigned Tokens = 1,
     parameter bit Gather = 1'b0
 ) (
     input  logic        clk_i,
@@ -26,7 +28,7 @@ module accel_prefetch
     input  logic [63:0] image_i,
     input  pass_t       pass_i,           // stable during a pass
     output logic        error_o,
-    input  descriptor_t s_op_i,
+    input  step_t       s_step_i,
     input  logic        s_valid_i,
     output logic        s_ready_o,
     output read_t       m_read_o,
@@ -36,32 +38,34 @@ module accel_prefetch
     output logic        m_embed_valid_o,
     input  logic        m_embed_ready_i,
     input  logic        embed_read_i,     // embed's read has been taken
-    output logic        m_synth_valid_o,  // of m_op_o
+    output logic        m_synth_valid_o,  // of m_step_o
     input  logic        m_synth_ready_i,
     output logic        m_table_valid_o,
     input  logic        m_table_ready_i,
-    output logic [TokenPlaceW:0] m_tokens_o,   // of m_op_o
-    output descriptor_t m_op_o,
+    output logic        [3:0] m_tokens_o,   // of m_step_o
+    output step_t       m_step_o,
     output logic        m_valid_o,
     input  logic        m_ready_i
 );
   typedef enum logic [3:0] {Take, Row, RowUnit, Read0, Read1, Read2, Command, EmbedRead, Push} state_e;
   state_e state_q;
-  descriptor_t op_q;
+  step_t step_q;
+  wire descriptor_t op_q = step_q.op;
+  wire descriptor_t offered = s_step_i.op;
   logic [31:0] row_q;  // bytes of the RoPE table before the position's row
   logic [38:0] row_offset_q;  // of the row in the image
   logic [TokenPlaceW:0] place_q;  // of the token whose row is read
-  wire tokens_t tokens = tokens_of(op_q, pass_i.count);
+  wire tokens_t tokens = tokens_of(op_q, pass_i.count, step_q.batch, Tokens);
   wire more = place_q + (TokenPlaceW + 1)'(1) != tokens.count;  // tokens behind this one
-  wire [TokenPlaceW-1:0] place = tokens.first + place_q[TokenPlaceW-1:0];
+  wire [TokenPlaceW-1:0] place = (tokens.first + place_q[TokenPlaceW-1:0]) | batch_place(step_q.batch, Tokens);
 
   wire op_e now = operation(op_q);
-  wire covq = Gather ? operation(s_op_i) inside {OpSearch, OpGather} : operation(s_op_i) == OpLinearTable;
-  wire known = s_op_i[0][7:4] == '0 && (covq ? pass_i.count == (TokenPlaceW + 1)'(1)
-      : operation(s_op_i) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpAttention, OpSwiglu, OpSample, OpEnd});
+  wire covq = Gather ? operation(offered) inside {OpSearch, OpGather} : operation(offered) == OpLinearTable;
+  wire known = offered[0][7:4] == '0 && (covq ? pass_i.count == (TokenPlaceW + 1)'(1)
+      : operation(offered) inside {OpEmbed, OpRmsNorm, OpRope, OpLinearSynth, OpAttention, OpSwiglu, OpSample, OpEnd});
   wire synth = now inside {OpLinearSynth, OpSearch, OpGather};
   wire rows = now == OpEmbed && more;  // to be asked for behind the first
-  wire skip = flag(s_op_i, FlagLast) && !pass_i.last;
+  wire skip = flag(offered, FlagLast) && !(pass_i.last && s_step_i.batch == (pass_i.count > (TokenPlaceW + 1)'(Tokens)));
 
   // A read on its way out: its words are chosen, then added to; so the sums begin at registers.
   typedef struct packed {
@@ -109,12 +113,12 @@ module accel_prefetch
   assign m_synth_valid_o = state_q == Command && synth;
   assign m_table_valid_o = state_q == Command && now == OpLinearTable;
   assign m_valid_o = state_q == Push;
-  assign m_op_o = op_q;
-  assign m_tokens_o = tokens.count;
+  assign m_step_o = step_q;
+  assign m_tokens_o = 4'(tokens.count);  // of a batch: up to 8
   assign m_embed_id_o = pass_i.token[place];
 
   always_ff @(posedge clk_i) begin
-    if (state_q == Take) op_q <= s_op_i;
+    if (state_q == Take) step_q <= s_step_i;
     if (!ask_valid_q || leaves) ask_q <= ask;
     if (leaves) begin
       m_read_o.addr  <= image_i + 64'(ask_q.offset);
@@ -138,13 +142,13 @@ module accel_prefetch
         if (s_valid_i && s_ready_o) begin
           if (!known) error_o <= 1'b1;
           else if (!skip) begin
-            case (operation(s_op_i))
+            case (operation(offered))
               OpEmbed:       state_q <= Command;
               OpRmsNorm:     state_q <= Read2;
               OpRope:        state_q <= Row;
               OpLinearSynth, OpSearch: state_q <= Read0;
               OpGather:      state_q <= Read1;
-              OpLinearTable: state_q <= flag(s_op_i, FlagSearch) ? Read0 : Read2;
+              OpLinearTable: state_q <= flag(offered, FlagSearch) ? Read0 : Read2;
               default:       state_q <= Push;
             endcase
           end

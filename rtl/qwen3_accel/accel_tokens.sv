@@ -9,7 +9,7 @@
 // Back-pressure: waits for room in the output ring.
 //
 // Parameters:
-//   Tokens  of a pass at most
+//   Tokens  of a pass at most, of all its batches
 module accel_tokens
   import accel_pkg::*;
 #(

@@ -9,12 +9,12 @@
 //                numbers. The operation that began first is written first.
 // Back-pressure: readies of the writing streams depend on registers and on each other's valids.
 //
-// Every token of a pass has all lines of the program: Tokens of them lie side by side.
+// Every token of a batch has all lines of the program: Tokens of them lie side by side; two batches lie one behind the other.
 //
 // Parameters:
 //   Lanes   values of a line
-//   Lines   of the program
-//   Tokens  of a pass at most: 1, 2, 4, 8
+//   Lines   of the program, of all batches
+//   Tokens  of a batch at most: 1, 2, 4, 8
 // Ports:
 //   start_i  a pulse: this station begins; with it its spans: first_i of its first reading stream, second_i of its next one (or the
 //            same stream's, for keys and values, third_i following), write_i
@@ -93,7 +93,7 @@ module frame
   for (genvar u = 0; u < Writers; u++) begin : gen_writer
     logic [Rests+Writers-1:0] waits;
     always_comb begin
-      for (int unsigned r = 0; r < Rests; r++) waits[r] = before_i[u][Reader[r/2]] && Reader[r/2] != 3'(u);
+      for (int unsigned r = 0; r < Rests; r++) waits[r] = before_i[u][Reader[r/2]] && Reader[r/2] != u;
       waits[Rests+:Writers] = before_i[u][Writers-1:0] & ~(Writers'(1) << u);  // nor for itself
     end
     localparam order_e Order = (u == Linear) ? EveryLine : OneToken;

@@ -8,7 +8,7 @@
 // Parameters:
 //   Lanes   values of a line
 //   Order   of the lines, see accel_pkg
-//   Tokens  of a pass at most
+//   Tokens  of a batch at most
 //   Count   of rests that may be waited for, OrderW bits of their lines: see frame_order
 // Ports:
 //   first_i, second_i  spans, one after the other; second_i may be off. With start_i, when the spans before are through

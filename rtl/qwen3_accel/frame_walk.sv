@@ -31,7 +31,7 @@ module frame_walk
     output rest_t             m_rest_o
 );
   localparam int unsigned Shift = $clog2(Tokens);
-  if (1 << Shift != Tokens || Tokens > MaxTokens) $error("%m: Tokens is %0d, allowed: 1, 2, 4, 8", Tokens);
+  if (1 << Shift != Tokens || Tokens > MaxTokens / 2) $error("%m: Tokens is %0d, allowed: 1, 2, 4, 8", Tokens);
 
   logic [LineW-1:0] line_q, after_q, first_q, stop_q;  // of the frame
   logic [LineW-1:0] lines_q, left_q;  // of the program, and those to come of this token

@@ -16,10 +16,11 @@
 //   Configuration   0 tiny, 1 small, 2 v80, 3 v80-gather, 4 tiny-gather: the defaults of all down to Gather, see qwen3_accel_pkg
 //   Lanes           binary32 values of a line of the frame and of every stream between engines, a power of two from 16 on
 //   Slices          lookup slices, a power of two
-//   Tokens          of a prompt that a pass takes at most: 1, 2, 4, 8
+//   Tokens          of a batch, which share a reading of the weights: 1, 2, 4, 8
+//   Batches         of a pass through the program at most, 1 or 2: one has its linears while the other has everything else
 //   Slots           outputs per unit of a slice: a group has at most 32*Slots
 //   Centroids       of a weight codebook at most: 16, 32, 64
-//   FrameLines      lines of activations on chip: the image's frame_words / Lanes at least, 65535 / Tokens at most
+//   FrameLines      lines of activations on chip: the image's frame_words / Lanes at least, 65535 / (Tokens * Batches) at most
 //   MaxInputs       longest input of a linear
 //   MaxPositions    most positions of a linear in one slice
 //   MaxHidden       longest vector that is normed, a power of two, >= 2 * Lanes
@@ -41,6 +42,7 @@ module qwen3_accel
     parameter int unsigned Lanes = Config[known(Configuration)].frame_lanes,
     parameter int unsigned Slices = Config[known(Configuration)].slices,
     parameter int unsigned Tokens = Config[known(Configuration)].tokens,
+    parameter int unsigned Batches = Config[known(Configuration)].batches,
     parameter int unsigned Slots = Config[known(Configuration)].slots,
     parameter int unsigned Centroids = Config[known(Configuration)].centroids,
     parameter int unsigned FrameLines = Config[known(Configuration)].frame_lines,
@@ -148,7 +150,7 @@ module qwen3_accel
       .s_axis_output_tdata(31'(token)), .s_axis_output_tvalid(token_valid), .s_axis_output_tready(token_ready)
   );
   accel_core #(
-      .Lanes(Lanes), .Slices(Slices), .Tokens(Tokens), .Slots(Slots), .Centroids(Centroids), .FrameLines(FrameLines), .MaxInputs(MaxInputs),
+      .Lanes(Lanes), .Slices(Slices), .Tokens(Tokens), .Batches(Batches), .Slots(Slots), .Centroids(Centroids), .FrameLines(FrameLines), .MaxInputs(MaxInputs),
       .MaxPositions(MaxPositions), .MaxHidden(MaxHidden), .MaxHeadDim(MaxHeadDim), .KvEngines(KvEngines), .QHeads(QHeads), .StreamBeats(StreamBeats), .TablePositions(TablePositions), .Gather(Gather), .ClockGates(ClockGates)
   ) u_core (
       .clk_i, .rst_ni, .hash_i(HardwareHash), .run_i(run), .status_o(status),

@@ -39,14 +39,17 @@ def configuration_of(image: Image) -> Configuration:
     raise UserError(f"{image.path}: hardware: found {image.config['hardware']}, allowed {', '.join(CONFIGURATIONS)}")
 
 
-def build_options(hbm: bool = False, hbm_clock: bool = False, fast: bool = False, tokens: int | None = None) -> dict:
+def build_options(
+    hbm: bool = False, hbm_clock: bool = False, fast: bool = False, tokens: int | None = None, batches: int | None = None
+) -> dict:
     """Of `build` and `simulate`.
 
-    fast: for long runs: no assertions, more of the C++ compiler's optimisation. tokens: of a pass, if not the
-    configuration's.
+    fast: for long runs: no assertions, more of the C++ compiler's optimisation. tokens, batches: of a batch, of a
+    pass, if not the configuration's.
     """
     parameters = {"Hbm": 1} if hbm else {}
     parameters |= {"Tokens": tokens} if tokens else {}
+    parameters |= {"Batches": batches} if batches else {}
     parameters |= {"HbmClock": 1} if hbm_clock else {}
     options = {"target": "sim", "public": PORTS}
     return options | ({"optimise": "-O1", "assertions": False} if fast else {}) | {"parameters": parameters}
@@ -99,7 +102,8 @@ class Run:
     hbm_ns: period of the memory's clock, 0 if it has none of its own.
     hbm: parameters of the HBM2e behind the ports (docs/hbm2e.md); empty: a memory of fixed latency.
     text, random_text: what is in the KV cache at the start: a file of `KvState`, or arguments of `random_state`.
-    fast: a build for long runs, without assertions. width: tokens of the prompt a pass, if not the configuration's.
+    fast: a build for long runs, without assertions. width, batches: tokens of a batch, batches
+    of a pass, if not the configuration's.
     report: called as report(operations ended, cycle of the last event) while it runs, with a timeline or a trace.
     """
 
@@ -117,6 +121,7 @@ class Run:
     random_text: dict = field(default_factory=dict)
     fast: bool = False
     width: int | None = None
+    batches: int | None = None
     name: str = "generate"
     report: Callable[[int, int], None] | None = None
     cycles: list[int] = field(default_factory=list)  # of every token; the first one's include the prompt
@@ -144,7 +149,8 @@ class Run:
         for file in (result, trace, trace.with_suffix(".bin.timeline")):
             file.unlink(missing_ok=True)
         failures: list[SimulationFailed] = []
-        options, env = build_options(bool(self.hbm), bool(self.hbm_ns), self.fast, self.width), {"LUTLOOM_JOB": job}
+        options = build_options(bool(self.hbm), bool(self.hbm_ns), self.fast, self.width, self.batches)
+        env = {"LUTLOOM_JOB": job}
         options["parameters"] = configuration_of(self.image).parameters() | options["parameters"]
         if self.hbm_ns:
             env |= {"LUTLOOM_HBM_NS": self.hbm_ns}

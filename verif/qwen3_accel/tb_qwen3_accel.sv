@@ -10,6 +10,7 @@ module tb_qwen3_accel
     parameter int unsigned Configuration = 0,
     parameter int unsigned StreamBeats = Config[known(Configuration)].stream_beats,
     parameter int unsigned Tokens = Config[known(Configuration)].tokens,
+    parameter int unsigned Batches = Config[known(Configuration)].batches,
     parameter bit ClockGates = 1'b1,
     parameter logic [63:0] HardwareHash = 64'd0,
     parameter bit HbmClock = 1'b0,
@@ -55,7 +56,7 @@ module tb_qwen3_accel
   logic [Ports-1:0][31:0] port_wstrb;
 
   qwen3_accel #(
-      .Configuration(Configuration), .StreamBeats(StreamBeats), .Tokens(Tokens), .ClockGates(ClockGates), .HbmClock(HbmClock),
+      .Configuration(Configuration), .StreamBeats(StreamBeats), .Tokens(Tokens), .Batches(Batches), .ClockGates(ClockGates), .HbmClock(HbmClock),
       .HardwareHash(HardwareHash)
   ) u_dut (
       .clk_i, .rst_ni, .hbm_clk_i, .hbm_rst_ni,
@@ -95,7 +96,8 @@ module tb_qwen3_accel
 `undef LUTLOOM_MEMORY_PORT
 
   // ---- what the bench looks at inside, all of it ------------------------------------------------------------------------------
-  // An operation begins when its station takes it and ends with its last line (logit, token); several are under way at once.
+  // An operation begins when its station takes it and ends with its last line (logit, token); several are under way at once. A linear
+  // begins with its input and ends with its sums.
   wire pass_begins = u_dut.u_core.pass_start, pass_ends = u_dut.u_core.pass_end;
   wire [Stations-1:0] active = u_dut.u_core.active, begins = u_dut.u_core.op_start;
   wire descriptor_t [Stations-1:0] op = u_dut.u_core.op;
@@ -103,9 +105,8 @@ module tb_qwen3_accel
   wire logit_line = u_dut.u_core.logits_here && u_dut.u_core.logits_ready;
   wire [Writers-1:0][32*Lanes-1:0] line = u_dut.u_core.into;
   wire [Writers-1:0][TokenPlaceW-1:0] places = u_dut.u_core.u_frame.places;
-  wire [TokenPlaceW-1:0] last_place = u_dut.u_core.linear_tokens.first;  // of the token that has logits
   int starts[Stations];
-  always_comb for (int unsigned u = 0; u < Stations; u++) starts[u] = {13'b0, u_dut.u_core.place_of[u], u_dut.u_core.number_q};
+  always_comb for (int unsigned u = 0; u < Stations; u++) starts[u] = 32'({u_dut.u_core.place_of[u], u_dut.u_core.number_q});
   wire moving = u_dut.u_core.u_count.line_q, constants = u_dut.u_core.u_count.waits;
   // memory ports in the accelerator's clock, also with HbmClock
   wire [Ports-1:0] ask_valid = u_dut.core_arvalid, ask_ready = u_dut.core_arready, read_valid = u_dut.core_rvalid;
@@ -139,8 +140,12 @@ module tb_qwen3_accel
       traced   = !$test$plusargs("accel_no_lines");
     end
   end
-  int cycle_q, number_q[Stations];  // of the operations: with the place of the token
+  int cycle_q, number_q[Stations];  // of the operations: with the place of the (first) token
+  function automatic int place(input int number, input logic [TokenPlaceW-1:0] in_batch);
+    return ((number >> 16) & ~(int'(Tokens) - 1)) | int'(in_batch);
+  endfunction
   logic [Stations-1:0] active_q;
+  descriptor_t op_q;  // of the cycle before: whose input is fed
   logic [15:0] flying_q[Ports];  // beats asked for, not here yet
   logic [31:0] wanted_q[Streams];  // beats that commands want, not asked for yet: a quiet port's buffer is full
   logic [127:0] flying, wanted;
@@ -166,22 +171,23 @@ module tb_qwen3_accel
             - (stream_asks[p] ? 32'(stream_length[p]) + 32'd1 : 32'd0);
       if (pass_begins) accel_trace_event(0, 0, 0, 0, cycle_q);
       for (int unsigned u = 0; u < Stations; u++)
-        if (active_q[u] && (!active[u] || begins[u])) accel_trace_event(2, number_q[u], 0, 0, cycle_q);
+        if (active_q[u] && (!active[u] || begins[u]) && !(u == Feeder && drains(op_q))) accel_trace_event(2, number_q[u], 0, 0, cycle_q);
       for (int unsigned u = 0; u < Stations; u++) begin
         if (begins[u]) begin
-          accel_trace_event(1, starts[u], {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
+          if (!(u == Linear && feeds(op[u]))) accel_trace_event(1, starts[u], {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
           number_q[u] <= starts[u];
         end
       end
       active_q <= active;
+      op_q <= op[Feeder];
       if (pass_ends) accel_trace_event(3, 0, 0, 0, cycle_q);
       accel_trace_cycle(128'(read_valid & read_ready), 128'(write_valid & write_ready), 128'(read_valid & ~read_ready),
                         (flying | 128'(ask_valid)) & ~128'(read_valid), wanted & ~flying & ~128'(read_valid | ask_valid),
                         {30'b0, constants, moving});
       if (traced) begin
         for (int unsigned u = 0; u < Writers; u++)
-          if (frame_line[u]) accel_trace_line(number_q[u], {16'b0, op[u][0][31:16]}, 32'(places[u]), 2048'(line[u]));
-        if (logit_line) accel_trace_line(number_q[Linear], {16'b0, op[Linear][0][31:16]}, 32'(last_place), 2048'(line[Linear]));
+          if (frame_line[u]) accel_trace_line(number_q[u], {16'b0, op[u][0][31:16]}, place(number_q[u], places[u]), 2048'(line[u]));
+        if (logit_line) accel_trace_line(number_q[Linear], {16'b0, op[Linear][0][31:16]}, number_q[Linear] >> 16, 2048'(line[Linear]));
       end
     end
   end
