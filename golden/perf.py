@@ -19,6 +19,7 @@ from lutloom.generate import IMAGES, cached_image, find_quantized
 from lutloom.hardware import CONFIGURATIONS, configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
+from lutloom.program import Attention
 from lutloom.rtl import simulation
 from lutloom.synthetic import BITS, SCHEMES, SHAPES, Synthetic, synthetic_image
 from lutloom.traffic import traffic
@@ -219,7 +220,8 @@ def measure_prefill(
         name=f"perf-prefill-{image.path.stem}",
     )  # fmt: skip
     width, batches = width or own.tokens, batches or own.batches
-    operations = count * (len(machine.program) - 1)  # a little less: linears begin once a batch
+    attentions = sum(isinstance(d, Attention) for d in machine.program)  # begin for every token, all others for a batch
+    operations = -(-count // width) * (len(machine.program) - 1 - attentions) + count * attentions
     with Progress(
         TextColumn("running the RTL"), BarColumn(), TextColumn("cycle {task.fields[cycle]:,}"), TimeElapsedColumn(),
         console=Console(stderr=True), transient=True,

@@ -207,7 +207,6 @@ module accel_core
   tokens_t tokens;
   logic [Stations-1:0][TokenPlaceW-1:0] place_of;
   logic [Stations-1:0][TokenPlaceW:0] count_of;
-  logic [Stations-1:0] again;
   logic [LineW-1:0] vector;
   always_comb begin
     op_done = Stations'(written);
@@ -217,7 +216,7 @@ module accel_core
   end
   accel_execute #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens)) u_execute (
       .clk_i, .rst_ni(core_rst_n), .s_op_i(queued.op), .s_batch_i(queued.batch), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
-      .count_i(pass.count), .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .place_o(place_of), .count_o(count_of), .again_o(again), .start_o(op_start), .before_o(earlier), .done_i(op_done),
+      .count_i(pass.count), .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .place_o(place_of), .count_o(count_of), .start_o(op_start), .before_o(earlier), .done_i(op_done),
       .first_o(first), .second_o(second), .third_o(third), .vector_o(vector), .write_o(write), .tokens_o(tokens),
       .m_rope_valid_o(rope_cmd), .m_rope_ready_i(rope_cmd_ready),
       .m_attention_valid_o(attention_cmd), .m_attention_ready_i(attention_cmd_ready),
@@ -316,8 +315,13 @@ module accel_core
   assign read[2] = embed_read_cmd;
   assign embed_read = read_valid[2] && read_ready[2];
 
+  logic [1:0][LineW-1:0] normed_q;  // vectors
+  always_ff @(posedge clk_i) begin
+    normed_q[0] <= op[Normer][4][LineW-1:0] * LineW'(count_of[Normer]);
+    normed_q[1] <= op[Normer2][4][LineW-1:0] * LineW'(count_of[Normer2]);
+  end
   accel_norm #(.Lanes(Lanes), .MaxBeats(MaxHidden / Lanes)) u_norm (
-      .clk_i(norm_clk), .rst_ni(core_rst_n), .count_i({op[Normer2][4], op[Normer][4]}), .again_i({again[Normer2], again[Normer]}), .inv_n_i({op[Normer2][7], op[Normer][7]}),
+      .clk_i(norm_clk), .rst_ni(core_rst_n), .count_i(normed_q), .inv_n_i({op[Normer2][7], op[Normer][7]}),
       .eps_i({op[Normer2][6], op[Normer][6]}), .done_i({written[Normer2], written[Normer]}),
       .s_axis_tdata({from[FromNorm2], from[FromNorm]}), .s_axis_tlast({from_last[FromNorm2], from_last[FromNorm]}),
       .s_axis_tvalid({from_valid[FromNorm2], from_valid[FromNorm]}), .s_axis_tready({from_ready[FromNorm2], from_ready[FromNorm]}),
@@ -835,7 +839,7 @@ module accel_core
     assign m_axi_bready[p] = '1;
   end
 
-  wire unused = ^{place_of, count_of, again, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
+  wire unused = ^{place_of, count_of, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
                   m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, rope_last,
                   swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

@@ -1,8 +1,8 @@
 // accel_execute: the execution half of the sequencer: begins the operations of the program one after the other, each as soon as its
 // station is free. The frame keeps their lines in order, so an operation begins while those before it are still at work.
 //
-// Linears take all tokens of a batch at once, all others token after token: the same descriptor begins as often. A linear's input and
-// its sums are two operations here, which begin one behind the other: see accel_pkg.
+// An operation takes all tokens of a batch at once; but attention token after token: its descriptor begins as often. A linear's input
+// and its sums are two operations here, which begin one behind the other: see accel_pkg.
 //
 // An operation is over when its last line is written (or its last logit taken, or the token chosen).
 //
@@ -35,7 +35,6 @@ module accel_execute
     output descriptor_t [ Stations-1:0] op_o,
     output logic        [ Stations-1:0][TokenPlaceW-1:0] place_o,  // of the (first) token, in the pass
     output logic        [ Stations-1:0][TokenPlaceW:0] count_o,  // of tokens
-    output logic        [ Stations-1:0] again_o,          // the descriptor of the operation before, for another token
     output logic        [ Stations-1:0] start_o,          // first cycle of active_o
     output logic        [ Stations-1:0][Stations-1:0] before_o,  // [u][v]: v began before u and is not over
     input  logic        [ Stations-1:0] done_i,
@@ -64,7 +63,8 @@ module accel_execute
   logic second_q;  // the next norm's station
   logic batch_q, feed_q;  // feed_q: a linear's input is next, not its sums
   logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys; else 0
-  logic rope_q, attention_q, vector_q, sampler_q;  // commands that are not taken
+  logic attention_q, vector_q, sampler_q;  // commands that are not taken
+  logic [TokenPlaceW:0] rope_q;  // one a token
   span_t a, b, c, w;  // without products, which come a cycle later
   span_t [3:0] span_q;  // {w, c, b, a}
   logic [3:0][LineW:0] room_q;  // lines of the frame from its line on; negative: it lies behind the last one
@@ -80,10 +80,10 @@ module accel_execute
 
   logic [TokenPlaceW:0] turn_q;  // tokens that have begun
   wire tokens_t all = tokens_of(op_q, count_i, batch_q, Tokens);
-  wire linear = feed_q || drains(op_q);
   wire half = feed_q && drains(op_q);
-  wire more = !linear && turn_q + (TokenPlaceW + 1)'(1) != all.count;
-  wire tokens_t tokens = '{first: all.first + turn_q[TokenPlaceW-1:0], count: linear ? all.count : (TokenPlaceW + 1)'(1)};
+  wire single = now == OpAttention;
+  wire more = single && turn_q + (TokenPlaceW + 1)'(1) != all.count;
+  wire tokens_t tokens = '{first: all.first + turn_q[TokenPlaceW-1:0], count: single ? (TokenPlaceW + 1)'(1) : all.count};
 
   function automatic span_t span(input logic [31:0] word, input logic [LineW-1:0] count);
     return '{line: lines(word, Lanes), lines: count, on: 1'b1};
@@ -158,7 +158,7 @@ module accel_execute
 
   assign s_ready_o = state_q == Take && !error_o && !(operation(s_op_i) == OpEnd && active_q != '0);
   assign active_o = active_q;
-  assign m_rope_valid_o = rope_q;
+  assign m_rope_valid_o = rope_q != '0;
   assign m_attention_valid_o = attention_q;
   assign m_vector_valid_o = vector_q;
   assign m_sampler_valid_o = sampler_q;
@@ -175,7 +175,7 @@ module accel_execute
     kv_q      <= (now == OpAttention) ? LineW'(kv_heads * head_lines) : '0;
     span_q    <= {w, c, b, a};
     room_q    <= {room(w.line), room(c.line), room(b.line), room(a.line)};
-    station   <= station_of(now, second_q ^ (begins && now == OpRmsNorm), feed_q && !begins);  // norm after norm, with several tokens
+    station   <= station_of(now, second_q ^ (begins && now == OpRmsNorm), feed_q && !begins);
     if (state_q == Check) begin
       first_o   <= placed(first);
       second_o  <= placed(second);
@@ -191,7 +191,6 @@ module accel_execute
       op_o[station]    <= op_q;
       place_o[station] <= tokens.first | batch_place(batch_q, Tokens);
       count_o[station] <= tokens.count;
-      again_o[station] <= turn_q != '0;
       tokens_o         <= tokens;
     end
     for (int unsigned u = 0; u < Stations; u++) begin
@@ -206,7 +205,7 @@ module accel_execute
       active_q    <= '0;
       start_o     <= '0;
       before_o    <= '0;
-      rope_q      <= 1'b0;
+      rope_q      <= '0;
       attention_q <= 1'b0;
       vector_q    <= 1'b0;
       sampler_q   <= 1'b0;
@@ -216,13 +215,13 @@ module accel_execute
     end else begin
       end_o <= s_valid_i && s_ready_o && operation(s_op_i) == OpEnd;
       for (int unsigned u = 0; u < Stations; u++) active_q[u] <= (active_q[u] && !done_i[u]) || (begins && StationW'(u) == station);
-      if (m_rope_ready_i) rope_q <= 1'b0;
+      if (m_rope_valid_o && m_rope_ready_i) rope_q <= rope_q - (TokenPlaceW + 1)'(1);
       if (m_attention_ready_i) attention_q <= 1'b0;
       if (m_vector_ready_i) vector_q <= 1'b0;
       if (m_sampler_ready_i) sampler_q <= 1'b0;
       if (begins) begin
         if (now == OpRmsNorm) second_q <= !second_q;
-        if (now == OpRope) rope_q <= 1'b1;
+        if (now == OpRope) rope_q <= tokens.count;
         if (now == OpAttention) attention_q <= 1'b1;
         if (now == OpLinearTable && feed_q) vector_q <= 1'b1;
         if (now inside {OpLinearSynth, OpGather} && !feed_q && logits) sampler_q <= 1'b1;
@@ -252,5 +251,5 @@ module accel_execute
   assert property (@(posedge clk_i) disable iff (!rst_ni) (done_i & ~active_q) == '0);
   a_taken :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      begins |-> !(now == OpRope && rope_q) && !(now == OpAttention && attention_q) && !(now == OpLinearTable && feed_q && vector_q));
+      begins |-> !(now == OpRope && m_rope_valid_o) && !(now == OpAttention && attention_q) && !(now == OpLinearTable && feed_q && vector_q));
 endmodule

@@ -8,8 +8,7 @@
 //   Lanes     values of a line
 //   MaxBeats  lines of the longest vector
 // Ports:
-//   count_i           vectors of the operation; inv_n_i, eps_i: see rms_norm. Stable while the station is at work
-//   again_i           the gains are those of the operation before: the same descriptor for another token
+//   count_i           vectors of the operation, of all its tokens; inv_n_i, eps_i: see rms_norm. Stable while the station is at work
 //   done_i            the operation's last line was written
 module accel_norm
   import accel_pkg::*;
@@ -20,8 +19,7 @@ module accel_norm
 ) (
     input  logic                      clk_i,
     input  logic                      rst_ni,
-    input  logic [1:0][        31:0]  count_i,
-    input  logic [1:0]                again_i,
+    input  logic [1:0][   LineW-1:0]  count_i,
     input  logic [1:0][        31:0]  inv_n_i,
     input  logic [1:0][        31:0]  eps_i,
     input  logic [1:0]                done_i,
@@ -58,7 +56,7 @@ module accel_norm
       if (take) begin
         vector_q <= vector_q + LineW'(1);
         first_q  <= 1'b0;
-        if (vector_q == count_i[in_q][LineW-1:0]) begin
+        if (vector_q == count_i[in_q]) begin
           vector_q <= LineW'(1);
           first_q  <= 1'b1;
           in_q     <= !in_q;
@@ -69,12 +67,12 @@ module accel_norm
   end
 
   rms_norm #(.Lanes(Lanes), .MaxBeats(MaxBeats)) u_norm (
-      .clk_i, .rst_ni, .inv_n_i(inv_n_i[in_q]), .eps_i(eps_i[in_q]), .reuse_gain_i(!first_q || again_i[in_q]),
+      .clk_i, .rst_ni, .inv_n_i(inv_n_i[in_q]), .eps_i(eps_i[in_q]), .reuse_gain_i(!first_q),
       .s_axis_tdata(s_axis_tdata[in_q]), .s_axis_tlast(s_axis_tlast[in_q]), .s_axis_tvalid(s_axis_tvalid[in_q]),
       .s_axis_tready(in_ready), .s_axis_gain_tdata, .s_axis_gain_tlast, .s_axis_gain_tvalid, .s_axis_gain_tready,
       .m_axis_tdata(out), .m_axis_tlast(out_last), .m_axis_tvalid(out_valid), .m_axis_tready(m_axis_tready[out_q]), .error_o
   );
-  wire unused = ^{out_last, count_i[1][31:LineW], count_i[0][31:LineW]};
+  wire unused = ^out_last;
   a_turns :
   assert property (@(posedge clk_i) disable iff (!rst_ni) !done_i[!out_q]);
 endmodule

@@ -85,22 +85,24 @@ package accel_pkg;
       FromGate = 6, FromUp = 7, FromNorm2 = 8;
   localparam int unsigned Reader[Readers] = '{Normer, Roper, Feeder, Linear, Attender, Attender, Gater, Gater, Normer2};
 
-  // Every line of the program is Tokens lines of the frame, one for each token of a batch. The lines from `line` up to `stop`,
-  // without it, are still to be read, or to be written: those of the token at `place`, or of all.
-  typedef struct packed {
-    logic [LineW-1:0]  line;
-    logic [LineW-1:0]  stop;
-    logic              on;
-    logic              all;
-    logic [TokenPlaceW-1:0] place;
-  } rest_t;
-
   // In which order a stream goes through its lines.
   typedef enum logic [1:0] {
     OneToken,     // those of one token
     EveryLine,    // every line of the program for one token after the other
     EveryVector   // all lines of a token, then those of the next
   } order_e;
+
+  // Every line of the program is Tokens lines of the frame, one for each token of a batch. The lines from `line` up to `stop`,
+  // without it, are still to be read, or to be written: of all tokens (EveryLine), or of the token at `place`; those of tokens
+  // behind it (EveryVector) from `first` on.
+  typedef struct packed {
+    logic [LineW-1:0]  line;
+    logic [LineW-1:0]  first;
+    logic [LineW-1:0]  stop;
+    logic              on;
+    order_e            order;
+    logic [TokenPlaceW-1:0] place;
+  } rest_t;
 
   // Tokens of an operation: `count` from the place `first` on.
   typedef struct packed {

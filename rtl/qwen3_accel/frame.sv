@@ -96,14 +96,14 @@ module frame
       for (int unsigned r = 0; r < Rests; r++) waits[r] = before_i[u][Reader[r/2]] && Reader[r/2] != u;
       waits[Rests+:Writers] = before_i[u][Writers-1:0] & ~(Writers'(1) << u);  // nor for itself
     end
-    localparam order_e Order = (u == Linear) ? EveryLine : OneToken;
+    localparam order_e Order = (u == Linear) ? EveryLine : (u == Attender) ? OneToken : EveryVector;
     frame_walk #(.Order(Order), .Tokens(Tokens)) u_walk (
         .clk_i, .rst_ni, .start_i(start_i[u]), .span_i(write_i), .tokens_i, .step_i(win[u]), .m_line_o(here[u]),
         .m_after_o(after[u]), .m_place_o(places[u]), .m_ends_o(ends[u]), .m_turn_o(turns[u]), .m_rest_o(writes[u])
     );
     frame_order #(.Count(Rests + Writers), .Width(OrderW)) u_order (
-        .clk_i, .rst_ni, .start_i(start_i[u]), .line_i(here[u]), .after_i(after[u]), .on_i(writes[u].on),
-        .ends_i(ends[u]), .step_i(win[u]), .all_i(Order != OneToken), .place_i(places[u]),
+        .clk_i, .rst_ni, .start_i(start_i[u] || (win[u] && turns[u])), .line_i(here[u]), .after_i(after[u]), .on_i(writes[u].on),
+        .ends_i(ends[u]), .step_i(win[u]), .all_i(Order == EveryLine), .place_i(places[u]),
         .rest_i({writes, reads}), .wait_i(waits), .ok_o(ok[u])
     );
   end
@@ -114,7 +114,7 @@ module frame
   logic [1:0][LineBits-1:0] data;
   for (genvar r = 0; r < Readers; r++) begin : gen_reader
     localparam bit Second = r inside {FromResidual, FromUp, FromKeyValue};
-    localparam order_e Order = (r == FromLinear) ? EveryVector : (r == FromResidual) ? EveryLine : OneToken;
+    localparam order_e Order = (r == FromResidual) ? EveryLine : (r inside {FromQuery, FromKeyValue}) ? OneToken : EveryVector;
     frame_reader #(.Lanes(Lanes), .Order(Order), .Tokens(Tokens), .Count(Writers), .OrderW(OrderW)) u_reader (
         .clk_i, .rst_ni, .start_i(start_i[Reader[r]]), .first_i(Second ? second_i : first_i),
         .second_i((r == FromKeyValue) ? third_i : span_t'(0)), .tokens_i,
@@ -148,8 +148,6 @@ module frame
         .clk_i, .we_i(we_q), .waddr_i(waddr_q), .wdata_i(wdata_q), .raddr_i(AddrW'(at[c])), .rdata_o(data[c])
     );
   end
-
-  wire unused = ^turns;
 
   a_one :
   assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(start_i) && $onehot0(win));

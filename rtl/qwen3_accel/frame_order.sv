@@ -15,8 +15,8 @@
 // Ports:
 //   line_i   next line of the stream; after_i: the one after it; on_i: there is one; ends_i: it is the last
 //   step_i   it is done; only with ok_o
-//   all_i, place_i  whose lines the stream goes through, as in rest_t
-//   start_i  line_i changes with the next edge: a new operation
+//   all_i, place_i  whose lines the stream goes through: all tokens' at once, or the token's at place_i
+//   start_i  line_i changes with the next edge: a new operation, or another token
 //   rest_i   what is left to do of them; wait_i: began earlier than the stream's operation, or are of no account
 module frame_order
   import accel_pkg::*;
@@ -45,11 +45,19 @@ module frame_order
     for (int unsigned n = 0; n < Count; n++) free[n] = (ok_o ? after_i[Width-1:0] : line_i[Width-1:0]) < limit_q[n];
   end
   wire more = on_i && !(ok_o && ends_i);
+  function automatic logic [Width-1:0] limit(input order_e kind, input logic [TokenPlaceW-1:0] at, input logic [Width-1:0] line,
+      input logic [Width-1:0] first);
+    case (kind)
+      EveryLine:   return line;
+      EveryVector: return (all_i || at < place_i) ? first : (at == place_i) ? line : '1;
+      default:     return (all_i || at == place_i) ? line : '1;
+    endcase
+  endfunction
 
   always_ff @(posedge clk_i) begin
     for (int unsigned n = 0; n < Count; n++)
-      limit_q[n] <= start_i ? '0 : (wait_i[n] && rest_i[n].on && rest_i[n].stop[Width-1:0] > line_i[Width-1:0]
-          && (all_i || rest_i[n].all || rest_i[n].place == place_i)) ? rest_i[n].line[Width-1:0] : '1;
+      limit_q[n] <= start_i ? '0 : (wait_i[n] && rest_i[n].on && rest_i[n].stop[Width-1:0] > line_i[Width-1:0])
+          ? limit(rest_i[n].order, rest_i[n].place, rest_i[n].line[Width-1:0], rest_i[n].first[Width-1:0]) : '1;
     if (!rst_ni) ok_o <= 1'b0;
     else ok_o <= !start_i && ((ok_o && !step_i) || (more && free == '1));
   end

@@ -67,9 +67,10 @@ module frame_reader
   assign m_request_o = ok && some_q;
   assign m_second_o = '{
           line: LineW'(next_q.line << Shift),
+          first: LineW'(next_q.line << Shift),
           stop: LineW'(next_stop_q << Shift),
           on: next_q.on,
-          all: Order != OneToken,
+          order: Order,
           place: tokens_q.first & TokenPlaceW'(Tokens - 1)
       };
 

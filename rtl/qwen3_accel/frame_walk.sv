@@ -10,7 +10,7 @@
 //   step_i   m_line_o is done
 //   m_after_o the line after it, if there is one
 //   m_ends_o it is the last line; m_turn_o: the last one of a token, and another one's follow
-//   m_rest_o what is left: `line` is the first line of those that are still to come
+//   m_rest_o what is left
 module frame_walk
   import accel_pkg::*;
 #(
@@ -84,8 +84,8 @@ module frame_walk
   assign m_turn_o = Order == EveryVector && lines_end && !token_ends;
   assign m_ends_o = lines_end && (Order == OneToken || token_ends);
   always_comb begin
-    m_rest_o = '{line: line_q, stop: stop_q, on: on_q, all: Order != OneToken, place: from_q};
-    if (Order == EveryVector && !token_ends) m_rest_o.line = first_q;
+    m_rest_o = '{line: line_q, first: line_q, stop: stop_q, on: on_q, order: Order, place: m_place_o};
+    if (Order == EveryVector && !token_ends) m_rest_o.first = first_q;
   end
 
   always_ff @(posedge clk_i) begin
