@@ -115,15 +115,15 @@ module accel_core
   wire is_gather = active[Linear] && operation(op[Linear]) == OpGather;
   wire is_synth = active[Linear] && operation(op[Linear]) == OpLinearSynth;
   wire is_sums = is_synth || is_gather;  // of linear_synth
-  wire is_search = active[Feeder] && operation(op[Feeder]) == OpSearch;
-  wire feeds_synth = active[Feeder] && operation(op[Feeder]) inside {OpLinearSynth, OpSearch};
-  wire feeds_table = active[Feeder] && operation(op[Feeder]) == OpLinearTable;
+  wire is_search = active[LinearIn] && operation(op[LinearIn]) == OpSearch;
+  wire feeds_synth = active[LinearIn] && operation(op[LinearIn]) inside {OpLinearSynth, OpSearch};
+  wire feeds_table = active[LinearIn] && operation(op[LinearIn]) == OpLinearTable;
   wire logits = flag(op[Linear], FlagLogits);
   accel_clock_gate #(.Use(ClockGates)) u_norm_clk (.clk_i, .enable_i(wake || active[Normer] || active[Normer2]), .clk_o(norm_clk));
   accel_clock_gate #(.Use(ClockGates)) u_rope_clk (.clk_i, .enable_i(wake || active[Roper]), .clk_o(rope_clk));
   accel_clock_gate #(.Use(ClockGates)) u_swiglu_clk (.clk_i, .enable_i(wake || active[Gater]), .clk_o(swiglu_clk));
   accel_clock_gate #(.Use(ClockGates)) u_attention_clk (
-      .clk_i, .enable_i(wake || active[Attender] || attention_busy), .clk_o(attention_clk)  // writes go on after the result
+      .clk_i, .enable_i(wake || active[AttendIn] || active[Attender] || attention_busy), .clk_o(attention_clk)  // writes go on after the result
   );
   accel_clock_gate #(.Use(ClockGates)) u_covq_clk (.clk_i, .enable_i(wake || table_cmd || !table_idle), .clk_o(covq_clk));
   accel_clock_gate #(.Use(ClockGates)) u_dequant_clk (.clk_i, .enable_i(wake || active[Linear]), .clk_o(dequant_clk));
@@ -201,7 +201,7 @@ module accel_core
   logic [Stations-1:0][Stations-1:0] earlier;
   logic [Stations-1:0] op_done;
   logic found;  // a search is over
-  logic fed;  // a linear's input is through
+  logic fed, attended;  // what a linear, attention reads is through
   logic [Writers-1:0] written;
   span_t first, second, third, write;
   tokens_t tokens;
@@ -211,7 +211,8 @@ module accel_core
   always_comb begin
     op_done = Stations'(written);
     if (logits_done) op_done[Linear] = 1'b1;
-    op_done[Feeder] = fed;
+    op_done[LinearIn] = fed;
+    op_done[AttendIn] = attended;
     op_done[Chooser] = token_done;
   end
   accel_execute #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens)) u_execute (
@@ -276,9 +277,15 @@ module accel_core
       .s_axis_tready(into_ready)
   );
   logic values_q;  // attention: keys are through, values follow
+  logic query_q, value_q;  // its queries, its values are through
+  wire query_ends = from_valid[FromQuery] && from_ready[FromQuery] && from_last[FromQuery];
+  wire key_value_ends = from_valid[FromKeyValue] && from_ready[FromKeyValue] && from_last[FromKeyValue];
+  assign attended = active[AttendIn] && (query_q || query_ends) && (value_q || (key_value_ends && values_q));
   always_ff @(posedge clk_i) begin
-    if (op_start[Attender]) values_q <= 1'b0;
-    else if (from_valid[FromKeyValue] && from_ready[FromKeyValue] && from_last[FromKeyValue]) values_q <= 1'b1;
+    if (op_start[AttendIn]) values_q <= 1'b0;
+    else if (key_value_ends) values_q <= 1'b1;
+    if (!core_rst_n || attended) {query_q, value_q} <= '0;
+    else {query_q, value_q} <= {query_q, value_q} | {query_ends, key_value_ends && values_q};
   end
 
   logic norm_error, rope_last, rope_error, swiglu_last, swiglu_error, attended_last;
@@ -291,7 +298,7 @@ module accel_core
   wire vector_ends = from_valid[FromLinear] && from_ready[FromLinear] && from_last[FromLinear];
   assign fed = is_search ? found : vector_ends && vectors_q == '0;  // a search goes on to its end
   always_ff @(posedge clk_i) begin
-    if (op_start[Feeder]) vectors_q <= count_of[Feeder] - (TokenPlaceW + 1)'(1);
+    if (op_start[LinearIn]) vectors_q <= count_of[LinearIn] - (TokenPlaceW + 1)'(1);
     else if (vector_ends) vectors_q <= vectors_q - (TokenPlaceW + 1)'(1);
   end
   assign from_ready[FromKeyValue] = values_q ? value_ready : key_ready;
@@ -450,11 +457,11 @@ module accel_core
   logic [Slices-1:0] stream_rlast;
   logic [Slices-1:0] stream_rvalid;
   logic [Slices-1:0] stream_rready;
-  wire [9:5][31:0] attend = op[Attender][9:5];
+  wire [9:5][31:0] attend = op[AttendIn][9:5];
   attention_array #(
       .Engines(KvEngines), .Ways(Ways), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .KvBeats(KvBeats)
   ) u_attention (
-      .clk_i(attention_clk), .rst_ni, .key_base_i(key_base), .value_base_i(value_base), .s_cmd_position(pass.position + PositionW'(place_of[Attender])), .s_cmd_max_context(run_i.max_context[PositionW:0]),
+      .clk_i(attention_clk), .rst_ni, .key_base_i(key_base), .value_base_i(value_base), .s_cmd_position(pass.position + PositionW'(place_of[AttendIn])), .s_cmd_max_context(run_i.max_context[PositionW:0]),
       .s_cmd_cache_k({26'b0, attend[7], 6'b0}), .s_cmd_cache_v({26'b0, attend[8], 6'b0}),
       .s_cmd_heads(attend[5][7:0]), .s_cmd_kv_heads(attend[5][23:16]), .s_cmd_head_dim(attend[6][9:0]), .s_cmd_scale(attend[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
@@ -550,7 +557,7 @@ module accel_core
     logic vec_valid, vec_ready, drain_last, drain_valid, drain_ready;
     logic [32*DrainW-1:0] drain;
     accel_vector #(.Lanes(Lanes), .MaxInputs(MaxInputs)) u_vector (
-        .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[Feeder][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
+        .clk_i, .rst_ni(core_rst_n), .s_cmd_positions(op[LinearIn][12][31:16]), .s_cmd_tvalid(vector_cmd), .s_cmd_tready(vector_cmd_ready),
         .s_axis_tdata(from[FromLinear]), .s_axis_tlast(from_last[FromLinear]), .s_axis_tvalid(feeds_table && from_valid[FromLinear]),
         .s_axis_tready(vector_ready),
         .s_axis_pairs_tdata(vec_pairs), .s_axis_pairs_tvalid(vec_pairs_valid), .s_axis_pairs_tready(vec_pairs_ready),

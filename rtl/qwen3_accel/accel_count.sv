@@ -49,7 +49,7 @@ module accel_count
   logic line_q;
   logic [3:0] working;
   wire waits = (oldest_q & lacks_q) != '0;
-  assign attending_o = numbers_q[Attender];
+  assign attending_o = numbers_q[AttendIn];
   always_comb begin
     at_work_o = number_q;
     working   = OpNone;

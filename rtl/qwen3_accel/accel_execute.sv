@@ -1,12 +1,12 @@
 // accel_execute: the execution half of the sequencer: begins the operations of the program one after the other, each as soon as its
 // station is free. The frame keeps their lines in order, so an operation begins while those before it are still at work.
 //
-// An operation takes all tokens of a batch at once; but attention token after token: its descriptor begins as often. A linear's input
-// and its sums are two operations here, which begin one behind the other: see accel_pkg.
+// An operation takes all tokens of a batch at once; but attention token after token: its descriptor begins as often. What linears
+// and attention read and what they write are two operations here, which begin one behind the other: see accel_pkg.
 //
 // An operation is over when its last line is written (or its last logit taken, or the token chosen).
 //
-// Latency:       4 cycles from s_valid_i to start_o of a free station; 4 cycles from operation to operation, 5 behind a linear.
+// Latency:       4 cycles from s_valid_i to start_o of a free station; 4 cycles from operation to operation, 5 behind one with two halves.
 // Back-pressure: an operation waits for its station, and those behind it wait too. End waits for all.
 // Errors:        an operation whose lines lie outside the frame, or with none, raises error_o and is not begun; until the reset.
 //
@@ -61,7 +61,7 @@ module accel_execute
   logic [1:0] written_q;  // the word with the lines that are written, less one
   logic [Stations-1:0] active_q;
   logic second_q;  // the next norm's station
-  logic batch_q, feed_q;  // feed_q: a linear's input is next, not its sums
+  logic batch_q, feed_q;  // feed_q: the half that reads is next, of an operation with two
   logic [LineW-1:0] product_q, kv_q;  // lines of `count` vectors; of the keys; else 0
   logic attention_q, vector_q, sampler_q;  // commands that are not taken
   logic [TokenPlaceW:0] rope_q;  // one a token
@@ -162,7 +162,7 @@ module accel_execute
   assign m_attention_valid_o = attention_q;
   assign m_vector_valid_o = vector_q;
   assign m_sampler_valid_o = sampler_q;
-  wire begins = state_q == Start && !active_q[station] && outside_q == '0;
+  wire begins = state_q == Start && !active_q[station] && outside_q == '0 && !(single && attention_q);
 
   always_ff @(posedge clk_i) begin
     if (s_ready_o) begin
@@ -175,7 +175,7 @@ module accel_execute
     kv_q      <= (now == OpAttention) ? LineW'(kv_heads * head_lines) : '0;
     span_q    <= {w, c, b, a};
     room_q    <= {room(w.line), room(c.line), room(b.line), room(a.line)};
-    station   <= station_of(now, second_q ^ (begins && now == OpRmsNorm), feed_q && !begins);
+    station   <= station_of(now, second_q ^ (begins && now == OpRmsNorm), begins ? more && !half : feed_q);
     if (state_q == Check) begin
       first_o   <= placed(first);
       second_o  <= placed(second);
@@ -222,7 +222,7 @@ module accel_execute
       if (begins) begin
         if (now == OpRmsNorm) second_q <= !second_q;
         if (now == OpRope) rope_q <= tokens.count;
-        if (now == OpAttention) attention_q <= 1'b1;
+        if (now == OpAttention && feed_q) attention_q <= 1'b1;
         if (now == OpLinearTable && feed_q) vector_q <= 1'b1;
         if (now inside {OpLinearSynth, OpGather} && !feed_q && logits) sampler_q <= 1'b1;
       end
@@ -239,9 +239,11 @@ module accel_execute
           error_o <= 1'b1;
           state_q <= Take;
         end else if (begins) begin
-          turn_q <= more ? turn_q + (TokenPlaceW + 1)'(1) : '0;
-          feed_q <= 1'b0;
-          if (!more && !half) state_q <= Take;
+          feed_q <= more && !half;
+          if (!half) begin
+            turn_q <= more ? turn_q + (TokenPlaceW + 1)'(1) : '0;
+            if (!more) state_q <= Take;
+          end
         end
       endcase
     end
@@ -251,5 +253,5 @@ module accel_execute
   assert property (@(posedge clk_i) disable iff (!rst_ni) (done_i & ~active_q) == '0);
   a_taken :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      begins |-> !(now == OpRope && m_rope_valid_o) && !(now == OpAttention && attention_q) && !(now == OpLinearTable && feed_q && vector_q));
+      begins |-> !(now == OpRope && m_rope_valid_o) && !(now == OpLinearTable && feed_q && vector_q));
 endmodule

@@ -64,7 +64,7 @@ module accel_interleave
     assign m_step_o  = second_q ? '{op: op, batch: 1'b1, number: number} : '{op: s_op_i, batch: 1'b0, number: number_q};
     assign m_valid_o = second_q ? waiting : s_valid_i && !hold;
     assign s_ready_o = !second_q && m_ready_i && !hold;
-    wire linear = m_take && drains(m_step_o.op);
+    wire linear = m_take && operation(m_step_o.op) inside {OpLinearSynth, OpLinearTable, OpGather};
 
     fifo #(.Width($bits(descriptor_t) + 16), .Depth(Depth)) u_second (
         .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i({s_op_i, number_q}), .s_valid_i(s_take && two && !is_end), .s_ready_o(room),

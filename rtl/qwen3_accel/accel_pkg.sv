@@ -45,19 +45,20 @@ package accel_pkg;
   endfunction
 
   // Stations: each works on one operation at a time, all of them at once. Those up to Normer2 write the frame. Norms take turns at
-  // their two stations, which share an engine: accel_norm. A linear has two: its input goes in at Feeder, its sums come out at Linear,
-  // so the next one's input can go in meanwhile.
-  localparam int unsigned Embedder = 0, Normer = 1, Roper = 2, Linear = 3, Attender = 4, Gater = 5, Normer2 = 6, Chooser = 7, Feeder = 8;
+  // their two stations, which share an engine: accel_norm. Linears and attention have two: what they read goes in at LinearIn and
+  // AttendIn, what they write comes out at Linear and Attender, so the next one's can go in meanwhile.
+  localparam int unsigned Embedder = 0, Normer = 1, Roper = 2, Linear = 3, Attender = 4, Gater = 5, Normer2 = 6, Chooser = 7, LinearIn = 8,
+      AttendIn = 9;
   localparam int unsigned StationW = 4;
-  localparam int unsigned Stations = 9;
+  localparam int unsigned Stations = 10;
   localparam int unsigned Writers = 7;
 
-  // The halves of a linear: its input, its sums.
+  // The halves of such an operation.
   function automatic logic feeds(input descriptor_t d);
-    return operation(d) inside {OpLinearSynth, OpSearch} || (operation(d) == OpLinearTable && flag(d, FlagSearch));
+    return operation(d) inside {OpLinearSynth, OpSearch, OpAttention} || (operation(d) == OpLinearTable && flag(d, FlagSearch));
   endfunction
   function automatic logic drains(input descriptor_t d);
-    return operation(d) inside {OpLinearSynth, OpGather, OpLinearTable};
+    return operation(d) inside {OpLinearSynth, OpGather, OpLinearTable, OpAttention};
   endfunction
 
   function automatic logic [StationW-1:0] station_of(input op_e op, input logic second, input logic feed);
@@ -65,9 +66,9 @@ package accel_pkg;
       OpEmbed:     return StationW'(Embedder);
       OpRmsNorm:   return second ? StationW'(Normer2) : StationW'(Normer);
       OpRope:      return StationW'(Roper);
-      OpAttention: return StationW'(Attender);
+      OpAttention: return feed ? StationW'(AttendIn) : StationW'(Attender);
       OpSwiglu:    return StationW'(Gater);
-      OpLinearSynth, OpLinearTable, OpSearch, OpGather: return feed ? StationW'(Feeder) : StationW'(Linear);
+      OpLinearSynth, OpLinearTable, OpSearch, OpGather: return feed ? StationW'(LinearIn) : StationW'(Linear);
       default:     return StationW'(Chooser);
     endcase
   endfunction
@@ -83,7 +84,7 @@ package accel_pkg;
   localparam int unsigned Readers = 9;
   localparam int unsigned FromNorm = 0, FromRope = 1, FromLinear = 2, FromResidual = 3, FromQuery = 4, FromKeyValue = 5,
       FromGate = 6, FromUp = 7, FromNorm2 = 8;
-  localparam int unsigned Reader[Readers] = '{Normer, Roper, Feeder, Linear, Attender, Attender, Gater, Gater, Normer2};
+  localparam int unsigned Reader[Readers] = '{Normer, Roper, LinearIn, Linear, AttendIn, AttendIn, Gater, Gater, Normer2};
 
   // In which order a stream goes through its lines.
   typedef enum logic [1:0] {

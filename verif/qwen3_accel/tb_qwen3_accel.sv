@@ -96,8 +96,8 @@ module tb_qwen3_accel
 `undef LUTLOOM_MEMORY_PORT
 
   // ---- what the bench looks at inside, all of it ------------------------------------------------------------------------------
-  // An operation begins when its station takes it and ends with its last line (logit, token); several are under way at once. A linear
-  // begins with its input and ends with its sums.
+  // An operation begins when its station takes it and ends with its last line (logit, token); several are under way at once. Linears
+  // and attention begin with what they read and end with what they write.
   wire pass_begins = u_dut.u_core.pass_start, pass_ends = u_dut.u_core.pass_end;
   wire [Stations-1:0] active = u_dut.u_core.active, begins = u_dut.u_core.op_start;
   wire descriptor_t [Stations-1:0] op = u_dut.u_core.op;
@@ -145,7 +145,7 @@ module tb_qwen3_accel
     return ((number >> 16) & ~(int'(Tokens) - 1)) | int'(in_batch);
   endfunction
   logic [Stations-1:0] active_q;
-  descriptor_t op_q;  // of the cycle before: whose input is fed
+  logic [Stations-1:0] half_q;  // a half of an operation, and more of it follows
   logic [15:0] flying_q[Ports];  // beats asked for, not here yet
   logic [31:0] wanted_q[Streams];  // beats that commands want, not asked for yet: a quiet port's buffer is full
   logic [127:0] flying, wanted;
@@ -171,15 +171,15 @@ module tb_qwen3_accel
             - (stream_asks[p] ? 32'(stream_length[p]) + 32'd1 : 32'd0);
       if (pass_begins) accel_trace_event(0, 0, 0, 0, cycle_q);
       for (int unsigned u = 0; u < Stations; u++)
-        if (active_q[u] && (!active[u] || begins[u]) && !(u == Feeder && drains(op_q))) accel_trace_event(2, number_q[u], 0, 0, cycle_q);
+        if (active_q[u] && (!active[u] || begins[u]) && !half_q[u]) accel_trace_event(2, number_q[u], 0, 0, cycle_q);
       for (int unsigned u = 0; u < Stations; u++) begin
         if (begins[u]) begin
-          if (!(u == Linear && feeds(op[u]))) accel_trace_event(1, starts[u], {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
+          half_q[u] <= u inside {LinearIn, AttendIn} && drains(op[u]);
+          if (!(u inside {Linear, Attender} && feeds(op[u]))) accel_trace_event(1, starts[u], {16'b0, op[u][0][31:16]}, {28'b0, op[u][0][3:0]}, cycle_q);
           number_q[u] <= starts[u];
         end
       end
       active_q <= active;
-      op_q <= op[Feeder];
       if (pass_ends) accel_trace_event(3, 0, 0, 0, cycle_q);
       accel_trace_cycle(128'(read_valid & read_ready), 128'(write_valid & write_ready), 128'(read_valid & ~read_ready),
                         (flying | 128'(ask_valid)) & ~128'(read_valid), wanted & ~flying & ~128'(read_valid | ask_valid),
