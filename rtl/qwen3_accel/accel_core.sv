@@ -164,10 +164,10 @@ module accel_core
   );
 
   descriptor_t fetched, issued;
-  step_t next, asked, queued;
+  step_t next, asked;
   logic next_valid, next_ready;
   assign issued = asked.op;
-  logic fetched_valid, fetched_ready, issued_valid, issued_ready, queued_valid, queued_ready;
+  logic fetched_valid, fetched_ready, issued_valid, issued_ready;
   logic [TokenW-1:0] embed_token;
   logic [3:0] issued_tokens;
   logic embed_id, embed_id_ready, embed_read, synth_cmd, synth_cmd_ready, table_cmd_ready;
@@ -190,16 +190,11 @@ module accel_core
       .m_table_valid_o(table_cmd), .m_table_ready_i(table_cmd_ready),
       .m_tokens_o(issued_tokens), .m_step_o(asked), .m_valid_o(issued_valid), .m_ready_i(issued_ready)
   );
-  logic [4:0] queue_level;
-  fifo #(.Width($bits(step_t)), .Depth(16)) u_operations (
-      .clk_i, .rst_ni(core_rst_n), .clear_i(1'b0), .s_data_i(asked), .s_valid_i(issued_valid), .s_ready_o(issued_ready),
-      .m_data_o(queued), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(queue_level)
-  );
-
   logic rope_cmd, rope_cmd_ready, attention_cmd, attention_cmd_ready;
   logic vector_cmd, vector_cmd_ready, sampler_cmd, sampler_cmd_ready, logits_done, token_done;
   logic [Stations-1:0][Stations-1:0] earlier;
   logic [Stations-1:0] op_done;
+  logic [15:0] number;  // of the last descriptor that began, -1 before the first
   logic found;  // a search is over
   logic fed, attended;  // what a linear, attention reads is through
   logic [Writers-1:0] written;
@@ -215,8 +210,8 @@ module accel_core
     op_done[AttendIn] = attended;
     op_done[Chooser] = token_done;
   end
-  accel_execute #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens)) u_execute (
-      .clk_i, .rst_ni(core_rst_n), .s_op_i(queued.op), .s_batch_i(queued.batch), .s_valid_i(queued_valid && !error_q), .s_ready_o(queued_ready),
+  accel_execute #(.Lanes(Lanes), .Lines(FrameLines), .Tokens(Tokens), .Batches(Batches)) u_execute (
+      .clk_i, .rst_ni(core_rst_n), .s_step_i(asked), .s_valid_i(issued_valid), .s_ready_o(issued_ready), .stop_i(error_q), .number_o(number),
       .count_i(pass.count), .error_o(execute_error), .end_o(pass_end), .active_o(active), .op_o(op), .place_o(place_of), .count_o(count_of), .start_o(op_start), .before_o(earlier), .done_i(op_done),
       .first_o(first), .second_o(second), .third_o(third), .vector_o(vector), .write_o(write), .tokens_o(tokens),
       .m_rope_valid_o(rope_cmd), .m_rope_ready_i(rope_cmd_ready),
@@ -729,7 +724,6 @@ module accel_core
     logic [15:0] number;
   } told_t;
   told_t told_q;
-  logic [15:0] number_q;  // of the last descriptor that began, -1 before the first
   wire unlawful = fetch_error || prefetch_error || execute_error || embed_error || norm_error || rope_error
       || swiglu_error || sampler_error;
   wire failed = !error_q && !clear_q && (run_i.watchdog || aux_error || synth_error || table_error || attention_error
@@ -737,10 +731,8 @@ module accel_core
   always_ff @(posedge clk_i) begin
     if (!core_rst_n || run_i.clear) error_q <= 1'b0;
     else if (failed) error_q <= 1'b1;
-    if (!core_rst_n || pass_start) number_q <= '1;
-    else if (queued_valid && queued_ready) number_q <= queued.number;
     told_q <= '{done: done && core_rst_n, ended_by: ended_by, error: failed && core_rst_n, cause: cause, place: place,
-        addr: addr, execute: execute_error, attention: attention_error, number: number_q};
+        addr: addr, execute: execute_error, attention: attention_error, number: number};
   end
 
   a_cause :  // `failed` is the same, without the way through the causes
@@ -774,7 +766,7 @@ module accel_core
     moved[ClassRows]      = Ports'(reads[Row]);
   end
   accel_count #(.Width(Ports)) u_count (
-      .clk_i, .active_i(active), .before_i(earlier), .start_i(op_start), .op_i(ops), .number_i(number_q),
+      .clk_i, .active_i(active), .before_i(earlier), .start_i(op_start), .op_i(ops), .number_i(number),
       .lacks_i(lacks), .line_i(line_moved), .beats_i(moved), .at_work_o(at_work), .attending_o(attending),
       .turn_o(turn), .stall_memory_o(stall_memory), .stall_dependency_o(stall_dependency), .progress_o(progress),
       .beats_o(beats)
@@ -847,6 +839,6 @@ module accel_core
   end
 
   wire unused = ^{place_of, count_of, m_axi_awready[Ports-1:Slices], m_axi_wready[Ports-1:Slices], m_axi_bid[Ports-1:Slices], m_axi_bresp[Ports-1:Slices],
-                  m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, queue_level, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, rope_last,
+                  m_axi_bvalid[Ports-1:Slices], constant_last[2], top, top_last, top_valid, embed_tag, embed_busy, embed_last, embed_cause, synth_busy, rope_last,
                   swiglu_last, attended_last, attention_engine, attend[6][31:10], attend[5][31:24], attend[5][15:8], attention_busy};
 endmodule

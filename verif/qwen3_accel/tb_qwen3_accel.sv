@@ -106,7 +106,7 @@ module tb_qwen3_accel
   wire [Writers-1:0][32*Lanes-1:0] line = u_dut.u_core.into;
   wire [Writers-1:0][TokenPlaceW-1:0] places = u_dut.u_core.u_frame.places;
   int starts[Stations];
-  always_comb for (int unsigned u = 0; u < Stations; u++) starts[u] = 32'({u_dut.u_core.place_of[u], u_dut.u_core.number_q});
+  always_comb for (int unsigned u = 0; u < Stations; u++) starts[u] = 32'({u_dut.u_core.place_of[u], u_dut.u_core.number});
   wire moving = u_dut.u_core.u_count.line_q, constants = u_dut.u_core.u_count.waits;
   // memory ports in the accelerator's clock, also with HbmClock
   wire [Ports-1:0] ask_valid = u_dut.core_arvalid, ask_ready = u_dut.core_arready, read_valid = u_dut.core_rvalid;

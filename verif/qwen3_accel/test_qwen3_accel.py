@@ -60,7 +60,7 @@ def test_every_value_of_toys(images, kind):
 
 
 def test_memory_in_its_own_clock_and_eight_tokens_a_pass(images):
-    """HbmClock: the memory at 400 MHz beside 250 MHz; Tokens = 8: passes of eight and three. All values equal."""
+    """HbmClock: the memory at 400 MHz beside 250 MHz; Tokens = 8: a pass of eight and three. All values equal."""
     prompt = [5, 9, 140, 7, 7, 31, 2, 90, 11, 64, 3]
     checked(
         Run(Image.open(images["short"]), prompt, 2, stop=False, trace=True, hbm_ns=2.5, width=8, name="hbm-clock-8")
