@@ -19,14 +19,14 @@ SETS = [
 def test_rtl(parameters):
     name = "-".join(f"{k}{v}" for k, v in parameters.items()) or "default"
     for seed in (base_seed(), base_seed() + 1):
-        assert simulate("sampler", TB, name=name, parameters=parameters, seed=seed).tests == TESTS
+        assert simulate("sampler", TB, name=name, target="sim", parameters=parameters, seed=seed).tests == TESTS
 
 
 def test_wrong_tie_is_caught():
     """The later of two equal logits wins: only ties show it."""
     broken = Mutation("rtl/sampler/sampler_best.sv", "rank[1] > best_q", "rank[1] >= best_q")
     with pytest.raises(SimulationFailed, match="Mismatch"):
-        simulate("sampler", TB, name="broken", parameters=SETS[2], mutation=broken)
+        simulate("sampler", TB, name="broken", target="sim", parameters=SETS[2], mutation=broken)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ SETS = [{}, {"Lanes": 1}, {"Lanes": 2}, {"Lanes": 64}]
 def test_rtl(parameters):
     name = "-".join(f"{k}{v}" for k, v in parameters.items()) or "default"
     for seed in (base_seed(), base_seed() + 1):
-        assert simulate("swiglu", TB, name=name, parameters=parameters, seed=seed).tests == TESTS
+        assert simulate("swiglu", TB, name=name, target="sim", parameters=parameters, seed=seed).tests == TESTS
 
 
 def test_late_gate_is_caught():
     """The gate meets the sigmoid of the value before it."""
     broken = Mutation("rtl/swiglu/swiglu_lane.sv", "Cycles(SigmoidLatency))", "Cycles(SigmoidLatency - 1))")
     with pytest.raises(SimulationFailed, match="Mismatch"):
-        simulate("swiglu", TB, name="broken", parameters=SETS[1], mutation=broken)
+        simulate("swiglu", TB, name="broken", target="sim", parameters=SETS[1], mutation=broken)
 
 
 def test_illegal_parameters_are_refused():
