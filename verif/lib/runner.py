@@ -89,12 +89,15 @@ def build(
     extra_sources: tuple[str, ...] = (),
     mutation: Mutation | None = None,
     waves: bool = False,
-    optimise: str = "-O1",
+    optimise: str | None = None,
     public: tuple[str, ...] = ("*",),
     assertions: bool = True,
 ) -> Path:
     """Compile `core` with `parameters` set on `toplevel`; returns the executable. Builds are shared by content.
 
+    optimise: the C++ compiler's, of the design. Default: -O0, since -O1 costs a bench of seconds more than it saves;
+        -O1 where a .vlt of the core has blocks (`hier_block`): these are compiled once, not for every instance.
+        What runs longer asks for -O1.
     public: which of the toplevel's signals cocotb sees; the fewer, the faster.
 
     Raises:
@@ -104,6 +107,8 @@ def build(
     toplevel = toplevel or files.toplevel
     parameters = parameters or {}
     sources = [*files.sources, *((ROOT / extra).resolve() for extra in extra_sources)]
+    hierarchical = any("hier_block" in path.read_text() for path in files.waivers)
+    optimise = optimise or ("-O1" if hierarchical else "-O0")
     digest = hashlib.sha256()
     for path in [Path(__file__), *files.waivers, *sources]:
         digest.update(path.read_bytes())
@@ -133,15 +138,15 @@ def build(
             str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"),
             *(str(path) for path in [visible, *files.waivers, *sources]),
         ]
-        hierarchical = any("hier_block" in path.read_text() for path in files.waivers)
         if hierarchical:
             # Without such a file, empty or not, this Verilator compiles blocks that have parameters once more, inlined.
             (folder / "parameters.v").write_text("// none\n")
             command += ["--hierarchical", "--hierarchical-params-file", str(folder / "parameters.v")]
             command += ["--output-groups", "0"]
         make = ["make", "-j", "2", "-C", "obj", "-f", "Vtop_hier.mk" if hierarchical else "Vtop.mk"]
-        make += [f"OPT_FAST={optimise}", f"OPT_GLOBAL={optimise}"]  # what runs once stays at -O0
-        make += ["OBJCACHE=ccache"]  # Verilator's runtime, and what a broken core or other parameters leave as it was
+        # What runs once stays at -O0. ccache: Verilator's runtime is compiled once for all builds, at -O1; and it has
+        # what a broken core or other parameters leave as it was.
+        make += [f"OPT_FAST={optimise}", "OPT_GLOBAL=-O1", "OBJCACHE=ccache"]
         log = folder / "build.log"
         with log.open("w") as out:
             tool = dict(env={**os.environ, **tool_environment()}, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
@@ -209,7 +214,7 @@ def simulate(
     extra_sources: tuple[str, ...] = (),
     mutation: Mutation | None = None,
     waves_on_failure: bool = True,
-    optimise: str = "-O1",
+    optimise: str | None = None,
     public: tuple[str, ...] = ("*",),
     assertions: bool = True,
 ) -> Outcome:
@@ -225,6 +230,7 @@ def simulate(
         extra_sources: SystemVerilog files beside the core's own, relative to the repository (testbench tops).
         mutation: break the core first (a testbench must catch it).
         waves_on_failure: run once more with waves when a test fails and name the file.
+        optimise, public, assertions: see `build`.
 
     Raises:
         SimulationFailed: with the test's message, seed, log and wave file.
