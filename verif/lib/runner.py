@@ -143,6 +143,9 @@ def build(
             (folder / "parameters.v").write_text("// none\n")
             command += ["--hierarchical", "--hierarchical-params-file", str(folder / "parameters.v")]
             command += ["--output-groups", "0"]
+        else:
+            # One file of C++: every other, and precompiled headers, cost a second before the first line of the design.
+            command += ["--output-split", "0"]
         make = ["make", "-j", "2", "-C", "obj", "-f", "Vtop_hier.mk" if hierarchical else "Vtop.mk"]
         # What runs once stays at -O0. ccache: Verilator's runtime is compiled once for all builds, at -O1; and it has
         # what a broken core or other parameters leave as it was.
