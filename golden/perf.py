@@ -72,11 +72,16 @@ def perf_command(
     ] = None,
     tokens: Annotated[
         int | None,
-        typer.Option(help="Tokens of the prompt that share a reading of the weights: 1, 2, 4, 8; default the configuration's."),
+        typer.Option(
+            help="Of the prompt, that share a reading of the weights: 1, 2, 4, 8; default the configuration's."
+        ),
     ] = None,
     batches: Annotated[
         int | None, typer.Option(help="Batches of so many tokens a pass: 1, 2; default the configuration's.")
     ] = None,
+    position: Annotated[
+        int, typer.Option(min=0, help="Of the prompt's first token; before it random keys and values.")
+    ] = 0,
     check: Annotated[bool, typer.Option(help="Compare every value with the golden machine's.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of random weights, cache and token.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Results; default build/results/perf-<model>[-covq].json")] = None,
@@ -84,13 +89,13 @@ def perf_command(
     """Measure one generated token on the RTL: cycles by operation, bytes, what the ports did; report and pictures.
 
     The KV cache is filled with random keys and values up to the token's position; nothing of a prompt is run. Or, with
-    --prefill, a prompt of random tokens from position 0 on.
+    --prefill, a prompt of random tokens from --position on.
     """
     if tokens not in (None, 1, 2, 4, 8):
         raise UserError(f"--tokens: found {tokens}, allowed 1, 2, 4, 8")
     if batches not in (None, 1, 2):
         raise UserError(f"--batches: found {batches}, allowed 1, 2")
-    for option, value in {"--tokens": tokens, "--batches": batches}.items():
+    for option, value in {"--tokens": tokens, "--batches": batches, "--position": position}.items():
         if value and not prefill:
             raise UserError(f"{option}: found without --prefill, allowed with it")
     if memory not in MEMORIES:
@@ -117,7 +122,7 @@ def perf_command(
         image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
     report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
     if prefill:
-        report |= measure_prefill(image, prefill, tokens, batches, clock, memory, seed, check)
+        report |= measure_prefill(image, prefill, tokens, batches, position, clock, memory, seed, check)
         write_file(out, (json.dumps(report, indent=1) + "\n").encode())
         typer.echo(prefill_text(report["prefill"], clock) + f"\nwrote {out}")
         return
@@ -202,21 +207,26 @@ def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> t
 
 
 def measure_prefill(
-    image: Image, count: int, width: int | None, batches: int | None, clock: int, memory: str, seed: int, check: bool
-) -> dict:
-    """Run a prompt of `count` random tokens up to the first new token, `batches` of `width` tokens a pass.
+    image: Image, count: int, width: int | None, batches: int | None, position: int, clock: int, memory: str, seed: int,
+    check: bool,
+) -> dict:  # fmt: skip
+    """Run a prompt of `count` random tokens from `position` on up to the first new token.
+
+    width, batches: tokens of a batch, batches of a pass, if not the configuration's.
 
     Raises UserError if a value or the token is not golden's.
     """
-    if count > image.config["max_context"]:
-        raise UserError(f"--prefill: found {count}, allowed 2..{image.config['max_context']}")
+    room = image.config["max_context"]
+    if position + count > room:
+        raise UserError(f"--position and --prefill: found {position} and {count}, allowed {room} positions")
     machine = Machine(image)
     hbm = _hbm(memory, machine.hardware.slices, clock)
     module = simulation(image, hbm=bool(hbm), fast=True, tokens=width, batches=batches)
     own = module.configuration_of(image)
     prompt = np.random.default_rng(seed).integers(0, machine.vocab, count).tolist()
     run = module.Run(
-        image, prompt, 1, stop=False, trace=check, timeline_only=not check, hbm=hbm, fast=True, width=width, batches=batches,
+        image, prompt, 1, stop=False, trace=check, timeline_only=not check, hbm=hbm, fast=True, width=width,
+        batches=batches, random_text={"positions": position, "seed": seed} if position else {},
         name=f"perf-prefill-{image.path.stem}",
     )  # fmt: skip
     width, batches = width or own.tokens, batches or own.batches
@@ -229,7 +239,8 @@ def measure_prefill(
         task = progress.add_task("", total=operations, cycle=0)
         run.report = lambda done, cycle: progress.update(task, completed=done, cycle=cycle)
         tokens = list(run.tokens())
-    found = {"tokens": count, "tokens_a_batch": width, "batches_a_pass": batches, "cycles": run.cycles[0], "cycles_a_token": run.cycles[0] / count}
+    found = {"tokens": count, "position": position, "tokens_a_batch": width, "batches_a_pass": batches}
+    found |= {"cycles": run.cycles[0], "cycles_a_token": run.cycles[0] / count}
     if check:
         with Console(stderr=True).status("comparing with the golden machine"):
             compared = module.compare(run, 1)
@@ -242,7 +253,8 @@ def measure_prefill(
 def prefill_text(found: dict, clock: int) -> str:
     """A measured prompt in a few lines."""
     lines = [
-        f"prompt of {found['tokens']} tokens, {found['batches_a_pass']} x {found['tokens_a_batch']} a pass, up to the first new token: "
+        f"prompt of {found['tokens']} tokens from position {found['position']} on, {found['batches_a_pass']} x "
+        f"{found['tokens_a_batch']} a pass, up to the first new token: "
         f"{found['cycles']:,} cycles, {found['cycles'] / clock / 1000:.2f} ms at {clock} MHz",
         f"cycles a token of the prompt: {found['cycles_a_token']:,.0f}",
     ]

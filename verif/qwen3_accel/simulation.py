@@ -40,7 +40,11 @@ def configuration_of(image: Image) -> Configuration:
 
 
 def build_options(
-    hbm: bool = False, hbm_clock: bool = False, fast: bool = False, tokens: int | None = None, batches: int | None = None
+    hbm: bool = False,
+    hbm_clock: bool = False,
+    fast: bool = False,
+    tokens: int | None = None,
+    batches: int | None = None,
 ) -> dict:
     """Of `build` and `simulate`.
 

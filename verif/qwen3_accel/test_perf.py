@@ -54,13 +54,17 @@ def test_a_longer_context_costs_cycles(image):
 
 
 def test_a_prompt_in_passes(image):
-    """Seven tokens are two passes, of 2 + 2 and 2 + 1: fewer cycles than with one batch a pass, and these fewer than one by one."""
-    found = measure_prefill(image, 7, None, None, 250, "hbm", 0, True)["prefill"]
+    """Seven tokens in passes of 2 + 2 and 2 + 1: fewer cycles than in passes of 2, and these fewer than one by one."""
+    found = measure_prefill(image, 7, None, None, 0, 250, "hbm", 0, True)["prefill"]
     single, _ = measure(image, 7, 250, "hbm", 0)
     assert (found["batches_a_pass"], found["tokens_a_batch"]) == (2, 2) and found["check"]["values"] > 7 * 1000
-    alone = measure_prefill(image, 7, None, 1, 250, "hbm", 0, True)["prefill"]
+    alone = measure_prefill(image, 7, None, 1, 0, 250, "hbm", 0, True)["prefill"]
     assert alone["check"]["values"] == found["check"]["values"]
     assert 2 * single["decode"]["cycles"] < found["cycles"] < alone["cycles"] < 5.5 * single["decode"]["cycles"]
+    later = measure_prefill(image, 7, None, None, 50, 250, "hbm", 0, True)["prefill"]
+    assert later["cycles"] > found["cycles"]
+    with pytest.raises(UserError, match=r"--position and --prefill: found 60 and 7, allowed 64 positions"):
+        measure_prefill(image, 7, None, None, 60, 250, "hbm", 0, True)
 
 
 def test_another_cache_is_noticed(image):
