@@ -7,8 +7,8 @@
 //
 // An operation is over when its last line is written (or its last logit taken, or the token chosen).
 //
-// Latency:       5 cycles from s_valid_i to start_o of a free station; 4 cycles from operation to operation of a batch, 5 behind one
-//                with two halves. One operation begins a cycle, the first batch's before the second's.
+// Latency:       6 cycles from s_valid_i to start_o of a free station; 5 cycles from operation to operation of a batch, 7 behind one
+//                with two halves. One operation begins in two cycles, the first batch's before the second's.
 // Back-pressure: an operation waits for its station, and those of its batch behind it wait too. End waits for all.
 // Errors:        an operation whose lines lie outside the frame, or with none, raises error_o, number_o is its, and nothing begins until
 //                the reset.
@@ -132,13 +132,14 @@ module accel_execute
 
   // ---- begin -------------------------------------------------------------------------------------------------------------
   logic chosen;  // the batch whose operation begins
+  logic [Batches-1:0] choice;  // it can, in the next cycle: what has just begun has left its mark then
   wire op_e now = operation(step[chosen].op);
   wire norm_begins = begins && now == OpRmsNorm;
   always_comb begin
-    go = '0;
+    choice = '0;
     for (int unsigned b = 0; b < Batches; b++) begin
       if (want[b] && !active_q[station[b]] && turn[line_of(station[b])][b] && !stop_i && !error_o
-          && !(station[b] == StationW'(AttendIn) && attention_q) && go == '0) go[b] = 1'b1;
+          && !(station[b] == StationW'(AttendIn) && attention_q) && choice == '0) choice[b] = 1'b1;
     end
     chosen = Batches > 1 && !go[0];
   end
@@ -180,7 +181,9 @@ module accel_execute
       sampler_q   <= 1'b0;
       second_q    <= 1'b0;
       number_o    <= '1;
+      go          <= '0;
     end else begin
+      go <= begins ? '0 : choice;
       end_o <= ends && take[0];
       if (end_o) number_o <= '1;
       if (bad != '0) error_o <= 1'b1;
