@@ -83,7 +83,7 @@ module accel_execute
   for (genvar b = 0; b < Batches; b++) begin : gen_batch
     wire is_end = b == 0 && ends;
     logic [$clog2(Depth+1)-1:0] level;
-    assign take[b] = is_end ? idle == '1 && active_q == '0 && 32'(queued_valid) == 32'd1 && !error_o : ready[b] && !stop_i && !error_o;
+    assign take[b] = (is_end ? idle == '1 && active_q == '0 && 32'(queued_valid) == 32'd1 : ready[b]) && !stop_i && !error_o;
     fifo #(.Width($bits(step_t)), .Depth(Depth)) u_queue (
         .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i(s_step_i), .s_valid_i(s_valid_i && (Batches == 1 || 32'(s_step_i.batch) == b)),
         .s_ready_o(room[b]), .m_data_o(queued[b]), .m_valid_o(queued_valid[b]), .m_ready_i(take[b]), .level_o(level)
