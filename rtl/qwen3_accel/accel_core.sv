@@ -1,9 +1,9 @@
 // accel_core: everything of the accelerator but its registers: tokens in, tokens out, memory ports.
 //
-//   tokens -> fetch -> prefetch -> execute          access runs ahead of execution: see accel_prefetch
-//                         |           |
-//   aux port, streams <---+           +--> frame <--> embed, rms_norm, rope, linear_synth | linear_covq -> dequant, attention,
-//                                                     swiglu; dequant -> sampler
+//   tokens -> fetch -> interleave -> prefetch -> execute          access runs ahead of execution: see accel_prefetch
+//                                       |           |
+//   aux port, streams <-----------------+           +--> frame <--> embed, rms_norm, rope, linear_synth | linear_covq -> dequant, attention,
+//                                                                   swiglu; dequant -> sampler
 //
 // Ports of memory: 0 .. Slices-1 weight streams, the first of them with the caches of keys and values too (accel_ports), then
 // auxiliary, and codebooks, packets, rows of linear_covq; with Gather start values on the first of these, nothing on the others.

@@ -74,7 +74,7 @@ module accel_execute
   span_t [Batches-1:0] first, second, third, write;
   logic [Batches-1:0][LineW-1:0] vector;
   logic [Batches-1:0][StationW-1:0] station;
-  logic [Batches-1:0] room, queued_valid, take, ready, want, bad, idle, feed, is_final;
+  logic [Batches-1:0] room, queued_valid, take, ready, want, bad, feed, is_final;
   wire ends = queued_valid[0] && operation(queued[0].op) == OpEnd;
   wire s_take = s_valid_i && s_ready_o;
   wire begins = go != '0;
@@ -83,14 +83,14 @@ module accel_execute
   for (genvar b = 0; b < Batches; b++) begin : gen_batch
     wire is_end = b == 0 && ends;
     logic [$clog2(Depth+1)-1:0] level;
-    assign take[b] = (is_end ? idle == '1 && active_q == '0 && 32'(queued_valid) == 32'd1 : ready[b]) && !stop_i && !error_o;
+    assign take[b] = (is_end ? ready == '1 && active_q == '0 && 32'(queued_valid) == 32'd1 : ready[b]) && !stop_i && !error_o;
     fifo #(.Width($bits(step_t)), .Depth(Depth)) u_queue (
         .clk_i, .rst_ni, .clear_i(1'b0), .s_data_i(s_step_i), .s_valid_i(s_valid_i && (Batches == 1 || 32'(s_step_i.batch) == b)),
         .s_ready_o(room[b]), .m_data_o(queued[b]), .m_valid_o(queued_valid[b]), .m_ready_i(take[b]), .level_o(level)
     );
     accel_prepare #(.Lanes(Lanes), .Lines(Lines), .Tokens(Tokens), .Batch(b == 1)) u_prepare (
         .clk_i, .rst_ni, .s_step_i(queued[b]), .s_valid_i(queued_valid[b] && !is_end && !stop_i && !error_o), .s_ready_o(ready[b]),
-        .count_i, .second_i(second_q ^ norm_begins), .go_i(go[b]), .want_o(want[b]), .bad_o(bad[b]), .idle_o(idle[b]),
+        .count_i, .second_i(second_q ^ norm_begins), .go_i(go[b]), .want_o(want[b]), .bad_o(bad[b]),
         .station_o(station[b]), .m_step_o(step[b]), .feed_o(feed[b]), .final_o(is_final[b]), .tokens_o(tokens[b]),
         .first_o(first[b]), .second_o(second[b]), .third_o(third[b]), .write_o(write[b]), .vector_o(vector[b])
     );

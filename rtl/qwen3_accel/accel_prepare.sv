@@ -5,7 +5,7 @@
 // write begins apart: see accel_pkg. So an operation may begin several times: go_i each time.
 //
 // Latency:       3 cycles from s_valid_i to want_o; the next beginning of the same operation can follow in the cycle after go_i.
-// Back-pressure: s_ready_o depends on registers only.
+// Back-pressure: s_ready_o depends on registers only; it says, too, that nothing is here.
 // Errors:        bad_o in place of want_o: lines outside the frame, or none. Nothing more is taken.
 //
 // Parameters:
@@ -29,7 +29,6 @@ module accel_prepare
     input  logic                      go_i,       // it begins
     output logic                      want_o,
     output logic                      bad_o,
-    output logic                      idle_o,
     output logic      [ StationW-1:0] station_o,
     output step_t                     m_step_o,
     output logic                      feed_o,     // it is the half that reads
@@ -142,7 +141,6 @@ module accel_prepare
   wire span_t write = sized(span_q[3], product_q);
 
   assign s_ready_o = state_q == Take;
-  assign idle_o = state_q == Take;
   assign want_o = state_q == Start && outside_q == '0;
   assign bad_o = state_q == Start && outside_q != '0;
 
