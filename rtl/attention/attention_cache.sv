@@ -123,7 +123,7 @@ module attention_cache
 
   // ---- write ---------------------------------------------------------------------------------------------------------
   logic [AddrW-1:0] wdesc_addr, rdesc_addr;
-  logic [31:0] wdesc_bytes, rdesc_bytes;
+  logic [BytesW-1:0] wdesc_bytes, rdesc_bytes;
   logic wdesc_valid, wdesc_ready, rdesc_valid, rdesc_ready;
   logic [16*Lanes-1:0] new_data, read_data;
   logic [2*Lanes-1:0] new_strobes;
@@ -164,7 +164,9 @@ module attention_cache
         .m_desc_addr(wdesc_addr), .m_desc_bytes(wdesc_bytes), .m_desc_tvalid(wdesc_valid), .m_desc_tready(wdesc_ready)
     );
   end
-  hbm_writer #(.DataW(16 * Lanes), .AddrW(AddrW), .TagW(1), .IdW(IdW), .Strobes(Int8)) u_writer (
+  hbm_writer #(
+      .DataW(16 * Lanes), .AddrW(AddrW), .BytesW(BytesW), .TagW(1), .IdW(IdW), .BufferBeats(32), .Strobes(Int8)
+  ) u_writer (
       .clk_i, .rst_ni,
       .s_desc_addr(wdesc_addr), .s_desc_bytes(wdesc_bytes), .s_desc_tag(1'b0),
       .s_desc_tvalid(wdesc_valid), .s_desc_tready(wdesc_ready),
@@ -206,7 +208,8 @@ module attention_cache
       .m_desc_addr(rdesc_addr), .m_desc_bytes(rdesc_bytes), .m_desc_tvalid(rdesc_valid), .m_desc_tready(rdesc_ready)
   );
   hbm_streamer #(
-      .DataW(16 * Lanes), .AddrW(AddrW), .TagW(TagW), .IdW(IdW), .WindowBytes(WindowBytes), .BufferBeats(ReadBeats)
+      .DataW(16 * Lanes), .AddrW(AddrW), .BytesW(BytesW), .TagW(TagW), .IdW(IdW), .WindowBytes(WindowBytes), .BufferBeats(ReadBeats),
+      .FetchDescs(32)
   ) u_reader (
       .clk_i, .rst_ni,
       .s_desc_addr(rdesc_addr), .s_desc_bytes(rdesc_bytes), .s_desc_tag(rdesc_tag),

@@ -2,6 +2,7 @@
 package attention_pkg;
   localparam int unsigned Lanes = 16;  // values of a way's beat: binary32 in streams, bfloat16 in memory; positions of a block
   localparam int unsigned LineW = 25;  // bits of beats: of a layer's keys (or values) of one head, and of its first positions
+  localparam int unsigned BytesW = LineW + 5;  // of a row in bytes
   localparam int unsigned PositionW = 20;
   localparam int unsigned Quad = 4;  // dimensions that the finish multiplies in a cycle and way
 

@@ -22,7 +22,7 @@ module attention_row_pairs
     input  logic             s_valid_i,
     output logic             s_ready_o,
     output logic [AddrW-1:0] m_desc_addr,
-    output logic [     31:0] m_desc_bytes,
+    output logic [BytesW-1:0] m_desc_bytes,
     output logic             m_desc_tvalid,
     input  logic             m_desc_tready
 );
@@ -37,7 +37,7 @@ module attention_row_pairs
 
   assign s_ready_o = !sum_q && !place_q && !m_desc_tvalid;
   assign m_desc_addr = {line, 5'b0};
-  assign m_desc_bytes = second_q ? 32'({codes_q, 5'b0}) : 32'd32;
+  assign m_desc_bytes = second_q ? BytesW'({codes_q, 5'b0}) : BytesW'(32);
 
   attention_line #(.AddrW(AddrW)) u_line (
       .clk_i, .rst_ni, .load_i(s_ready_o), .line_i(s_line_i), .move_i(move), .step_i(step_q), .line_o(line)

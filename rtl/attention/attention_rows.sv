@@ -20,7 +20,7 @@ module attention_rows
     input  logic             s_valid_i,
     output logic             s_ready_o,
     output logic [AddrW-1:0] m_desc_addr,
-    output logic [     31:0] m_desc_bytes,
+    output logic [BytesW-1:0] m_desc_bytes,
     output logic             m_desc_tvalid,
     input  logic             m_desc_tready
 );
@@ -32,7 +32,7 @@ module attention_rows
 
   assign s_ready_o = !place_q && !m_desc_tvalid;
   assign m_desc_addr = {line, 5'b0};
-  assign m_desc_bytes = 32'({lines_q, 5'b0});
+  assign m_desc_bytes = {lines_q, 5'b0};
 
   attention_line #(.AddrW(AddrW)) u_line (
       .clk_i, .rst_ni, .load_i(s_ready_o), .line_i(s_first_i), .move_i(move), .step_i(step_q), .line_o(line)

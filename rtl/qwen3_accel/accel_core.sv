@@ -356,13 +356,14 @@ module accel_core
   attention_pkg::fault_e attention_fault;
   logic [3:0] attention_cause;
   logic [2:0] attention_engine;
-  logic [63:0] attention_addr;
-  // Where the memory of every port begins: a sum a cycle, long before the first run.
-  logic [Slices-1:0][63:0] port_base_q;
-  logic [Sides-1:0][63:0] key_base, value_base;
+  logic [WindowW-1:0] attention_addr;
+  // Where the memory of every port begins in the window: a sum a cycle, long before the first run.
+  wire [63:WindowW] window = run_i.port_base[63:WindowW];
+  logic [Slices-1:0][WindowW-1:0] port_base_q;
+  logic [Sides-1:0][WindowW-1:0] key_base, value_base;
   always_ff @(posedge clk_i) begin
-    port_base_q[0] <= run_i.port_base;
-    for (int unsigned p = 1; p < Slices; p++) port_base_q[p] <= {run_i.port_base[63:44], port_base_q[p-1][43:0] + run_i.port_stride[43:0]};
+    port_base_q[0] <= run_i.port_base[WindowW-1:0];
+    for (int unsigned p = 1; p < Slices; p++) port_base_q[p] <= port_base_q[p-1] + run_i.port_stride[WindowW-1:0];
   end
   always_comb begin
     for (int unsigned n = 0; n < Sides; n++) begin
@@ -372,7 +373,7 @@ module accel_core
   end
   // keys and values on their way to accel_ports
   logic [Sides-1:0][0:0] k_arid;
-  logic [Sides-1:0][63:0] k_araddr;
+  logic [Sides-1:0][WindowW-1:0] k_araddr;
   logic [Sides-1:0][7:0] k_arlen;
   logic [Sides-1:0][2:0] k_arsize;
   logic [Sides-1:0][1:0] k_arburst;
@@ -387,7 +388,7 @@ module accel_core
   logic [Sides-1:0] k_rvalid;
   logic [Sides-1:0] k_rready;
   logic [Sides-1:0][0:0] k_awid;
-  logic [Sides-1:0][63:0] k_awaddr;
+  logic [Sides-1:0][WindowW-1:0] k_awaddr;
   logic [Sides-1:0][7:0] k_awlen;
   logic [Sides-1:0][2:0] k_awsize;
   logic [Sides-1:0][1:0] k_awburst;
@@ -405,7 +406,7 @@ module accel_core
   logic [Sides-1:0] k_bvalid;
   logic [Sides-1:0] k_bready;
   logic [Sides-1:0][0:0] v_arid;
-  logic [Sides-1:0][63:0] v_araddr;
+  logic [Sides-1:0][WindowW-1:0] v_araddr;
   logic [Sides-1:0][7:0] v_arlen;
   logic [Sides-1:0][2:0] v_arsize;
   logic [Sides-1:0][1:0] v_arburst;
@@ -420,7 +421,7 @@ module accel_core
   logic [Sides-1:0] v_rvalid;
   logic [Sides-1:0] v_rready;
   logic [Sides-1:0][0:0] v_awid;
-  logic [Sides-1:0][63:0] v_awaddr;
+  logic [Sides-1:0][WindowW-1:0] v_awaddr;
   logic [Sides-1:0][7:0] v_awlen;
   logic [Sides-1:0][2:0] v_awsize;
   logic [Sides-1:0][1:0] v_awburst;
@@ -454,10 +455,10 @@ module accel_core
   logic [Slices-1:0] stream_rready;
   wire [9:5][31:0] attend = op[AttendIn][9:5];
   attention_array #(
-      .Engines(KvEngines), .Ways(Ways), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .KvBeats(KvBeats)
+      .Engines(KvEngines), .Ways(Ways), .QHeads(QHeads), .MaxHeadDim(MaxHeadDim), .AddrW(WindowW), .KvBeats(KvBeats)
   ) u_attention (
       .clk_i(attention_clk), .rst_ni, .key_base_i(key_base), .value_base_i(value_base), .s_cmd_position(pass.position + PositionW'(place_of[AttendIn])), .s_cmd_max_context(run_i.max_context[PositionW:0]),
-      .s_cmd_cache_k({26'b0, attend[7], 6'b0}), .s_cmd_cache_v({26'b0, attend[8], 6'b0}),
+      .s_cmd_cache_k(WindowW'({attend[7], 6'b0})), .s_cmd_cache_v(WindowW'({attend[8], 6'b0})),
       .s_cmd_heads(attend[5][7:0]), .s_cmd_kv_heads(attend[5][23:16]), .s_cmd_head_dim(attend[6][9:0]), .s_cmd_scale(attend[9]),
       .s_cmd_tvalid(attention_cmd), .s_cmd_tready(attention_cmd_ready),
       .s_axis_q_tdata(from[FromQuery]), .s_axis_q_tvalid(from_valid[FromQuery]), .s_axis_q_tready(from_ready[FromQuery]),
@@ -698,7 +699,7 @@ module accel_core
     end else if (attention_error) begin
       cause = side(attention_fault, attention_cause);
       place = UnitAttention;
-      addr  = attention_addr;
+      addr  = {window, attention_addr};
     end else if (header_done && wrong_version) cause = CauseImageVersion;
     else if (header_done && wrong_hash) cause = CauseImageHash;
     else if (refused[0]) cause = CausePromptEmpty;
@@ -791,7 +792,7 @@ module accel_core
 
   // ---- ports of memory -------------------------------------------------------------------------------------------------
   accel_ports #(.Slices(Slices), .Sides(Sides)) u_ports (
-      .clk_i, .rst_ni,
+      .clk_i, .rst_ni, .window_i(window),
       .s_axi_stream_arid(stream_arid), .s_axi_stream_araddr(stream_araddr), .s_axi_stream_arlen(stream_arlen), .s_axi_stream_arsize(stream_arsize),
       .s_axi_stream_arburst(stream_arburst), .s_axi_stream_arcache(stream_arcache), .s_axi_stream_arprot(stream_arprot), .s_axi_stream_arvalid(stream_arvalid),
       .s_axi_stream_arready(stream_arready), .s_axi_stream_rid(stream_rid), .s_axi_stream_rdata(stream_rdata), .s_axi_stream_rresp(stream_rresp),

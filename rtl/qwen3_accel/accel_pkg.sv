@@ -1,6 +1,7 @@
 // accel_pkg: what travels between the parts of qwen3_accel. A descriptor is 64 bytes, see docs/program.md.
 package accel_pkg;
   localparam int unsigned BeatW = 256;  // of every memory port
+  localparam int unsigned WindowW = 44;  // address bits that the stream ports calculate with; those above are the port base's
   localparam int unsigned LineW = 16;  // lines of the frame, at most
   localparam int unsigned PositionW = 20;
   localparam int unsigned TokenW = 20;

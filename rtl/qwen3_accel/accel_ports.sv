@@ -9,6 +9,8 @@
 // Parameters:
 //   Slices  ports, each of them a slice's stream
 //   Sides   ports of keys, and as many of values
+// Ports:
+//   window_i  the upper address bits of all ports
 module accel_ports
   import accel_pkg::*;
 #(
@@ -17,6 +19,7 @@ module accel_ports
 ) (
     input  logic clk_i,
     input  logic rst_ni,
+    input  logic [63:WindowW] window_i,
     input  logic [Slices-1:0][0:0] s_axi_stream_arid,
     input  logic [Slices-1:0][63:0] s_axi_stream_araddr,
     input  logic [Slices-1:0][7:0] s_axi_stream_arlen,
@@ -33,7 +36,7 @@ module accel_ports
     output logic [Slices-1:0] s_axi_stream_rvalid,
     input  logic [Slices-1:0] s_axi_stream_rready,
     input  logic [Sides-1:0][0:0] s_axi_k_arid,
-    input  logic [Sides-1:0][63:0] s_axi_k_araddr,
+    input  logic [Sides-1:0][WindowW-1:0] s_axi_k_araddr,
     input  logic [Sides-1:0][7:0] s_axi_k_arlen,
     input  logic [Sides-1:0][2:0] s_axi_k_arsize,
     input  logic [Sides-1:0][1:0] s_axi_k_arburst,
@@ -48,7 +51,7 @@ module accel_ports
     output logic [Sides-1:0] s_axi_k_rvalid,
     input  logic [Sides-1:0] s_axi_k_rready,
     input  logic [Sides-1:0][0:0] s_axi_k_awid,
-    input  logic [Sides-1:0][63:0] s_axi_k_awaddr,
+    input  logic [Sides-1:0][WindowW-1:0] s_axi_k_awaddr,
     input  logic [Sides-1:0][7:0] s_axi_k_awlen,
     input  logic [Sides-1:0][2:0] s_axi_k_awsize,
     input  logic [Sides-1:0][1:0] s_axi_k_awburst,
@@ -66,7 +69,7 @@ module accel_ports
     output logic [Sides-1:0] s_axi_k_bvalid,
     input  logic [Sides-1:0] s_axi_k_bready,
     input  logic [Sides-1:0][0:0] s_axi_v_arid,
-    input  logic [Sides-1:0][63:0] s_axi_v_araddr,
+    input  logic [Sides-1:0][WindowW-1:0] s_axi_v_araddr,
     input  logic [Sides-1:0][7:0] s_axi_v_arlen,
     input  logic [Sides-1:0][2:0] s_axi_v_arsize,
     input  logic [Sides-1:0][1:0] s_axi_v_arburst,
@@ -81,7 +84,7 @@ module accel_ports
     output logic [Sides-1:0] s_axi_v_rvalid,
     input  logic [Sides-1:0] s_axi_v_rready,
     input  logic [Sides-1:0][0:0] s_axi_v_awid,
-    input  logic [Sides-1:0][63:0] s_axi_v_awaddr,
+    input  logic [Sides-1:0][WindowW-1:0] s_axi_v_awaddr,
     input  logic [Sides-1:0][7:0] s_axi_v_awlen,
     input  logic [Sides-1:0][2:0] s_axi_v_awsize,
     input  logic [Sides-1:0][1:0] s_axi_v_awburst,
@@ -140,9 +143,9 @@ module accel_ports
     if (p < 2 * Sides) begin : gen_shared
       localparam int unsigned N = p / 2;
       if (p % 2 == 0) begin : gen_keys
-        axi_read_mux #(.AddrW(64), .DataW(BeatW), .Alone(Alone)) u_mux (
+        axi_read_mux #(.AddrW(WindowW), .DataW(BeatW), .Alone(Alone)) u_mux (
             .clk_i, .rst_ni,
-            .s_axi_araddr({s_axi_stream_araddr[p], s_axi_k_araddr[N]}),
+            .s_axi_araddr({s_axi_stream_araddr[p][WindowW-1:0], s_axi_k_araddr[N]}),
             .s_axi_arlen({s_axi_stream_arlen[p], s_axi_k_arlen[N]}),
             .s_axi_arsize({s_axi_stream_arsize[p], s_axi_k_arsize[N]}),
             .s_axi_arburst({s_axi_stream_arburst[p], s_axi_k_arburst[N]}),
@@ -156,13 +159,14 @@ module accel_ports
             .s_axi_rlast({s_axi_stream_rlast[p], s_axi_k_rlast[N]}),
             .s_axi_rvalid({s_axi_stream_rvalid[p], s_axi_k_rvalid[N]}),
             .s_axi_rready({s_axi_stream_rready[p], s_axi_k_rready[N]}),
-            .m_axi_arid(m_axi_arid[p]), .m_axi_araddr(m_axi_araddr[p]), .m_axi_arlen(m_axi_arlen[p]), .m_axi_arsize(m_axi_arsize[p]),
+            .m_axi_arid(m_axi_arid[p]), .m_axi_araddr(m_axi_araddr[p][WindowW-1:0]), .m_axi_arlen(m_axi_arlen[p]), .m_axi_arsize(m_axi_arsize[p]),
             .m_axi_arburst(m_axi_arburst[p]), .m_axi_arcache(m_axi_arcache[p]), .m_axi_arprot(m_axi_arprot[p]), .m_axi_arvalid(m_axi_arvalid[p]),
             .m_axi_arready(m_axi_arready[p]), .m_axi_rid(m_axi_rid[p]), .m_axi_rdata(m_axi_rdata[p]), .m_axi_rresp(m_axi_rresp[p]),
             .m_axi_rlast(m_axi_rlast[p]), .m_axi_rvalid(m_axi_rvalid[p]), .m_axi_rready(m_axi_rready[p])
         );
+        assign m_axi_araddr[p][63:WindowW] = window_i;
         assign m_axi_awid[p] = s_axi_k_awid[N];
-        assign m_axi_awaddr[p] = s_axi_k_awaddr[N];
+        assign m_axi_awaddr[p] = {window_i, s_axi_k_awaddr[N]};
         assign m_axi_awlen[p] = s_axi_k_awlen[N];
         assign m_axi_awsize[p] = s_axi_k_awsize[N];
         assign m_axi_awburst[p] = s_axi_k_awburst[N];
@@ -180,9 +184,9 @@ module accel_ports
         assign s_axi_k_bvalid[N] = m_axi_bvalid[p];
         assign m_axi_bready[p] = s_axi_k_bready[N];
       end else begin : gen_values
-        axi_read_mux #(.AddrW(64), .DataW(BeatW), .Alone(Alone)) u_mux (
+        axi_read_mux #(.AddrW(WindowW), .DataW(BeatW), .Alone(Alone)) u_mux (
             .clk_i, .rst_ni,
-            .s_axi_araddr({s_axi_stream_araddr[p], s_axi_v_araddr[N]}),
+            .s_axi_araddr({s_axi_stream_araddr[p][WindowW-1:0], s_axi_v_araddr[N]}),
             .s_axi_arlen({s_axi_stream_arlen[p], s_axi_v_arlen[N]}),
             .s_axi_arsize({s_axi_stream_arsize[p], s_axi_v_arsize[N]}),
             .s_axi_arburst({s_axi_stream_arburst[p], s_axi_v_arburst[N]}),
@@ -196,13 +200,14 @@ module accel_ports
             .s_axi_rlast({s_axi_stream_rlast[p], s_axi_v_rlast[N]}),
             .s_axi_rvalid({s_axi_stream_rvalid[p], s_axi_v_rvalid[N]}),
             .s_axi_rready({s_axi_stream_rready[p], s_axi_v_rready[N]}),
-            .m_axi_arid(m_axi_arid[p]), .m_axi_araddr(m_axi_araddr[p]), .m_axi_arlen(m_axi_arlen[p]), .m_axi_arsize(m_axi_arsize[p]),
+            .m_axi_arid(m_axi_arid[p]), .m_axi_araddr(m_axi_araddr[p][WindowW-1:0]), .m_axi_arlen(m_axi_arlen[p]), .m_axi_arsize(m_axi_arsize[p]),
             .m_axi_arburst(m_axi_arburst[p]), .m_axi_arcache(m_axi_arcache[p]), .m_axi_arprot(m_axi_arprot[p]), .m_axi_arvalid(m_axi_arvalid[p]),
             .m_axi_arready(m_axi_arready[p]), .m_axi_rid(m_axi_rid[p]), .m_axi_rdata(m_axi_rdata[p]), .m_axi_rresp(m_axi_rresp[p]),
             .m_axi_rlast(m_axi_rlast[p]), .m_axi_rvalid(m_axi_rvalid[p]), .m_axi_rready(m_axi_rready[p])
         );
+        assign m_axi_araddr[p][63:WindowW] = window_i;
         assign m_axi_awid[p] = s_axi_v_awid[N];
-        assign m_axi_awaddr[p] = s_axi_v_awaddr[N];
+        assign m_axi_awaddr[p] = {window_i, s_axi_v_awaddr[N]};
         assign m_axi_awlen[p] = s_axi_v_awlen[N];
         assign m_axi_awsize[p] = s_axi_v_awsize[N];
         assign m_axi_awburst[p] = s_axi_v_awburst[N];

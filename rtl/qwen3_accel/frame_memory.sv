@@ -17,7 +17,8 @@ module frame_memory #(
     input  logic [AddrW-1:0] raddr_i,
     output logic [Width-1:0] rdata_o
 );
-  logic [Width-1:0] mem[Lines];
+  localparam Style = (Lines >= 2048) ? "ultra" : "auto";  // half a URAM's depth; what is smaller leaves more of it empty
+  (* ram_style = Style *) logic [Width-1:0] mem[Lines];
   logic [Width-1:0] data_q;
   always_ff @(posedge clk_i) begin
     if (we_i) mem[waddr_i] <= wdata_i;
