@@ -23,6 +23,7 @@ MAJOR = 1  # of the register map that this driver knows
 MAX_TOKENS = 16  # of a prompt in one pass; hardware that has fewer takes fewer
 CHUNK = 4 << 20  # bytes copied at a time
 PAGE = 4096
+WINDOW_BITS = 44  # of an address that the hardware's stream ports calculate with (WindowW in accel_pkg)
 POLL = 0.05  # seconds of one wait
 WORD = (1 << 32) - 1
 ReportProgress = Callable[[int, int], None]  # (bytes copied, bytes in all)
@@ -335,6 +336,12 @@ class Accelerator:
                     )
             return [range(own.start, own.start + size) for own in found]
         first = address + (stream.offset if stream else image.bytes)
+        last = first + slices * size - 1
+        if first >> WINDOW_BITS != last >> WINDOW_BITS:
+            raise UserError(
+                f"{image.path}: memory of the stream ports: found {first:#x}..{last:#x}, allowed within one aligned "
+                f"window of 2^{WINDOW_BITS} bytes"
+            )
         return [range(first + number * size, first + (number + 1) * size) for number in range(slices)]
 
     def _places(self, image: Image, ports: list[range], address: int) -> list[tuple[int, int, range]]:

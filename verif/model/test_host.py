@@ -246,6 +246,17 @@ def test_image_has_to_fit_into_the_memory(images):
     assert copied[0] == 4096 and list(card.generate(PROMPT, 4)) == expected(images["fused"], 4)
 
 
+def test_ports_lie_in_what_the_hardware_calculates(images):
+    card, front = Accelerator(GoldenTransport(HARDWARE)), Image.open(images["fused"]).table["port0"].offset
+    card.transport.memory_base = (1 << 44) - front - 4096
+    with pytest.raises(UserError, match=r"stream ports: found 0xffffffff000\.\.0x1000000.*aligned window of 2\^44"):
+        card.load(images["fused"])
+    card.transport.memory_base = (1 << 44) - front
+    with pytest.raises(UserError, match="with the KV cache, allowed"):  # the window is kept, the memory ends below
+        card.transport.memory_bytes = 4096
+        card.load(images["fused"])
+
+
 def test_streams_lie_in_their_windows(images):
     image, card = Image.open(images["fused"]), Accelerator(GoldenTransport(HARDWARE))
     size = image.table["port0"].padded + cache_bytes(image)
