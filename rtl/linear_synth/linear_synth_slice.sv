@@ -145,7 +145,7 @@ module linear_synth_slice
 
   logic [BeatW-1:0] port_beat, beat;
   logic port_last, port_valid, port_ready, beat_last, beat_valid, beat_ready, port_error, stream_busy, unused_idle;
-  logic [7:0] unused_tag, unused_error_tag;
+  logic unused_tag, unused_error_tag;
   hbm_streamer_pkg::cause_e port_cause;
   // the stream's side of the port
   logic [0:0] stream_arid, stream_rid;
@@ -158,9 +158,9 @@ module linear_synth_slice
   logic [BeatW-1:0] stream_rdata;
 
   hbm_streamer #(
-      .DataW(BeatW), .AddrW(AddrW), .WindowBytes(WindowBytes), .BufferBeats(BufferBeats)
+      .DataW(BeatW), .AddrW(AddrW), .TagW(1), .WindowBytes(WindowBytes), .BufferBeats(BufferBeats), .FetchDescs(32)
   ) i_port (
-      .clk_i, .rst_ni, .s_desc_addr(desc_addr), .s_desc_bytes(desc_bytes), .s_desc_tag(8'd0), .s_desc_tvalid(desc_valid),
+      .clk_i, .rst_ni, .s_desc_addr(desc_addr), .s_desc_bytes(desc_bytes), .s_desc_tag(1'b0), .s_desc_tvalid(desc_valid),
       .s_desc_tready(desc_ready), .m_axis_tdata(port_beat), .m_axis_tlast(port_last), .m_axis_tuser(unused_tag),
       .m_axis_tvalid(port_valid), .m_axis_tready(port_ready), .m_axi_arid(stream_arid), .m_axi_araddr(stream_araddr),
       .m_axi_arlen(stream_arlen), .m_axi_arsize(stream_arsize), .m_axi_arburst(stream_arburst), .m_axi_arcache(stream_arcache),
