@@ -141,6 +141,7 @@ class Run:
     def tokens(self) -> Iterator[int]:
         """Run, yield the tokens. UserError: the accelerator reports an error; SimulationFailed: the simulator does."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._told = self._ended = 0  # events of the timeline, ends among them, that `report` has heard of
         job, result, trace = (self.folder / name for name in ("job.json", "result.jsonl", "trace.bin"))
         fields = {key: getattr(self, key) for key in ("count", "temperature", "seed", "stop", "hbm", "random_text")}
         fields["text"] = str(self.text) if self.text else None
@@ -201,19 +202,21 @@ class Run:
                 return
             time.sleep(POLL)
 
-    def _events(self) -> np.ndarray:
-        """The timeline so far: int64 [events, FIELDS and then all ports' counts]."""
+    def _events(self, first: int = 0) -> np.ndarray:
+        """The timeline so far, from event `first` on: int64 [events, FIELDS and then all ports' counts]."""
         path = self.folder / "trace.bin.timeline"
         if not path.exists() or path.stat().st_size < 4:
             return np.zeros((0, len(FIELDS)), np.int64)
         width = len(FIELDS) + int(np.fromfile(path, "<u4", 1)[0]) * len(PORT_COUNTS)
-        words = np.fromfile(path, "<i8", offset=4)
+        words = np.fromfile(path, "<i8", offset=4 + 8 * width * first)
         return words[: len(words) // width * width].reshape(-1, width)
 
     def _report(self) -> None:
-        events = self._events()
+        events = self._events(self._told)
         if len(events):
-            self.report(int((events[:, 0] == ENDS).sum()), int(events[-1, 4]))
+            self._told += len(events)
+            self._ended += int((events[:, 0] == ENDS).sum())
+            self.report(self._ended, int(events[-1, 4]))
 
     def timeline(self) -> Timeline:
         """The last pass of a run with a trace or a timeline."""
