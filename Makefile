@@ -64,8 +64,9 @@ demo-smollm2: $(STAMP)-sim ## SmolLM2-135M, all 30 layers, in RTL: four tokens [
 	@$(PY) -m verif.demo --quantized $(SMOLLM2) --hardware small --tokens 4 --name demo-smollm2 \
 	  --prompt "$(if $(PROMPT),$(PROMPT),The capital of France is)"
 
-perf: $(STAMP)-sim ## cycles of a token in RTL on HBM2e: MODEL=qwen3-1.7b [CONTEXT=256] [BITS=2] [SCHEME=covq] [CONFIG=v80] [CLOCK=250]
-	@$(VENV)/bin/lutloom perf --model "$(MODEL)" $(OF_RANDOM) --hardware $(CONFIG) --context $(CONTEXT) --clock $(CLOCK)
+perf: $(STAMP)-sim ## cycles of a token in RTL on HBM2e: MODEL=qwen3-1.7b [CONTEXT=256] [BITS=2] [SCHEME=covq] [CONFIG=v80] [CLOCK=250]; or of a prompt: PREFILL=128 [TOKENS=8]
+	@$(VENV)/bin/lutloom perf --model "$(MODEL)" $(OF_RANDOM) --hardware $(CONFIG) --context $(CONTEXT) --clock $(CLOCK) \
+	  $(if $(PREFILL),--prefill $(PREFILL)) $(if $(TOKENS),--tokens $(TOKENS))
 
 estimate: $(STAMP)-sim ## the same without RTL, in seconds, with sweeps and plots: MODEL=qwen3-1.7b; docs/estimate.md
 	@$(VENV)/bin/lutloom estimate --model "$(MODEL)" $(OF_RANDOM) --hardware $(CONFIG) --context $(CONTEXT) --clock $(CLOCK) --sweep all

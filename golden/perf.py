@@ -240,7 +240,7 @@ def measure_prefill(
         run.report = lambda done, cycle: progress.update(task, completed=done, cycle=cycle)
         tokens = list(run.tokens())
     found = {"tokens": count, "position": position, "tokens_a_batch": width, "batches_a_pass": batches}
-    found |= {"cycles": run.cycles[0], "cycles_a_token": run.cycles[0] / count}
+    found |= {"cycles": run.cycles[0], "cycles_a_token": run.cycles[0] / count, "passes": run.passes()}
     if check:
         with Console(stderr=True).status("comparing with the golden machine"):
             compared = module.compare(run, 1)
@@ -256,7 +256,8 @@ def prefill_text(found: dict, clock: int) -> str:
         f"prompt of {found['tokens']} tokens from position {found['position']} on, {found['batches_a_pass']} x "
         f"{found['tokens_a_batch']} a pass, up to the first new token: "
         f"{found['cycles']:,} cycles, {found['cycles'] / clock / 1000:.2f} ms at {clock} MHz",
-        f"cycles a token of the prompt: {found['cycles_a_token']:,.0f}",
+        f"cycles a token of the prompt: {found['cycles_a_token']:,.0f}; of each pass: "
+        + ", ".join(f"{cycles:,}" for cycles in found["passes"]),
     ]
     if "check" in found:
         lines.append(f"values compared with golden, bits different: {found['check']['values']:,}, 0")

@@ -218,6 +218,12 @@ class Run:
             self._ended += int((events[:, 0] == ENDS).sum())
             self.report(self._ended, int(events[-1, 4]))
 
+    def passes(self) -> list[int]:
+        """Cycles of every pass of a run with a trace or a timeline."""
+        events = self._events()
+        begins, ends = (events[events[:, 0] == what, 4] for what in (PASS_BEGINS, PASS_ENDS))
+        return (ends - begins).tolist()
+
     def timeline(self) -> Timeline:
         """The last pass of a run with a trace or a timeline."""
         events = self._events()

@@ -58,6 +58,7 @@ def test_a_prompt_in_passes(image):
     found = measure_prefill(image, 7, None, None, 0, 250, "hbm", 0, True)["prefill"]
     single, _ = measure(image, 7, 250, "hbm", 0)
     assert (found["batches_a_pass"], found["tokens_a_batch"]) == (2, 2) and found["check"]["values"] > 7 * 1000
+    assert len(found["passes"]) == 2 and 0.95 * found["cycles"] < sum(found["passes"]) <= found["cycles"]
     alone = measure_prefill(image, 7, None, 1, 0, 250, "hbm", 0, True)["prefill"]
     assert alone["check"]["values"] == found["check"]["values"]
     assert 2 * single["decode"]["cycles"] < found["cycles"] < alone["cycles"] < 5.5 * single["decode"]["cycles"]
