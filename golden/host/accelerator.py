@@ -386,7 +386,7 @@ class Accelerator:
 
     def _tokens(self) -> Iterator[int]:
         """The tokens of the run under way, until it ends. AcceleratorError if it fails or gives no sign of life."""
-        waited = 0.0
+        waited, position = 0.0, -1
         while True:
             # in this order: what comes after the clearing raises the interrupt again, what comes before is seen
             self._write(regs.IRQ_STATUS, regs.IRQ_STATUS.mask)
@@ -403,7 +403,9 @@ class Accelerator:
                 raise AcceleratorError("card: no run under way: it was cleared or reset")
             if waited >= self.timeout:
                 raise AcceleratorError(f"card: no sign of life for {self.timeout:g} s")
-            waited += 0 if self.transport.wait(POLL) else POLL
+            if not self.transport.wait(POLL):
+                before, position = position, self.position  # a long prompt goes on without a token
+                waited = waited + POLL if position == before else 0.0
 
     def _check(self, prompt, count: int, temperature: float, seed: int, position: int) -> np.ndarray:
         """The prompt as an array; UserError for arguments that the card would refuse or not understand."""

@@ -421,6 +421,28 @@ def test_no_sign_of_life(images):
         assert list(card.generate(PROMPT, 4)) == expected(images["fused"], 4)
 
 
+@pytest.mark.parametrize("polls_a_pass", [15, 25])
+def test_a_long_prompt_is_a_sign_of_life(images, polls_a_pass):
+    """Three seconds without a token: positions that go on within a second are enough, slower ones are not."""
+
+    class Prompting(Accelerator):
+        polls = 0
+        position = property(lambda self: self.polls // polls_a_pass)
+
+    def wait(seconds: float) -> bool:
+        card.polls += 1
+        return card.polls > 60 and then(seconds)
+
+    card = Prompting(GoldenTransport(HARDWARE), timeout=1.0)
+    card.load(images["fused"])
+    then, card.transport.wait = card.transport.wait, wait
+    if polls_a_pass == 15:
+        assert list(card.generate(PROMPT, 4)) == expected(images["fused"], 4)
+    else:
+        with pytest.raises(AcceleratorError, match="no sign of life for 1 s"):
+            next(card.generate(PROMPT, 4))
+
+
 def test_someone_clears_the_card(card):
     generated = card.generate(PROMPT, 12, stop=False)
     next(generated)
