@@ -105,7 +105,8 @@ class Accelerator:
         card.load("model.img")
         for token in card.generate(prompt, 100): ...
 
-    timeout: seconds without a sign of life after which the host gives up. The card's own watchdog should bite first.
+    timeout: seconds without a sign of life (a token, a position that goes on) after which the host gives up. The card's
+        own watchdog should bite first.
     watchdog: cycles without progress after which the card gives up, 0 never.
     Raises AcceleratorError if there is no such accelerator behind the transport.
     """
