@@ -375,7 +375,7 @@ module linear_covq
       .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW)
   ) i_lut2d (
       .clk_i, .rst_ni(rst_ni && !clear), .s_job_blocks_i(BlocksW'(lut_positions / 16'(Lanes))),
-      .s_job_slots_i((SlotW + 1)'(lut_slots)), .s_job_code_i(lut_code), .s_job_valid_i(lut_valid),
+      .s_job_slots_i((SlotW + 1)'(lut_slots)), .s_job_code_i(lut_code), .s_job_tokens_i('0), .s_job_valid_i(lut_valid),
       .s_job_ready_o(lut_ready), .s_axis_row_tdata(entry_data), .s_axis_row_tlast(entry_last),
       .s_axis_row_tvalid(entry_valid), .s_axis_row_tready(entry_ready), .s_axis_idx_tdata(index_data),
       .s_axis_idx_tvalid(index_valid), .s_axis_idx_tready(index_ready), .s_axis_start_tdata(start_data),

@@ -73,7 +73,7 @@
 //   DrainW        sums that a slice delivers a cycle: 1, 2, 4, 8, at most Units/4
 //   AddrW         address bits
 //   Depth         commands queued in every unit
-//   Tokens        of a command at most, up to 8: activation memories, rows, sums and collectors are there as many times
+//   Tokens        of a command at most, up to 8: rows and narrow sums are there as many times, and room for activations and sums
 //   Gather        1: search and gather are there (one token each)
 module linear_synth
   import linear_synth_pkg::*;
@@ -298,12 +298,14 @@ module linear_synth
   logic [Slices-1:0] slice_found_valid;
   logic slice_found_take;
   logic [Slices-1:0][2:0] round_subsets;
-  logic [Slices-1:0][Tokens*DrainW*32-1:0] acc, sum;
+  logic [Slices-1:0][3:0] round_tokens;
+  logic [Slices-1:0][DrainW*32-1:0] acc, sum;
   logic [Slices-1:0][3:0] slice_cause;
   logic [Slices-1:0][PortW-1:0] slice_addr, slice_araddr;
   logic [PortW-1:0] error_addr_q;
   logic round_ready, sum_last, sum_valid, bank;
   logic [2:0] sum_subsets;
+  logic [3:0] sum_tokens;
 
   for (genvar s = 0; s < Slices; s++) begin : gen_slice
     linear_synth_slice #(
@@ -316,7 +318,7 @@ module linear_synth
         .act_token_i(act_token), .act_last_i(act_last), .act_valid_i(act_valid), .act_free_o(act_free[s]), .pair_data_i(pair_data),
         .pair_addr_i(pair_addr), .pair_last_i(pair_last), .pair_valid_i(pair_valid), .pair_free_o(pair_free[s]),
         .m_found_o(slice_found[s]), .m_found_valid_o(slice_found_valid[s]), .m_found_ready_i(slice_found_take),
-        .m_round_some_o(round_some[s]), .m_round_subsets_o(round_subsets[s]), .m_round_valid_o(round_valid[s]),
+        .m_round_some_o(round_some[s]), .m_round_subsets_o(round_subsets[s]), .m_round_tokens_o(round_tokens[s]), .m_round_valid_o(round_valid[s]),
         .m_round_ready_i(round_ready), .m_axis_acc_tdata(acc[s]), .m_axis_acc_tlast(acc_last[s]),
         .m_axis_acc_tvalid(acc_valid[s]), .m_axis_acc_tready(acc_ready[s]), .m_axi_arid(m_axi_arid[s]),
         .m_axi_araddr(slice_araddr[s]), .m_axi_arlen(m_axi_arlen[s]), .m_axi_arsize(m_axi_arsize[s]),
@@ -351,11 +353,11 @@ module linear_synth
 
   // ---- results ---------------------------------------------------------------------------------------------------------
   linear_synth_join #(
-      .Slices(Slices), .Width(Width), .DrainW(DrainW), .Tokens(Tokens)
+      .Slices(Slices), .Width(Width), .DrainW(DrainW)
   ) i_join (
-      .clk_i, .rst_ni, .clear_i(clear), .s_round_some_i(round_some), .s_round_subsets_i(round_subsets[0]),
+      .clk_i, .rst_ni, .clear_i(clear), .s_round_some_i(round_some), .s_round_subsets_i(round_subsets[0]), .s_round_tokens_i(round_tokens[0]),
       .s_round_valid_i(round_valid), .s_round_ready_o(round_ready), .s_axis_acc_tdata(acc), .s_axis_acc_tlast(acc_last),
-      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_subsets_o(sum_subsets),
+      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_subsets_o(sum_subsets), .m_tokens_o(sum_tokens),
       .m_axis_tlast(sum_last), .m_axis_tvalid(sum_valid), .bank_i(bank)
   );
 
@@ -379,7 +381,7 @@ module linear_synth
   ) i_collect (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_outputs_i(collect_outputs), .s_job_group_i(collect_group),
       .s_job_subsets_i(collect_subsets), .s_job_tokens_i(collect_tokens), .s_job_valid_i(collect_valid), .s_job_ready_o(collect_done), .s_axis_tdata(sum),
-      .s_subsets_i(sum_subsets), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
+      .s_subsets_i(sum_subsets), .s_tokens_i(sum_tokens), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
       .m_axis_tlast(m_axis_acc_tlast), .m_axis_tvalid(m_axis_acc_tvalid), .m_axis_tready(m_axis_acc_tready)
   );
 
@@ -459,7 +461,7 @@ module linear_synth
       (result_end || found_o |-> results_q != '0) and (scale_end |-> scales_q != '0));
   a_subsets_agree :  // all slices walk through the same rounds
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear)
-      round_ready |-> round_subsets == {Slices{round_subsets[0]}});
+      round_ready |-> round_subsets == {Slices{round_subsets[0]}} && round_tokens == {Slices{round_tokens[0]}});
   a_acc_stable :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear)
       m_axis_acc_tvalid && !m_axis_acc_tready |=> m_axis_acc_tvalid && $stable({m_axis_acc_tdata, m_axis_acc_tlast}));

@@ -1,19 +1,20 @@
 // linear_synth_collect: the sums of a round, in output order, Width a beat, every line for one token after the other; zeros behind a
 // command's last.
 //
-// Sums come as chunks of DrainW, of all segments of a round at a time; they leave segment by segment, line by line of Width. So
-// there are Width/DrainW banks: chunk k of segment g lies in bank (g + k) mod banks. The chunks of as many segments as there are
-// banks are written in one cycle (a wave), and a line is read in one, each time from all banks. Every bank has two halves: a round is
-// written into one while the round before it is read from the other, or the same round, as far as its lines are complete.
+// Sums come as chunks of DrainW, of all segments of a round at a time, Units of a token, then as many of the next; they leave segment by
+// segment, line by line of Width. So there are Width/DrainW banks: chunk k of segment g lies in bank (g + k) mod banks, for every token
+// at a place of its own. The chunks of as many segments as there are banks are written in one cycle (a wave), and a line is read in
+// one, each time from all banks. Every bank has two halves: a round is written into one while the round before it is read from the
+// other, or the same round, as far as its lines are complete for all tokens.
 //
-// Latency:       7 cycles from the last chunk of a line of the first segment to the line.
+// Latency:       7 cycles from the last chunk of a line of the first segment, that of the last token, to the line of the first token.
 // Throughput:    one line of one token a cycle, in groups of three lines and more; a beat of chunks takes a cycle for every wave of its segments.
 // Back-pressure: s_axis is never stopped: a half was reserved for it. A stalled m_axis stops the reading.
 //
 // Parameters: as in linear_synth
 // Ports:
 //   s_job_*     one a command: how its outputs are laid out, how many tokens it has
-//   s_subsets_i of the beat, log2: Slices >> s_subsets_i segments, from the first word on
+//   s_subsets_i of the beat, log2: Slices >> s_subsets_i segments, from the first word on; s_tokens_i  of its command
 //   s_axis_*    a beat comes no sooner than its predecessor's waves allow
 //   bank_o      a pulse: a half was read
 module linear_synth_collect
@@ -35,8 +36,9 @@ module linear_synth_collect
     input  logic [       3:0]                s_job_tokens_i,
     input  logic                             s_job_valid_i,
     output logic                             s_job_ready_o,
-    input  logic [Slices-1:0][Tokens*DrainW*32-1:0] s_axis_tdata,
+    input  logic [Slices-1:0][DrainW*32-1:0] s_axis_tdata,
     input  logic [       2:0]                s_subsets_i,
+    input  logic [       3:0]                s_tokens_i,
     input  logic                             s_axis_tlast,
     input  logic                             s_axis_tvalid,
     output logic                             bank_o,
@@ -46,7 +48,7 @@ module linear_synth_collect
     input  logic                             m_axis_tready
 );
   localparam int unsigned ChunkW = DrainW * 32;
-  localparam int unsigned WordW = Tokens * ChunkW;  // a chunk of every token
+  localparam int unsigned StepW = $clog2(Units / DrainW);  // chunks of a slot, log2
   localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1;
   localparam int unsigned Banks = Width / DrainW;
   localparam int unsigned BankShift = $clog2(Banks);
@@ -54,7 +56,8 @@ module linear_synth_collect
   localparam int unsigned Lines = Units * Slots / Width;  // of a segment
   localparam int unsigned LineW = (Lines > 1) ? $clog2(Lines) : 1;
   localparam int unsigned SegW = (Slices > 1) ? $clog2(Slices) : 1;
-  localparam int unsigned AddrW = 1 + $clog2(Slices) + LineW;
+  localparam int unsigned PlaceW = $clog2(Slices) + LineW;  // of a segment's line, for one token
+  localparam int unsigned AddrW = 1 + $clog2(Tokens) + PlaceW;
   localparam int unsigned Steps = Width / OutputStep;  // of a beat, valid or not
   localparam int unsigned TailW = (Steps > 1) ? $clog2(Steps) : 1;
 
@@ -62,18 +65,20 @@ module linear_synth_collect
   localparam int unsigned Waves = (Slices > Banks) ? Slices / Banks : 1;
   localparam int unsigned WaveW = (Waves > 1) ? $clog2(Waves) : 1;
 
-  logic [Banks-1:0][WordW-1:0] wave_q;
+  logic [Banks-1:0][ChunkW-1:0] wave_q;
+  logic [3:0] tokens_in_q;
   logic [WaveW-1:0] number_q;
   logic wave_valid_q, wave_end_q, wave_last_q;  // the beat's last wave; of the round's last beat
 
   if (Waves > 1) begin : gen_waves
-    logic [Slices-1:0][WordW-1:0] hold_q;
+    logic [Slices-1:0][ChunkW-1:0] hold_q;
     logic [WaveW-1:0] left_q;
     wire [WaveW-1:0] top = WaveW'((32'(Waves) >> s_subsets_i) - 32'd1);  // without waves -1, which is cut away
     wire one = 32'(Waves) >> s_subsets_i <= 32'd1;
     always_ff @(posedge clk_i) begin
       if (s_axis_tvalid) begin
         hold_q      <= s_axis_tdata;
+        tokens_in_q <= s_tokens_i;
         wave_q      <= s_axis_tdata[Banks-1:0];
         wave_last_q <= s_axis_tlast;
         number_q    <= '0;
@@ -101,6 +106,7 @@ module linear_synth_collect
     always_ff @(posedge clk_i) begin
       for (int unsigned i = 0; i < Banks; i++) wave_q[i] <= (i < Slices) ? s_axis_tdata[SegW'(i)] : '0;
       wave_last_q  <= s_axis_tlast;
+      tokens_in_q  <= s_tokens_i;
       wave_valid_q <= s_axis_tvalid && rst_ni && !clear_i;
     end
   end
@@ -108,12 +114,15 @@ module linear_synth_collect
   // ---- into the banks ----------------------------------------------------------------------------------------------------
   logic wr_q, rd_q, in_end_q, in_last_q;
   logic [1:0] full_q;
-  logic [LineW+BankShift-1:0] count_q;  // chunks of every segment so far
+  logic [LineW+BankShift-1:0] count_q;  // the chunk's number in its segment, for the token
+  logic [TokenW-1:0] in_token_q;
   logic [LineW:0] lines_q;  // complete in the half that is written
-  logic [Banks-1:0][WordW-1:0] in_q;
+  logic [Banks-1:0][ChunkW-1:0] in_q;
   logic [Banks-1:0][AddrW-1:0] in_addr_q;
   logic [Banks-1:0] in_we_q;
   wire [LineW-1:0] in_line = LineW'(count_q >> BankShift);
+  wire in_token_last = 4'(in_token_q) + 4'd1 == tokens_in_q;
+  wire slot_end = count_q[StepW-1:0] == '1;
 
   logic [Banks-1:0][BankW-1:0] chunk;  // of the wave, for every bank
   always_comb begin
@@ -123,10 +132,10 @@ module linear_synth_collect
   always_ff @(posedge clk_i) begin
     for (int unsigned b = 0; b < Banks; b++) begin
       in_q[b]      <= wave_q[chunk[b]];
-      in_addr_q[b] <= AddrW'({32'(number_q) * Banks + 32'(chunk[b]), in_line}) | {wr_q, (AddrW - 1)'(0)};
+      in_addr_q[b] <= AddrW'({in_token_q, PlaceW'({32'(number_q) * Banks + 32'(chunk[b]), in_line})}) | {wr_q, (AddrW - 1)'(0)};
       in_we_q[b]   <= wave_valid_q && 32'(chunk[b]) < Slices;
     end
-    in_end_q  <= wave_valid_q && wave_end_q && (wave_last_q || BankShift == 0 || chunk[0] == BankW'(1));
+    in_end_q  <= wave_valid_q && wave_end_q && in_token_last && (wave_last_q || BankShift == 0 || chunk[0] == BankW'(1));
     in_last_q <= wave_last_q;
     if (!rst_ni || clear_i) begin
       wr_q    <= 1'b0;
@@ -134,10 +143,14 @@ module linear_synth_collect
       full_q  <= '0;
       count_q <= '0;
       lines_q <= '0;
+      in_token_q <= '0;
     end else begin
       if (wave_valid_q && wave_end_q) begin
-        count_q <= wave_last_q ? '0 : count_q + (LineW + BankShift)'(1);
-        wr_q    <= wr_q ^ wave_last_q;
+        if (wave_last_q) count_q <= '0;
+        else if (slot_end && !in_token_last) count_q[StepW-1:0] <= '0;
+        else count_q <= count_q + (LineW + BankShift)'(1);
+        if (slot_end) in_token_q <= in_token_last ? '0 : in_token_q + TokenW'(1);
+        wr_q <= wr_q ^ wave_last_q;
       end
       if (in_end_q) lines_q <= in_last_q ? '0 : lines_q + (LineW + 1)'(1);
       if (in_end_q && in_last_q) full_q[!wr_q] <= 1'b1;
@@ -212,8 +225,11 @@ module linear_synth_collect
 
   // ---- out of the banks -----------------------------------------------------------------------------------------------------
   logic [LineW-1:0] line_q;
+  logic [TokenW-1:0] token_q;
   logic en;
-  wire line_last = line_q == group.top;
+  wire token_last = 4'(token_q) + 4'd1 == group.tokens;
+  wire top_line = line_q == group.top;
+  wire line_last = top_line && token_last;
   wire round_last = line_last && (group.final_ || group.high);
   // The half is only free when it was written to its end.
   wire there = full_q[rd_q] || (wr_q == rd_q && lines_q > (LineW + 1)'(line_q) && !round_last);
@@ -221,39 +237,33 @@ module linear_synth_collect
   assign group_ready = read && line_last;
   assign bank_o = read && round_last;
 
-  logic [Banks-1:0][WordW-1:0] word;
-  logic [Tokens-1:0][Width*32-1:0] out_q;
+  logic [Banks-1:0][ChunkW-1:0] word;
+  logic [Width*32-1:0] out_q;
   logic [1:0] valid_q, last_q;
-  logic [1:0][3:0] tokens_q;
-  logic [TokenW-1:0] token_q;  // whose line leaves
-  wire token_last = 4'(token_q) + 4'd1 == tokens_q[1];
+  logic cut_q;  // zeros behind the tail
   logic [BankW-1:0] turn_q;
   logic [TailW-1:0] tail_q;
   logic out_ready;
 
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
-    linear_synth_collect_ram #(
-        .Words(2 ** AddrW), .DataW(WordW)
+    linear_synth_ram #(
+        .Words(2 ** AddrW), .DataW(ChunkW)
     ) i_ram (
         .clk_i, .we_i(in_we_q[b]), .waddr_i(in_addr_q[b]), .data_i(in_q[b]), .en_i(en),
-        .raddr_i(AddrW'({group.segment, line_q}) | {rd_q, (AddrW - 1)'(0)}), .read_o(word[b])
+        .raddr_i(AddrW'({token_q, PlaceW'({group.segment, line_q})}) | {rd_q, (AddrW - 1)'(0)}), .read_o(word[b])
     );
   end
 
-  assign en = (out_ready && token_last) || !valid_q[1];
+  assign en = out_ready || !valid_q[1];
   always_ff @(posedge clk_i) begin
     if (en) begin
       turn_q <= BankW'(group.segment);
       tail_q <= group.tail;
+      cut_q  <= top_line && group.final_;
       last_q <= {last_q[0], line_last && group.final_};
-      tokens_q <= {tokens_q[0], group.tokens};
-      for (int unsigned t = 0; t < Tokens; t++) begin
-        for (int unsigned i = 0; i < Banks; i++) begin
-          out_q[t][i*ChunkW+:ChunkW] <= word[(Banks > 1) ? BankW'(i) + turn_q : '0][t*ChunkW+:ChunkW];
-        end
-        for (int unsigned i = 1; i < Steps; i++) begin
-          if (last_q[0] && TailW'(i) > tail_q) out_q[t][i*OutputStep*32+:OutputStep*32] <= '0;
-        end
+      for (int unsigned i = 0; i < Banks; i++) out_q[i*ChunkW+:ChunkW] <= word[(Banks > 1) ? BankW'(i) + turn_q : '0];
+      for (int unsigned i = 1; i < Steps; i++) begin
+        if (cut_q && TailW'(i) > tail_q) out_q[i*OutputStep*32+:OutputStep*32] <= '0;
       end
     end
     if (!rst_ni || clear_i) begin
@@ -261,16 +271,16 @@ module linear_synth_collect
       line_q  <= '0;
       token_q <= '0;
     end else begin
-      if (valid_q[1] && out_ready) token_q <= token_last ? '0 : token_q + TokenW'(1);
       if (en) valid_q <= {valid_q[0], read};
-      if (read) line_q <= line_last ? '0 : line_q + LineW'(1);
+      if (read) token_q <= token_last ? '0 : token_q + TokenW'(1);
+      if (read && token_last) line_q <= line_last ? '0 : line_q + LineW'(1);
     end
   end
 
   spill_register #(
       .Width(Width * 32 + 1)
   ) i_out (
-      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({last_q[1] && token_last, out_q[token_q]}), .s_valid_i(valid_q[1]), .s_ready_o(out_ready),
+      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({last_q[1], out_q}), .s_valid_i(valid_q[1]), .s_ready_o(out_ready),
       .m_data_o({m_axis_tlast, m_axis_tdata}), .m_valid_o(m_axis_tvalid), .m_ready_i(m_axis_tready)
   );
 

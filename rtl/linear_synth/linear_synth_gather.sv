@@ -5,13 +5,15 @@
 //
 // A search works on every Slices-th block, the others on consecutive ones. A gather needs no pairs.
 //
-// Every token has an activation memory of its own; a command with fewer tokens leaves old numbers in the others.
+// Tokens share the activation memories, as many as are needed to have a block's of all tokens in 16 cycles: Copies, each with the
+// activations of PerCopy tokens. A command with fewer tokens leaves old numbers in the others.
 //
 // Both memories have two banks, filled by broadcasts: what the next command needs arrives while this one works. A bank is free
 // again when the last job of the command (or the word that there is none) has read it.
 //
-// Latency:       a job's first beat 6 + 2*Lanes cycles after the job, or after the last word of the later of its banks + 2.
-// Throughput:    a beat every 2*Lanes cycles: no row has fewer than 16 entries, so nobody waits for it.
+// Latency:       a job's first beat 6 + 2*Lanes*turns cycles after the job, or after the last word of the later of its banks + 2;
+//                turns = min(tokens, PerCopy).
+// Throughput:    a beat every 2*Lanes*turns cycles, at most 16: no row has fewer entries, so nobody waits for it.
 // Back-pressure: beats wait in a queue of 4; a block is only begun when it has room there. Broadcasts cannot be stopped: the sender
 //                looks at act_free_o and pair_free_o first.
 //
@@ -53,6 +55,7 @@ module linear_synth_gather
     input  logic                    s_job_last_i,
     input  logic [            15:0] s_job_first_i,   // block
     input  logic [            15:0] s_job_blocks_i,
+    input  logic [             3:0] s_job_tokens_i,
     input  logic                    s_job_valid_i,
     output logic                    s_job_ready_o,
     // activations
@@ -67,6 +70,9 @@ module linear_synth_gather
   localparam int unsigned SelW = $clog2(Width);
   localparam int unsigned EndW = $clog2(Ends);
   localparam int unsigned ElemW = PairLineW + EndW;  // an index of the list, over all its beats
+  localparam int unsigned Copies = (Tokens * Steps + 15) / 16;
+  localparam int unsigned PerCopy = (Tokens + Copies - 1) / Copies;
+  localparam int unsigned TurnW = (PerCopy > 1) ? $clog2(PerCopy) : 1;
   localparam int unsigned Room = 4;
   localparam int unsigned RoomW = $clog2(Room + 1);
 
@@ -141,11 +147,13 @@ module linear_synth_gather
   logic [ElemW-1:0] elem_q;
   logic [15:0] left_q;  // blocks still to begin, with the one under way
   logic last_q;
+  logic [TurnW-1:0] turn_q, turn_top_q;  // of the tokens of every copy
   logic [RoomW-1:0] credits_q;
   logic some_q;  // there is a credit
   logic pop;
-  wire begins = elem_q[StepW-1:0] == '0;
-  wire ends = elem_q[StepW-1:0] == '1;
+  wire turn_ends = turn_q == turn_top_q;
+  wire begins = elem_q[StepW-1:0] == '0 && turn_q == '0;
+  wire ends = elem_q[StepW-1:0] == '1 && turn_ends;
   wire step = state_q == Work && (!begins || some_q);
   wire final_step = step && ends && left_q == 16'd1;
   wire both = act_full_q[act_rd_q] && (pair_full_q[pair_rd_q] || s_job_mode_i == ModeGather);
@@ -159,8 +167,11 @@ module linear_synth_gather
       left_q <= s_job_blocks_i;
       last_q <= s_job_last_i;
       mode_q <= s_job_mode_i;
+      turn_top_q <= (s_job_tokens_i < 4'(PerCopy)) ? TurnW'(s_job_tokens_i - 4'd1) : TurnW'(PerCopy - 1);
+      turn_q <= '0;
     end else if (step) begin
-      elem_q <= elem_q + ((ends && mode_q == ModeSearch) ? ElemW'((Slices - 1) * Steps + 1) : ElemW'(1));
+      turn_q <= turn_ends ? '0 : turn_q + TurnW'(1);
+      if (turn_ends) elem_q <= elem_q + ((ends && mode_q == ModeSearch) ? ElemW'((Slices - 1) * Steps + 1) : ElemW'(1));
       if (ends) left_q <= left_q - 16'd1;
     end
     if (!rst_ni || clear_i) begin
@@ -190,6 +201,7 @@ module linear_synth_gather
   mode_e mode1_q;  // beside sel_q
   mode_e [3:0] mode_pipe_q;
   logic [4:0] valid_q, ends_q;
+  logic [3:0][TurnW-1:0] turn_pipe_q;  // beside sel_q, index_q, act_q, value_q
   logic [2:0] leave_q;
   logic [Tokens-1:0][Steps*ActW-1:0] block_q;
 
@@ -199,6 +211,7 @@ module linear_synth_gather
     own_q     <= IdxW'(elem_q >> 1);
     mode1_q   <= mode_q;
     mode_pipe_q <= {mode_pipe_q[2:0], mode1_q};
+    turn_pipe_q <= {turn_pipe_q[2:0], turn_q};
     index_q   <= (mode1_q == ModeGather) ? own_q : pair_q[sel_q*IdxW+:IdxW];
     act_sel_q <= index_q[SelW-1:0];
     ends_q <= {ends_q[3:0], ends};
@@ -212,15 +225,28 @@ module linear_synth_gather
   end
   assign release_it = leave_q[2];
 
-  for (genvar t = 0; t < Tokens; t++) begin : gen_token
-    (* ram_style = "block" *) logic [Width*ActW-1:0] act_mem[2*MaxInputs/Width];
+  localparam int unsigned ActLines = (2 << $clog2(PerCopy)) * MaxInputs / Width;
+  localparam int unsigned ActAddrW = $clog2(ActLines);
+
+  for (genvar c = 0; c < Copies; c++) begin : gen_copy
+    localparam int unsigned First = c * PerCopy;
     logic [Width*ActW-1:0] act_q;
     logic [ActW-1:0] value_q;
+    wire mine = 32'(act_token_q) < First + PerCopy && 32'(act_token_q) + 1 > First;
+    wire [TurnW-1:0] place = TurnW'(32'(act_token_q) - First);
+
+    linear_synth_ram #(
+        .Words(ActLines), .DataW(Width * ActW)
+    ) i_ram (
+        .clk_i, .we_i(act_in_valid_q && mine), .waddr_i(ActAddrW'({place, act_wr_q, act_line_q})), .data_i(act_in_q), .en_i(1'b1),
+        .raddr_i(ActAddrW'({turn_pipe_q[1], act_rd_q, index_q[IdxW-1:SelW]})), .read_o(act_q)
+    );
+
     always_ff @(posedge clk_i) begin
-      if (act_in_valid_q && act_token_q == TokenW'(t)) act_mem[{act_wr_q, act_line_q}] <= act_in_q;
-      act_q   <= act_mem[{act_rd_q, index_q[IdxW-1:SelW]}];
       value_q <= act_q[act_sel_q*ActW+:ActW];
-      if (valid_q[3]) block_q[t] <= {value_q, block_q[t][Steps*ActW-1:ActW]};
+      for (int unsigned k = 0; k < PerCopy && First + k < Tokens; k++) begin
+        if (valid_q[3] && turn_pipe_q[3] == TurnW'(k)) block_q[First+k] <= {value_q, block_q[First+k][Steps*ActW-1:ActW]};
+      end
     end
   end
 

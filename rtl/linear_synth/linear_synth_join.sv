@@ -2,6 +2,7 @@
 //
 // A round begins when every slice has said whether it has a job in it, and a bank of the collector is free. Then all slices with
 // a job that still delivers go in lockstep; a slice without one counts as zero, and so does one that is done before the others.
+// A slot's sums come for one token after the other.
 //
 // Latency:       log2(Slices) cycles, at least 1; 2 cycles from the last slice's word on the round to its first beat.
 // Throughput:    one beat a cycle, as fast as the slowest slice delivers, no faster than Width sums of all segments; 2 cycles more a
@@ -11,20 +12,20 @@
 // Parameters: as in linear_synth
 // Ports:
 //   m_axis_*   sums of segment j at place j, tlast at a round's end
-//   m_subsets_o  of the beat, log2
+//   m_subsets_o  of the beat, log2; m_tokens_o  of its command
 //   bank_i     a pulse: the collector has read a bank
 module linear_synth_join #(
     parameter int unsigned Slices = 2,
     parameter int unsigned Width = 16,
     parameter int unsigned DrainW = 2,
-    parameter int unsigned Tokens = 1,
-    localparam int unsigned Values = Tokens * DrainW  // of a beat
+    localparam int unsigned Values = DrainW  // of a beat
 ) (
     input  logic                              clk_i,
     input  logic                              rst_ni,
     input  logic                              clear_i,
     input  logic [Slices-1:0]                 s_round_some_i,
     input  logic [       2:0]                 s_round_subsets_i,  // of slice 0; all have the same
+    input  logic [       3:0]                 s_round_tokens_i,   // the same
     input  logic [Slices-1:0]                 s_round_valid_i,
     output logic                              s_round_ready_o,
     input  logic [Slices-1:0][Values*32-1:0]  s_axis_acc_tdata,
@@ -33,6 +34,7 @@ module linear_synth_join #(
     output logic [Slices-1:0]                 s_axis_acc_tready,
     output logic [Slices-1:0][Values*32-1:0]  m_axis_tdata,
     output logic [       2:0]                 m_subsets_o,
+    output logic [       3:0]                 m_tokens_o,
     output logic                              m_axis_tlast,
     output logic                              m_axis_tvalid,
     input  logic                              bank_i
@@ -46,6 +48,7 @@ module linear_synth_join #(
   logic ready_q, round_q;  // every slice has a word on its next round; a round is under way
   logic [Slices-1:0] active_q;
   logic [2:0] subsets_q;
+  logic [Levels:0][3:0] tokens_q;  // of the round, and beside every level of the adders
   logic [1:0] free_q;  // banks
 
   wire begin_it = ready_q && !round_q && free_q != '0;
@@ -58,6 +61,7 @@ module linear_synth_join #(
 
   always_ff @(posedge clk_i) begin
     if (begin_it) subsets_q <= s_round_subsets_i;
+    tokens_q <= {tokens_q[Levels-1:0], begin_it ? s_round_tokens_i : tokens_q[0]};
     if (!rst_ni || clear_i) begin
       ready_q  <= 1'b0;
       round_q  <= 1'b0;
@@ -109,6 +113,7 @@ module linear_synth_join #(
     );
   end
   assign m_subsets_o   = 3'(sum_code[0]);
+  assign m_tokens_o    = tokens_q[Levels];
   assign m_axis_tlast  = sum_last[0];
   assign m_axis_tvalid = sum_valid[0];
 

@@ -40,6 +40,7 @@ package linear_synth_pkg;
     logic [15:0]        group;
     logic [2:0]         subsets;
     logic [OutputW-1:0] output_first; // of its first group
+    logic [3:0]         tokens;
   } setup_t;
 
   // What a slice does in a round.
@@ -53,6 +54,7 @@ package linear_synth_pkg;
     logic [15:0] slots;
     logic [1:0]  code;
     logic [2:0]  subsets;
+    logic [3:0]  tokens;
   } job_t;
 
   // Where the cause in error_cause_o comes from.

@@ -81,7 +81,8 @@ module linear_synth_plan
         outputs: search ? 19'(OutputStep) : cmd_q.outputs,  // a search is a single job everywhere
         group: search ? 16'(OutputStep) : cmd_q.group,
         subsets: search ? 3'($clog2(Slices)) : cmd_q.subsets,
-        output_first: search ? '0 : output_q
+        output_first: search ? '0 : output_q,
+        tokens: cmd_q.tokens
     };
     m_addr_o  <= addr_q;
     m_row_o   <= addr_q[AddrW-1:5] + (AddrW - 5)'(cmd_q.beats[26:0]);

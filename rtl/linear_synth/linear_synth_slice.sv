@@ -18,9 +18,9 @@
 // Parameters: as in linear_synth; IndexBeats, BookBeats  depth of the index queue, of row_synth's ring
 // Ports:
 //   setup_*       a queue: setup_ready_o must have been seen in the cycle before
-//   m_round_*     one word a round of the command: is there a job, log2 of the subsets
+//   m_round_*     one word a round of the command: is there a job, log2 of the subsets, tokens
 //   m_found_*     with Gather: the indices of a search's centroids, those of a block one after the other
-//   m_axis_acc_*  the partial sums of a job in output order, DrainW a beat of every token
+//   m_axis_acc_*  the partial sums of a job, DrainW a beat: of every slot for one token after the other
 module linear_synth_slice
   import linear_synth_pkg::*;
 #(
@@ -73,9 +73,10 @@ module linear_synth_slice
     input  logic                  m_found_ready_i,
     output logic                  m_round_some_o,
     output logic [           2:0] m_round_subsets_o,
+    output logic [           3:0] m_round_tokens_o,
     output logic                  m_round_valid_o,
     input  logic                  m_round_ready_i,
-    output logic [Tokens*DrainW*32-1:0] m_axis_acc_tdata,
+    output logic [ DrainW*32-1:0] m_axis_acc_tdata,
     output logic                  m_axis_acc_tlast,
     output logic                  m_axis_acc_tvalid,
     input  logic                  m_axis_acc_tready,
@@ -105,8 +106,10 @@ module linear_synth_slice
   localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1;
   localparam int unsigned MaxBlocks = MaxPositions / Lanes;
   localparam int unsigned BlocksW = $clog2(MaxBlocks + 1);
-  // a window of at least 32 blocks, and longer than the slots
-  localparam int unsigned WindowW = ($clog2(Slots + 1) > 5) ? $clog2(Slots + 1) : 5;
+  localparam int unsigned CountW = $clog2(Tokens + 1);
+  // a window of at least 32 blocks, and longer than the slots; of 128 where many tokens keep the drain from takes
+  localparam int unsigned Least = (Tokens > 4) ? 7 : 5;
+  localparam int unsigned WindowW = ($clog2(Slots + 1) > Least) ? $clog2(Slots + 1) : Least;
   localparam int unsigned NarrowW = EntryW + $clog2(Lanes) + WindowW;
   // twice what a port of the HBM has in flight: there is always a burst that waits for its place there; with Gather rows would wait behind it
   localparam int unsigned MostBytes = Gather ? 4096 : 8192;
@@ -201,10 +204,10 @@ module linear_synth_slice
   );
 
   fifo #(
-      .Width(4), .Depth(Depth)
+      .Width(8), .Depth(Depth)
   ) i_rounds (
-      .clk_i, .rst_ni, .clear_i, .s_data_i({job.some, job.subsets}), .s_valid_i(job_fire && sums), .s_ready_o(round_room),
-      .m_data_o({m_round_some_o, m_round_subsets_o}), .m_valid_o(m_round_valid_o), .m_ready_i(m_round_ready_i),
+      .clk_i, .rst_ni, .clear_i, .s_data_i({job.some, job.subsets, job.tokens}), .s_valid_i(job_fire && sums), .s_ready_o(round_room),
+      .m_data_o({m_round_some_o, m_round_subsets_o, m_round_tokens_o}), .m_valid_o(m_round_valid_o), .m_ready_i(m_round_ready_i),
       .level_o(unused_level[2])
   );
 
@@ -212,14 +215,15 @@ module linear_synth_slice
   logic work_some, work_last, work_valid, work_ready, act_valid, act_ready, gather_busy;
   logic [15:0] work_first, work_blocks;
   logic [1:0] work_mode;
+  logic [3:0] work_tokens;
   mode_e act_mode;
   logic [Tokens*2*Lanes*ActW-1:0] act;
 
   fifo #(
-      .Width(36), .Depth(Depth)
+      .Width(40), .Depth(Depth)
   ) i_works (
-      .clk_i, .rst_ni, .clear_i, .s_data_i({job.mode, job.some, job.last, job.first, job.blocks}),
-      .s_valid_i(job_fire && job.work), .s_ready_o(work_room), .m_data_o({work_mode, work_some, work_last, work_first, work_blocks}), .m_valid_o(work_valid),
+      .clk_i, .rst_ni, .clear_i, .s_data_i({job.tokens, job.mode, job.some, job.last, job.first, job.blocks}),
+      .s_valid_i(job_fire && job.work), .s_ready_o(work_room), .m_data_o({work_tokens, work_mode, work_some, work_last, work_first, work_blocks}), .m_valid_o(work_valid),
       .m_ready_i(work_ready), .level_o(unused_level[3])
   );
 
@@ -229,7 +233,7 @@ module linear_synth_slice
   ) i_gather (
       .clk_i, .rst_ni, .clear_i, .act_data_i, .act_addr_i, .act_token_i, .act_last_i, .act_valid_i, .act_free_o, .pair_data_i, .pair_addr_i,
       .pair_last_i, .pair_valid_i, .pair_free_o, .s_job_mode_i(mode_e'(work_mode)), .s_job_some_i(work_some), .s_job_last_i(work_last),
-      .s_job_first_i(work_first), .s_job_blocks_i(work_blocks), .s_job_valid_i(work_valid), .s_job_ready_o(work_ready),
+      .s_job_first_i(work_first), .s_job_blocks_i(work_blocks), .s_job_tokens_i(work_tokens), .s_job_valid_i(work_valid), .s_job_ready_o(work_ready),
       .m_axis_mode_o(act_mode), .m_axis_tdata(act), .m_axis_tvalid(act_valid), .m_axis_tready(act_ready), .busy_o(gather_busy)
   );
 
@@ -331,15 +335,16 @@ module linear_synth_slice
   logic [BlocksW-1:0] lut_blocks;
   logic [SlotW:0] lut_slots;
   logic [1:0] lut_code;
+  logic [CountW-1:0] lut_tokens;
   logic lut_valid, lut_ready, idx_valid, idx_ready, unused_start_ready;
   logic [BeatW-1:0] idx;
   logic [$clog2(IndexBeats+3)-1:0] unused_idx_level;
 
   fifo #(
-      .Width(BlocksW + SlotW + 3), .Depth(Depth)
+      .Width(BlocksW + SlotW + 3 + CountW), .Depth(Depth)
   ) i_lut_jobs (
-      .clk_i, .rst_ni, .clear_i, .s_data_i({BlocksW'(job.blocks), (SlotW + 1)'(job.slots), job.code}),
-      .s_valid_i(job_fire && job.some && sums), .s_ready_o(lut_room), .m_data_o({lut_blocks, lut_slots, lut_code}),
+      .clk_i, .rst_ni, .clear_i, .s_data_i({BlocksW'(job.blocks), (SlotW + 1)'(job.slots), job.code, CountW'(job.tokens)}),
+      .s_valid_i(job_fire && job.some && sums), .s_ready_o(lut_room), .m_data_o({lut_blocks, lut_slots, lut_code, lut_tokens}),
       .m_valid_o(lut_valid), .m_ready_i(lut_ready), .level_o(unused_level[5])
   );
 
@@ -355,7 +360,7 @@ module linear_synth_slice
       .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW), .SumPromised(1'b1), .Start(1'b0)
   ) i_lut (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_job_blocks_i(lut_blocks), .s_job_slots_i(lut_slots),
-      .s_job_code_i(lut_code), .s_job_valid_i(lut_valid), .s_job_ready_o(lut_ready), .s_axis_row_tdata(row),
+      .s_job_code_i(lut_code), .s_job_tokens_i(lut_tokens), .s_job_valid_i(lut_valid), .s_job_ready_o(lut_ready), .s_axis_row_tdata(row),
       .s_axis_row_tlast(row_last), .s_axis_row_tvalid(row_valid), .s_axis_row_tready(row_ready), .s_axis_idx_tdata(idx),
       .s_axis_idx_tvalid(idx_valid), .s_axis_idx_tready(idx_ready), .s_axis_start_tdata('0), .s_axis_start_tvalid(1'b0),
       .s_axis_start_tready(unused_start_ready), .m_axis_acc_tdata, .m_axis_acc_tlast, .m_axis_acc_tvalid, .m_axis_acc_tready

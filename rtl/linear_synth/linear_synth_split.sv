@@ -171,7 +171,8 @@ module linear_synth_split
           blocks: blocks_q,
           slots: slots_q,
           code: setup_q.code,
-          subsets: setup_q.subsets
+          subsets: setup_q.subsets,
+          tokens: setup_q.tokens
       };
 
   always_comb begin

@@ -5,7 +5,7 @@
 // Formats:    entries EntryW signed; exponent 0..7; start 32 bit signed, |start| <= 2^(StartW-1); acc AccW bits signed,
 //             sign-extended to 32. Exact integers, no rounding.
 // Streams (valid/ready; nothing depends on the order in which they arrive):
-//   s_job        blocks >= 1, slots 1..Slots, code 0/1/2 = 16/32/64 centroids (<= Centroids)
+//   s_job        blocks >= 1, slots 1..Slots, code 0/1/2 = 16/32/64 centroids (<= Centroids); without Start tokens 1..Tokens
 //   s_axis_row   Tokens*Lanes entries, token t lane l at [(t*Lanes+l)*EntryW +: EntryW]; one beat for each of the job's
 //                centroids, tlast on a block's last. Rows of the next block or job may run ahead.
 //   s_axis_idx   the job's blocks in runs of consecutive blocks with one exponent. In front of a run its header beat:
@@ -14,18 +14,19 @@
 //                block begins a fresh beat.
 //   s_axis_start start values in output order, DrainW of 32 bits a beat, slots*Units values a job
 //   m_axis_acc   outputs n = slot*Units + unit in order, DrainW a beat: token t value d at [(t*DrainW+d)*32 +: 32];
-//                tlast on a job's last beat
+//                tlast on a job's last beat. Without Start the sums of a slot leave for one of the job's tokens after the
+//                other: a beat has those of one token
 // Accumulation: in two levels. Beside the units run narrow sums of at most Window blocks with one exponent; then a
 //             slot's sums are shifted and added to AccW-bit sums in block RAM, DrainW a cycle (see lut2d_control).
 // Throughput: a block takes max(slots, centroids, its index beats) cycles; plus `slots` + 2 per run (header, close, one
 //             stolen read a slot; hidden where a block has idle cycles) and 1 per job. A run's drain takes
-//             slots*Units/DrainW cycles and must be over before the next run ends: shorter runs wait for it,
-//             and so does a run's block Window-Slots, where its takes begin. With
-//             Units/DrainW < 8, and for the slots that take a start value or deliver, 3 cycles more a slot; not so
-//             without Start.
+//             slots*Units/DrainW cycles, without Start as many for each of the job's tokens, and must be over before the next
+//             run ends: shorter runs wait for it, and so does a run's block Window-Slots, where its takes begin if it has more than Window;
+//             then a block lasts as long as the drain of a slot. With Units/DrainW < 8, and for the slots that take a start value or
+//             deliver, 3 cycles more a slot; not so without Start.
 // Latency:    9 cycles from a job's last index word to its first output (if the drain is idle); the last output comes
 //             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls. Without Start 10 cycles and
-//             slots*Units/DrainW - 1, or 12 from the first index word of the last block, if there are 4 slots at least, the
+//             tokens*slots*Units/DrainW - 1, or 12 from the first index word of the last block, if there are 4 slots at least, the
 //             drain is idle and no take is in that block.
 // Back-pressure: with Start one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
 // Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
@@ -40,16 +41,16 @@
 //   Slots      outputs per unit: a job has up to Units*Slots outputs
 //   Centroids  largest row: 16, 32 or 64
 //   EntryW     bits of a row entry, 4..16
-//   Tokens     copies of rows, sums and outputs behind one index stream, >= 1
+//   Tokens     copies of rows and narrow sums behind one index stream, >= 1; with Start of wide sums and outputs, too
 //   NarrowW    bits of a narrow sum: Window = 2^(NarrowW-EntryW-log2(Lanes)) > Slots, <= 65536
 //   AccW       bits of an accumulator, NarrowW + 7..32
 //   DrainW     values drained a cycle; Units/DrainW a power of two >= 4
 //   StartW     bits of a start value
 //   MaxBlocks  blocks of a job at most, 1..65535, see Overflow
 //   BeatW      bits of an index beat
-//   Start      1: there are start values; 0: sums start from zero, s_axis_start is ignored. Then nothing stalls the
-//              drain: results wait in a queue, and a slot is only drained when it has room there
-//   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a token; 0: about 26 LUTs more each
+//   Start      1: there are start values, and a job has all tokens; 0: sums start from zero, s_axis_start is ignored. Then nothing
+//              stalls the drain: results wait in a queue, and a slot is only drained when it has room there
+//   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a drain; 0: about 26 LUTs more each
 //   SumPromised  1: the caller knows that every final sum fits AccW (see Overflow)
 module lut2d #(
     parameter int unsigned Lanes = 2,
@@ -68,13 +69,16 @@ module lut2d #(
     parameter bit SumPromised = 1'b0,
     parameter bit Start = 1'b1,
     localparam int unsigned BlocksW = $clog2(MaxBlocks + 1),
-    localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1
+    localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1,
+    localparam int unsigned CountW = $clog2(Tokens + 1),
+    localparam int unsigned Drains = Start ? Tokens : 1  // that work at a time
 ) (
     input  logic                           clk_i,
     input  logic                           rst_ni,
     input  logic [            BlocksW-1:0] s_job_blocks_i,
     input  logic [                SlotW:0] s_job_slots_i,
     input  logic [                    1:0] s_job_code_i,
+    input  logic [             CountW-1:0] s_job_tokens_i,
     input  logic                           s_job_valid_i,
     output logic                           s_job_ready_o,
     input  logic [Tokens*Lanes*EntryW-1:0] s_axis_row_tdata,
@@ -87,7 +91,7 @@ module lut2d #(
     input  logic [          DrainW*32-1:0] s_axis_start_tdata,
     input  logic                           s_axis_start_tvalid,
     output logic                           s_axis_start_tready,
-    output logic [   Tokens*DrainW*32-1:0] m_axis_acc_tdata,
+    output logic [   Drains*DrainW*32-1:0] m_axis_acc_tdata,
     output logic                           m_axis_acc_tlast,
     output logic                           m_axis_acc_tvalid,
     input  logic                           m_axis_acc_tready
@@ -98,9 +102,13 @@ module lut2d #(
   localparam int unsigned Window = (NarrowW > SumW) ? 1 << (NarrowW - SumW) : 2;
   localparam int unsigned Steps = (DrainW > 0 && Units / DrainW > 1) ? Units / DrainW : 2;  // 2 is refused below
   localparam int unsigned StepW = $clog2(Steps);
-  localparam int unsigned AddrW = SlotW + StepW;
-  // The queue of results, in slots: a place is kept from a slot's load until its last result has left.
-  localparam int unsigned Places = (Steps >= 8) ? 2 : 4;
+  localparam int unsigned Turns = Tokens / Drains;  // tokens that a drain takes, one after the other
+  localparam int unsigned TurnsW = $clog2(Turns + 1);
+  localparam int unsigned TurnW = (Turns > 1) ? $clog2(Turns) : 1;
+  localparam int unsigned AddrW = $clog2(Turns) + SlotW + StepW;
+  // The queue of results, in slots of a token: a place is kept from a slot's load until its last result has left.
+  localparam int unsigned One = (Steps >= 8) ? 2 : 4;
+  localparam int unsigned Places = (One < Turns + 1) ? 2 * Turns : One + Turns - 1;
 
   if (Centroids != 16 && Centroids != 32 && Centroids != 64)
     $error("%m: Centroids is %0d, allowed: 16, 32, 64", Centroids);
@@ -174,16 +182,20 @@ module lut2d #(
 
   always_ff @(posedge clk_i) if (word_ready) word_q <= word;
 
+  wire unused_tokens = Start && s_job_tokens_i != '0;
+
   // ---- control ----------------------------------------------------------------------------------------------------
   logic valid, gate, load;
   logic [SlotW:0] addr;
   logic drain_ready, drain_first, drain_last, drain_end;
   logic [2:0] drain_exp;
+  logic [TurnsW-1:0] drain_tokens;
 
   lut2d_control #(
       .Slots  (Slots),
       .Window (Window),
       .BlocksW(BlocksW),
+      .CountW (TurnsW),
       .Start  (Start)
   ) i_control (
       .clk_i,
@@ -193,6 +205,7 @@ module lut2d #(
       .job_blocks_i (s_job_blocks_i),
       .job_slots_i  (s_job_slots_i),
       .job_code_i   (s_job_code_i),
+      .job_tokens_i (Start ? TurnsW'(1) : TurnsW'(s_job_tokens_i)),
       .code_o       (code),
       .beat_valid_i (s_axis_idx_tvalid),
       .beat_ready_o (beat_ready),
@@ -211,20 +224,23 @@ module lut2d #(
       .drain_exp_o  (drain_exp),
       .drain_first_o(drain_first),
       .drain_last_o (drain_last),
-      .drain_end_o  (drain_end)
+      .drain_end_o  (drain_end),
+      .drain_tokens_o(drain_tokens)
   );
 
   logic result_valid, result_last, result_ready;
-  logic [Tokens*DrainW*32-1:0] result;
+  logic [Drains*DrainW*32-1:0] result;
   logic en, sum_valid, sum_first, wide_we;
   logic [StepW-1:0] sel;
   logic [1:0] pick;
+  logic [TurnW-1:0] turn;
   logic [2:0] shift;
   logic [AddrW-1:0] wide_raddr, wide_waddr;
 
   lut2d_sequencer #(
       .Slots (Slots),
       .Steps (Steps),
+      .Tokens(Turns),
       .Start (Start),
       .Places(Places)
   ) i_sequencer (
@@ -236,10 +252,12 @@ module lut2d #(
       .first_i      (drain_first),
       .last_i       (drain_last),
       .end_i        (drain_end),
+      .tokens_i     (drain_tokens),
       .ready_o      (drain_ready),
       .en_o         (en),
       .sel_o        (sel),
       .pick_o       (pick),
+      .token_o      (turn),
       .exp_o        (shift),
       .raddr_o      (wide_raddr),
       .sum_valid_o  (sum_valid),
@@ -262,7 +280,7 @@ module lut2d #(
   end else begin : gen_queue
     logic [$clog2(Places*Steps+1)-1:0] unused_level;
     fifo #(
-        .Width(Tokens * DrainW * 32 + 1),
+        .Width(Drains * DrainW * 32 + 1),
         .Depth(Places * Steps)
     ) i_results (
         .clk_i,
@@ -280,11 +298,10 @@ module lut2d #(
     assert property (@(posedge clk_i) disable iff (!rst_ni) result_valid |-> result_ready);
   end
 
-  // ---- datapaths, one per token -----------------------------------------------------------------------------------
-  for (genvar t = 0; t < Tokens; t++) begin : gen_token
-    logic [DrainW*NarrowW-1:0] value;
-    logic [DrainW*AccW-1:0] acc;
+  // ---- datapaths: units per token, and drains -----------------------------------------------------------------------
+  logic [Tokens-1:0][DrainW*NarrowW-1:0] value;
 
+  for (genvar t = 0; t < Tokens; t++) begin : gen_token
     lut2d_units #(
         .Lanes    (Lanes),
         .Units    (Units),
@@ -307,9 +324,20 @@ module lut2d #(
         .addr_i     (addr),
         .drain_sel_i(sel),
         .drain_pick_i(pick),
+        .drain_mine_i(Start || turn == TurnW'(t)),
         .drain_en_i (en),
-        .value_o    (value)
+        .value_o    (value[t])
     );
+  end
+
+  for (genvar t = 0; t < Drains; t++) begin : gen_drain
+    logic [DrainW*NarrowW-1:0] drained;
+    logic [DrainW*AccW-1:0] acc;
+
+    always_comb begin
+      drained = value[t];
+      for (int unsigned i = 1; i < Turns; i++) drained = drained | value[i];  // all others are zero
+    end
 
     lut2d_drain #(
         .Depth  (2 ** AddrW),
@@ -323,7 +351,7 @@ module lut2d #(
         .clk_i,
         .rst_ni,
         .en_i       (en),
-        .value_i    (value),
+        .value_i    (drained),
         .exp_i      (shift),
         .raddr_i    (wide_raddr),
         .first_i    (sum_first),

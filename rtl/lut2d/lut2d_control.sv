@@ -8,7 +8,7 @@
 //              run's last block already, a few slots behind the lookups.
 //   take     = within a run every slot is drained once per Window blocks at no cost: slot s of the run's block j
 //              with (j + Slots) % Window == s sends the old sum to the drain by the very read whose value the
-//              lookup would add, and restarts from zero.
+//              lookup would add, and restarts from zero. A run of up to Window blocks has none.
 //
 // Header:     [2:0] exponent, [31:16] number of the job's blocks up to the end of this run; the rest is ignored.
 // Timing:     a word is consumed at stage 0; everything for stage 1 is registered here.
@@ -22,6 +22,7 @@ module lut2d_control #(
     parameter int unsigned Slots = 16,
     parameter int unsigned Window = 32,
     parameter int unsigned BlocksW = 12,
+    parameter int unsigned CountW = 1,
     parameter bit Start = 1'b1,
     localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1
 ) (
@@ -33,6 +34,7 @@ module lut2d_control #(
     input  logic [ BlocksW-1:0] job_blocks_i,
     input  logic [     SlotW:0] job_slots_i,
     input  logic [         1:0] job_code_i,
+    input  logic [  CountW-1:0] job_tokens_i,
     output logic [         1:0] code_o,
     // header beats and index words
     input  logic                beat_valid_i,
@@ -55,7 +57,8 @@ module lut2d_control #(
     output logic [         2:0] drain_exp_o,
     output logic                drain_first_o,
     output logic                drain_last_o,
-    output logic                drain_end_o
+    output logic                drain_end_o,
+    output logic [  CountW-1:0] drain_tokens_o
 );
   localparam int unsigned WinW = $clog2(Window);
   localparam logic [WinW-1:0] FirstAge = WinW'(Slots % Window);
@@ -73,10 +76,12 @@ module lut2d_control #(
   logic [BlocksW-1:0] blocks_q, end_q, begun_q;  // blocks of the job, to the run's end, begun
   logic [SlotW-1:0] slot_q, top_q;               // this slot, the last slot
   logic short_q, run_last_q, job_last_q;         // short blocks; in the run's, the job's last block
+  logic long_q;                                  // the run has more than Window blocks
   logic [1:0] code_q;
   logic [2:0] exp_q;
   logic restart_q, bank_q;                       // the run's first block; the bank being filled
   logic [WinW-1:0] age_q;
+  logic [CountW-1:0] tokens_q, flush_tokens_q;
 
   localparam int unsigned Behind = 3;  // slots from a lookup to the first read that finds its sum
 
@@ -89,13 +94,14 @@ module lut2d_control #(
   wire at_top = slot_q == top_q;
   wire flush_all = Start || flush_all_q;
   wire steal = flush_q && drain_ready_i && (flush_all || behind_q);
-  wire take = !restart_q && age_q == WinW'(slot_q);
+  wire takes = long_q && !restart_q;
+  wire take = takes && age_q == WinW'(slot_q);
   wire go = state_q == Run && row_valid_i && !steal && (!take || (drain_ready_i && !flush_q));
   wire fire = word_valid_i && go;
   wire flush_done = steal && flush_slot_q == flush_top_q;
   // In the last block, where its take, if it has one, is over: the flags are right from the third slot on.
   wire early = !Start && state_q == Run && !flush_q && run_last_q && slot_q >= SlotW'(Behind) && !short_q
-      && (restart_q || age_q > WinW'(top_q) || age_q < WinW'(slot_q));
+      && (!takes || age_q > WinW'(top_q) || age_q < WinW'(slot_q));
   wire close = state_q == Close && (!flush_q || !flush_all);
   wire begin_it = early || (close && !flush_q);
 
@@ -117,16 +123,19 @@ module lut2d_control #(
       top_q    <= SlotW'(job_slots_i - (SlotW + 1)'(1));
       short_q  <= job_slots_i < (SlotW + 1)'(3);
       code_q   <= job_code_i;
+      tokens_q <= job_tokens_i;
     end
     if (beat_ready_o) begin
       exp_q <= beat_i[2:0];
       end_q <= BlocksW'(beat_i[31:16]);
+      long_q <= 17'(beat_i[31:16]) - 17'(begun_q) > 17'(Window);
     end
     if (begin_it) begin
       flush_bank_q <= bank_q;
       flush_exp_q  <= exp_q;
       flush_last_q <= job_last_q;
       flush_top_q  <= top_q;
+      flush_tokens_q <= tokens_q;
     end
     gate_o       <= restart_q || take;
     addr_o       <= steal ? {flush_bank_q, flush_slot_q} : {bank_q, slot_q};
@@ -134,6 +143,7 @@ module lut2d_control #(
   end
 
   assign drain_exp_o   = load_flush_q ? flush_exp_q : exp_q;
+  assign drain_tokens_o = load_flush_q ? flush_tokens_q : tokens_q;
   assign drain_first_o = fresh_q == {1'b0, addr_o[SlotW-1:0]};
   assign drain_last_o  = load_flush_q && flush_last_q;
   assign drain_end_o   = addr_o[SlotW-1:0] == flush_top_q;

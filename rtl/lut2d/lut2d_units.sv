@@ -12,7 +12,7 @@
 // Latency:    index_i and the stage-1 controls arrive together; hold_q is new two cycles later.
 // Hazard:     two lookups of the same address must be three cycles apart (the controller's duty).
 // Drain:      value_o <- the DrainW sums number drain_sel_i of hold, in two steps when drain_en_i: first by the upper
-//             bits of the number, one enabled cycle later by the lower two (drain_pick_i).
+//             bits of the number, one enabled cycle later by the lower two (drain_pick_i); zero unless drain_mine_i.
 //
 // Parameters: see lut2d.
 module lut2d_units #(
@@ -41,6 +41,7 @@ module lut2d_units #(
     input  logic [                SlotW:0] addr_i,
     input  logic [               SelW-1:0] drain_sel_i,
     input  logic [                    1:0] drain_pick_i,
+    input  logic                           drain_mine_i,
     input  logic                           drain_en_i,
     output logic [     DrainW*NarrowW-1:0] value_o
 );
@@ -101,7 +102,7 @@ module lut2d_units #(
     if (valid_q4) narrow[addr_q4] <= n_q;
     if (drain_en_i) begin
       four_q  <= hold_q[drain_four*4*ValueW+:4*ValueW];
-      value_o <= four_q[drain_pick_i*ValueW+:ValueW];
+      value_o <= drain_mine_i ? four_q[drain_pick_i*ValueW+:ValueW] : '0;
     end
     if (!rst_ni) begin
       load_q2  <= 1'b0;

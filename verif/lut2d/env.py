@@ -30,7 +30,7 @@ coverage = Coverage(
             "reset in a job",
             "reset in a drain",
         ],
-        "tokens": ["one", "several"],
+        "tokens": ["one", "several", "several in turn", "fewer in turn"],
         "lanes": [2, 4],
         "start values": ["yes", "no"],
     },
@@ -51,18 +51,23 @@ class Shape:
         self.SumPromised = given.get("SumPromised", 0)
         self.Start = given.get("Start", 1)
         self.window = 1 << (self.NarrowW - self.EntryW - (self.Lanes - 1).bit_length())
+        self.turns = 1 if self.Start else self.Tokens  # tokens that are drained one after the other
         self.beat_bits = 4 * self.Lanes * self.Units
         self.steps = self.Units // self.DrainW
 
 
 @dataclass
 class Job:
-    """Stimulus of one job: rows [T, blocks, Lanes, C], idx [blocks, Lanes, N], exponents [blocks], start [N]."""
+    """Stimulus of one job: rows [T, blocks, Lanes, C], idx [blocks, Lanes, N], exponents [blocks], start [N].
+
+    Sums of the first `tokens` are drained.
+    """
 
     rows: np.ndarray
     idx: np.ndarray
     exponents: np.ndarray
     start: np.ndarray
+    tokens: int
 
     @property
     def blocks(self) -> int:
@@ -96,8 +101,13 @@ class Job:
         return [pack32(beat) for beat in self.start.reshape(-1, shape.DrainW)]
 
     def results(self, shape: Shape) -> list[tuple[int, int]]:
-        acc = golden.lut2d(self.rows, self.idx, self.exponents, self.start)  # [T, N]
-        beats = acc.reshape(shape.Tokens, -1, shape.DrainW).transpose(1, 0, 2).reshape(-1, shape.Tokens * shape.DrainW)
+        acc = golden.lut2d(self.rows, self.idx, self.exponents, self.start)[: self.tokens]  # [tokens, N]
+        if shape.Start:  # all tokens in a beat
+            beats = (
+                acc.reshape(self.tokens, -1, shape.DrainW).transpose(1, 0, 2).reshape(-1, self.tokens * shape.DrainW)
+            )
+        else:  # every slot for one token after the other
+            beats = acc.reshape(self.tokens, -1, shape.Units).transpose(1, 0, 2).reshape(-1, shape.DrainW)
         return [(pack32(beat), int(i == len(beats) - 1)) for i, beat in enumerate(beats)]
 
     def runs(self) -> int:
@@ -118,7 +128,8 @@ class Job:
             coverage.hit("exponents", "another in every block" if runs == self.blocks else "several")
         for exponent in set(map(int, self.exponents)):
             coverage.hit("exponent", exponent)
-        coverage.hit("tokens", "one" if shape.Tokens == 1 else "several")
+        several = "several" if shape.Start else "several in turn" if self.tokens == shape.Tokens else "fewer in turn"
+        coverage.hit("tokens", "one" if shape.Tokens == 1 else several)
         coverage.hit("lanes", shape.Lanes)
         coverage.hit("start values", "yes" if shape.Start else "no")
 
@@ -137,7 +148,7 @@ class Env(uvm_env):
         import cocotb
 
         dut, seed = cocotb.top, type(self).seed
-        job = {"blocks": "s_job_blocks_i", "slots": "s_job_slots_i", "code": "s_job_code_i"}
+        job = {name: f"s_job_{name}_i" for name in ("blocks", "slots", "code", "tokens")}
         sources = {
             "job": StreamBus(dut, "job", "s_job_valid_i", "s_job_ready_o", job),
             "row": StreamBus.axis(dut, "s_axis_row", "data last"),

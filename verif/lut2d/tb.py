@@ -36,7 +36,8 @@ class LookupTest(CoreTest):
             exponents = np.sort(rng.integers(0, 8, blocks))
         room = 1 << (shape.StartW - 1)
         start = rng.integers(-room, room, slots * shape.Units) if shape.Start else np.zeros(slots * shape.Units, int)
-        return Job(rows, idx, np.asarray(exponents), start)
+        tokens = shape.Tokens if shape.Start else int(rng.integers(1, shape.Tokens + 1))
+        return Job(rows, idx, np.asarray(exponents), start, tokens)
 
     def flat(self, value: int, blocks: int, start: int, exponent: int = 7) -> Job:
         """Every entry and every start value the same."""
@@ -50,7 +51,7 @@ class LookupTest(CoreTest):
             job.cover(shape)
             env.results.expect(job.results(shape))
         tasks = [
-            env.job.send([(job.blocks, job.slots(shape), CODES[job.centroids]) for job in jobs]),
+            env.job.send([(job.blocks, job.slots(shape), CODES[job.centroids], job.tokens) for job in jobs]),
             env.row.send([word for job in jobs for word in job.row_words(shape)]),
             env.idx.send([word for job in jobs for word in job.index_words(shape)]),
             env.start.send([word for job in jobs for word in job.start_words(shape)] if shape.Start else []),
@@ -102,7 +103,9 @@ class Promises(LookupTest):
     def runs(self, count: int, length: int) -> Job:
         """A full job of `count` runs of `length` blocks: neighbours differ in their exponent."""
         exponents = np.repeat(np.arange(count) % 2 * 5, length)
-        return self.job(len(exponents), self.shape.Slots, self.shape.Centroids, exponents)
+        job = self.job(len(exponents), self.shape.Slots, self.shape.Centroids, exponents)
+        job.tokens = self.shape.Tokens
+        return job
 
     async def stimulus(self):
         shape, cycles_of = self.shape, self.env.idx.monitor.cycles
@@ -110,7 +113,8 @@ class Promises(LookupTest):
         beats = -(-slots * (shape.Centroids.bit_length() - 1) // 4)
         block = max(slots, shape.Centroids, beats)  # cycles
         pause = 3 if shape.Start else 0  # where a slot takes start values or delivers
-        step = shape.steps if shape.steps >= 8 else shape.steps + pause  # of a drained slot
+        step = shape.steps * shape.turns  # of a drained slot
+        step += pause if shape.steps < 8 else 0
         lookups = slots * shape.Units * shape.Lanes
 
         def rate(what: str, blocks: int, cycles: int, promised_cycles: int):
@@ -120,21 +124,21 @@ class Promises(LookupTest):
         # one run; the first block waits for its row, the slots of the first Window blocks perhaps for the drain
         length = shape.window + (shape.window - slots) // 2
         await self.play([self.runs(1, length)])
-        rate("one exponent", length - 1, cycles_of[-1] - cycles_of[beats], (length - 1) * block + slots * 4)
+        wait = max(0, step - block) * slots  # for the drain, at a take
+        rate("one exponent", length - 1, cycles_of[-1] - cycles_of[beats], (length - 1) * block + slots * 4 + wait)
         results = self.env.acc.monitor.cycles
         # a word a cycle, and no slot of the last block still goes to the drain
         if shape.Centroids == 16 and slots > 3 and (length - 1 + slots) % shape.window >= slots:
             latency = results[0] - cycles_of[-slots]
             promised = slots + 8 if shape.Start else 12
             measure("latency last block's first word to first result", latency, promised)
-        span = (slots - 1) * (shape.steps + pause) + shape.steps - 1
+        span = (slots * shape.turns - 1) * (shape.steps + pause) + shape.steps - 1
         measure("latency first to last result", results[-1] - results[0], span)
 
-        # a run's takes begin with its block Window - Slots and wait until the drain of the run before is done
-        take_wait = max(0, slots * step + 8 - (shape.window - slots) * block)
+        # runs of a window have no takes: only the drain of the run before may be in their way
         # changes of exponent, far apart and in every block; the first run's drain is slower by the start values
         for what, length, cycles in (
-            ("long runs", shape.window, max(shape.window * block + take_wait, slots * step) + slots + 2),
+            ("long runs", shape.window, max(shape.window * block, slots * step + 1) + slots + 2),
             ("an exponent a block", 1, max(block + slots + 2, slots * step + 1)),
         ):
             del cycles_of[:]
@@ -182,7 +186,7 @@ class Reset(LookupTest):
                 for agent, words in zip(
                     agents,
                     (
-                        [(job.blocks, job.slots(shape), CODES[job.centroids])],
+                        [(job.blocks, job.slots(shape), CODES[job.centroids], job.tokens)],
                         job.row_words(shape),
                         job.index_words(shape),
                         job.start_words(shape),

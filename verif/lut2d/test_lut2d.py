@@ -21,6 +21,9 @@ SETS = {
     # more blocks than AccW holds for any entries
     "promised": {**SMALL, "EntryW": 16, "AccW": 32, "SumPromised": 1},
     "no start values": {**SMALL, "Start": 0},
+    # a slot's drain is longer than a block
+    "5 tokens in turn": {**SMALL, "Start": 0, "Tokens": 5},
+    "2 tokens in turn, 8 steps": {**SMALL, "Start": 0, "Tokens": 2, "DrainW": 1, "Slots": 6},
 }
 
 

@@ -1,11 +1,11 @@
-// linear_synth_collect_ram: a bank of the collector, in block RAM.
+// linear_synth_ram: a memory of linear_synth, one write and one read port: in block RAM, in URAM if it is deep, in LUTs if it is shallow.
 //
 // Latency: 1 cycle to read_o. Throughput: a write and a read a cycle. Back-pressure: read_o holds while en_i is low.
 //
 // Parameters:
 //   Words  a power of two
 //   DataW  bits of a word
-module linear_synth_collect_ram #(
+module linear_synth_ram #(
     parameter int unsigned Words = 128,
     parameter int unsigned DataW = 64,
     localparam int unsigned AddrW = $clog2(Words)
@@ -18,7 +18,8 @@ module linear_synth_collect_ram #(
     input  logic [AddrW-1:0] raddr_i,
     output logic [DataW-1:0] read_o
 );
-  localparam Style = (Words <= 64) ? "distributed" : "block";  // a shallow one would leave most of its blocks empty
+  // Up to 64 words would leave most of their block RAMs empty; from 1,024 on URAM, which a large part has left, is as wide for its depth.
+  localparam Style = (Words <= 64) ? "distributed" : (Words >= 1024) ? "ultra" : "block";
   (* ram_style = Style *) logic [DataW-1:0] mem[Words];
 
   always_ff @(posedge clk_i) begin
