@@ -166,6 +166,8 @@ module linear_synth
   localparam int unsigned LevelW = $clog2(Depth + 1);
   localparam int unsigned IdxW = $clog2(MaxInputs);
   localparam int unsigned Ends = 2 * PairsPerBeat;
+  localparam int unsigned Groups = (Slices < Width / DrainW) ? Slices : Width / DrainW;  // segments that leave the adders a cycle
+  localparam int unsigned WaveW = (Slices > Groups) ? $clog2(Slices / Groups) : 1;
   localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1;
   localparam int unsigned PortW = (AddrW > 44) ? 44 : AddrW;  // address bits that are calculated with
 
@@ -299,12 +301,14 @@ module linear_synth
   logic slice_found_take;
   logic [Slices-1:0][2:0] round_subsets;
   logic [Slices-1:0][3:0] round_tokens;
-  logic [Slices-1:0][DrainW*32-1:0] acc, sum;
+  logic [Slices-1:0][DrainW*32-1:0] acc;
+  logic [Groups-1:0][DrainW*32-1:0] sum;
   logic [Slices-1:0][3:0] slice_cause;
   logic [Slices-1:0][PortW-1:0] slice_addr, slice_araddr;
   logic [PortW-1:0] error_addr_q;
   logic round_ready, sum_last, sum_valid, bank;
-  logic [2:0] sum_subsets;
+  logic [WaveW-1:0] sum_number;
+  logic sum_end;
   logic [3:0] sum_tokens;
 
   for (genvar s = 0; s < Slices; s++) begin : gen_slice
@@ -357,7 +361,7 @@ module linear_synth
   ) i_join (
       .clk_i, .rst_ni, .clear_i(clear), .s_round_some_i(round_some), .s_round_subsets_i(round_subsets[0]), .s_round_tokens_i(round_tokens[0]),
       .s_round_valid_i(round_valid), .s_round_ready_o(round_ready), .s_axis_acc_tdata(acc), .s_axis_acc_tlast(acc_last),
-      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_subsets_o(sum_subsets), .m_tokens_o(sum_tokens),
+      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_number_o(sum_number), .m_end_o(sum_end), .m_tokens_o(sum_tokens),
       .m_axis_tlast(sum_last), .m_axis_tvalid(sum_valid), .bank_i(bank)
   );
 
@@ -381,7 +385,7 @@ module linear_synth
   ) i_collect (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_outputs_i(collect_outputs), .s_job_group_i(collect_group),
       .s_job_subsets_i(collect_subsets), .s_job_tokens_i(collect_tokens), .s_job_valid_i(collect_valid), .s_job_ready_o(collect_done), .s_axis_tdata(sum),
-      .s_subsets_i(sum_subsets), .s_tokens_i(sum_tokens), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
+      .s_number_i(sum_number), .s_end_i(sum_end), .s_tokens_i(sum_tokens), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
       .m_axis_tlast(m_axis_acc_tlast), .m_axis_tvalid(m_axis_acc_tvalid), .m_axis_tready(m_axis_acc_tready)
   );
 

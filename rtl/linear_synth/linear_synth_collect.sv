@@ -1,21 +1,20 @@
 // linear_synth_collect: the sums of a round, in output order, Width a beat, every line for one token after the other; zeros behind a
 // command's last.
 //
-// Sums come as chunks of DrainW, of all segments of a round at a time, Units of a token, then as many of the next; they leave segment by
-// segment, line by line of Width. So there are Width/DrainW banks: chunk k of segment g lies in bank (g + k) mod banks, for every token
-// at a place of its own. The chunks of as many segments as there are banks are written in one cycle (a wave), and a line is read in
-// one, each time from all banks. Every bank has two halves: a round is written into one while the round before it is read from the
+// Sums come as chunks of DrainW, of all segments of a round at a time, in waves of as many as there are banks (linear_synth_join says
+// which), Units of a token, then as many of the next; they leave segment by segment, line by line of Width. So there are Width/DrainW
+// banks: chunk k of the segment at place g of its wave lies in bank (g + k) mod banks, for every token in a region of its own. A wave is
+// written in one cycle, and a line is read in one, each time from all banks. Every bank has two halves: a round is written into one while the round before it is read from the
 // other, or the same round, as far as its lines are complete for all tokens.
 //
-// Latency:       7 cycles from the last chunk of a line of the first segment, that of the last token, to the line of the first token.
-// Throughput:    one line of one token a cycle, in groups of three lines and more; a beat of chunks takes a cycle for every wave of its segments.
+// Latency:       6 cycles from the last chunk of a line of the first segment, that of the last token, to the line of the first token.
+// Throughput:    one line of one token a cycle, in groups of three lines and more; a wave a cycle.
 // Back-pressure: s_axis is never stopped: a half was reserved for it. A stalled m_axis stops the reading.
 //
 // Parameters: as in linear_synth
 // Ports:
 //   s_job_*     one a command: how its outputs are laid out, how many tokens it has
-//   s_subsets_i of the beat, log2: Slices >> s_subsets_i segments, from the first word on; s_tokens_i  of its command
-//   s_axis_*    a beat comes no sooner than its predecessor's waves allow
+//   s_axis_*    a wave, tlast at a round's end; s_number_i  its number in the beat; s_end_i  the beat's last; s_tokens_i  of its command
 //   bank_o      a pulse: a half was read
 module linear_synth_collect
   import linear_synth_pkg::*;
@@ -25,7 +24,11 @@ module linear_synth_collect
     parameter int unsigned Units = 32,
     parameter int unsigned Slots = 32,
     parameter int unsigned DrainW = 2,
-    parameter int unsigned Tokens = 1
+    parameter int unsigned Tokens = 1,
+    localparam int unsigned Banks = Width / DrainW,
+    localparam int unsigned Groups = (Slices < Banks) ? Slices : Banks,  // segments of a wave
+    localparam int unsigned PerGroup = Slices / Groups,
+    localparam int unsigned WaveW = (PerGroup > 1) ? $clog2(PerGroup) : 1
 ) (
     input  logic                             clk_i,
     input  logic                             rst_ni,
@@ -36,8 +39,9 @@ module linear_synth_collect
     input  logic [       3:0]                s_job_tokens_i,
     input  logic                             s_job_valid_i,
     output logic                             s_job_ready_o,
-    input  logic [Slices-1:0][DrainW*32-1:0] s_axis_tdata,
-    input  logic [       2:0]                s_subsets_i,
+    input  logic [Groups-1:0][DrainW*32-1:0] s_axis_tdata,
+    input  logic [ WaveW-1:0]                s_number_i,
+    input  logic                             s_end_i,
     input  logic [       3:0]                s_tokens_i,
     input  logic                             s_axis_tlast,
     input  logic                             s_axis_tvalid,
@@ -50,66 +54,14 @@ module linear_synth_collect
   localparam int unsigned ChunkW = DrainW * 32;
   localparam int unsigned StepW = $clog2(Units / DrainW);  // chunks of a slot, log2
   localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1;
-  localparam int unsigned Banks = Width / DrainW;
   localparam int unsigned BankShift = $clog2(Banks);
   localparam int unsigned BankW = (Banks > 1) ? BankShift : 1;
   localparam int unsigned Lines = Units * Slots / Width;  // of a segment
   localparam int unsigned LineW = (Lines > 1) ? $clog2(Lines) : 1;
-  localparam int unsigned SegW = (Slices > 1) ? $clog2(Slices) : 1;
   localparam int unsigned PlaceW = $clog2(Slices) + LineW;  // of a segment's line, for one token
   localparam int unsigned AddrW = 1 + $clog2(Tokens) + PlaceW;
   localparam int unsigned Steps = Width / OutputStep;  // of a beat, valid or not
   localparam int unsigned TailW = (Steps > 1) ? $clog2(Steps) : 1;
-
-  // ---- waves ------------------------------------------------------------------------------------------------------------
-  localparam int unsigned Waves = (Slices > Banks) ? Slices / Banks : 1;
-  localparam int unsigned WaveW = (Waves > 1) ? $clog2(Waves) : 1;
-
-  logic [Banks-1:0][ChunkW-1:0] wave_q;
-  logic [3:0] tokens_in_q;
-  logic [WaveW-1:0] number_q;
-  logic wave_valid_q, wave_end_q, wave_last_q;  // the beat's last wave; of the round's last beat
-
-  if (Waves > 1) begin : gen_waves
-    logic [Slices-1:0][ChunkW-1:0] hold_q;
-    logic [WaveW-1:0] left_q;
-    wire [WaveW-1:0] top = WaveW'((32'(Waves) >> s_subsets_i) - 32'd1);  // without waves -1, which is cut away
-    wire one = 32'(Waves) >> s_subsets_i <= 32'd1;
-    always_ff @(posedge clk_i) begin
-      if (s_axis_tvalid) begin
-        hold_q      <= s_axis_tdata;
-        tokens_in_q <= s_tokens_i;
-        wave_q      <= s_axis_tdata[Banks-1:0];
-        wave_last_q <= s_axis_tlast;
-        number_q    <= '0;
-        wave_end_q  <= one;
-      end else begin
-        for (int unsigned i = 0; i < Banks; i++) wave_q[i] <= hold_q[SegW'((32'(number_q) + 1) * Banks + i)];
-        number_q   <= number_q + WaveW'(1);
-        wave_end_q <= left_q == WaveW'(1);
-      end
-      if (!rst_ni || clear_i) begin
-        left_q       <= '0;
-        wave_valid_q <= 1'b0;
-      end else begin
-        if (s_axis_tvalid) left_q <= one ? '0 : top;
-        else if (left_q != '0) left_q <= left_q - WaveW'(1);
-        wave_valid_q <= s_axis_tvalid || left_q != '0;
-      end
-    end
-    a_waves_done :
-    assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) s_axis_tvalid |-> left_q == '0);
-  end else begin : gen_wave
-    wire unused = ^s_subsets_i;
-    assign number_q   = '0;
-    assign wave_end_q = 1'b1;
-    always_ff @(posedge clk_i) begin
-      for (int unsigned i = 0; i < Banks; i++) wave_q[i] <= (i < Slices) ? s_axis_tdata[SegW'(i)] : '0;
-      wave_last_q  <= s_axis_tlast;
-      tokens_in_q  <= s_tokens_i;
-      wave_valid_q <= s_axis_tvalid && rst_ni && !clear_i;
-    end
-  end
 
   // ---- into the banks ----------------------------------------------------------------------------------------------------
   logic wr_q, rd_q, in_end_q, in_last_q;
@@ -121,22 +73,25 @@ module linear_synth_collect
   logic [Banks-1:0][AddrW-1:0] in_addr_q;
   logic [Banks-1:0] in_we_q;
   wire [LineW-1:0] in_line = LineW'(count_q >> BankShift);
-  wire in_token_last = 4'(in_token_q) + 4'd1 == tokens_in_q;
+  wire in_token_last = 4'(in_token_q) + 4'd1 == s_tokens_i;
+  wire beat = s_axis_tvalid && s_end_i;
   wire slot_end = count_q[StepW-1:0] == '1;
 
+  logic [Banks-1:0][ChunkW-1:0] wave;
   logic [Banks-1:0][BankW-1:0] chunk;  // of the wave, for every bank
+  assign wave = (Banks * ChunkW)'(s_axis_tdata);
   always_comb begin
     for (int unsigned b = 0; b < Banks; b++) chunk[b] = (Banks > 1) ? BankW'(b) - BankW'(count_q) : '0;
   end
 
   always_ff @(posedge clk_i) begin
     for (int unsigned b = 0; b < Banks; b++) begin
-      in_q[b]      <= wave_q[chunk[b]];
-      in_addr_q[b] <= AddrW'({in_token_q, PlaceW'({32'(number_q) * Banks + 32'(chunk[b]), in_line})}) | {wr_q, (AddrW - 1)'(0)};
-      in_we_q[b]   <= wave_valid_q && 32'(chunk[b]) < Slices;
+      in_q[b]      <= wave[chunk[b]];
+      in_addr_q[b] <= AddrW'({in_token_q, PlaceW'({32'(s_number_i) * Banks + 32'(chunk[b]), in_line})}) | {wr_q, (AddrW - 1)'(0)};
+      in_we_q[b]   <= s_axis_tvalid && 32'(chunk[b]) < Groups;
     end
-    in_end_q  <= wave_valid_q && wave_end_q && in_token_last && (wave_last_q || BankShift == 0 || chunk[0] == BankW'(1));
-    in_last_q <= wave_last_q;
+    in_end_q  <= beat && in_token_last && (s_axis_tlast || BankShift == 0 || chunk[0] == BankW'(1));
+    in_last_q <= s_axis_tlast;
     if (!rst_ni || clear_i) begin
       wr_q    <= 1'b0;
       rd_q    <= 1'b0;
@@ -145,12 +100,12 @@ module linear_synth_collect
       lines_q <= '0;
       in_token_q <= '0;
     end else begin
-      if (wave_valid_q && wave_end_q) begin
-        if (wave_last_q) count_q <= '0;
+      if (beat) begin
+        if (s_axis_tlast) count_q <= '0;
         else if (slot_end && !in_token_last) count_q[StepW-1:0] <= '0;
         else count_q <= count_q + (LineW + BankShift)'(1);
         if (slot_end) in_token_q <= in_token_last ? '0 : in_token_q + TokenW'(1);
-        wr_q <= wr_q ^ wave_last_q;
+        wr_q <= wr_q ^ s_axis_tlast;
       end
       if (in_end_q) lines_q <= in_last_q ? '0 : lines_q + (LineW + 1)'(1);
       if (in_end_q && in_last_q) full_q[!wr_q] <= 1'b1;
@@ -169,7 +124,8 @@ module linear_synth_collect
   } state_e;
 
   typedef struct packed {
-    logic [5:0]       segment;
+    logic [WaveW-1:0] number;   // of its wave
+    logic [BankW-1:0] bank;     // of its first chunk: its place in the wave
     logic [LineW-1:0] top;      // the last line
     logic [TailW-1:0] tail;     // the last valid step of that line
     logic [3:0]       tokens;
@@ -183,9 +139,14 @@ module linear_synth_collect
   logic final_q, high_q, give_ready;
   wire [15:0] top = (final_q ? left_q[15:0] : s_job_group_i) - 16'd1;
   wire give = state_q == Give && give_ready;
+  logic [WaveW-1:0] number_q;
+  logic [BankW-1:0] bank_q;
+  wire [3:0] spare = 4'($clog2(PerGroup)) - 4'(s_job_subsets_i);
+  wire [2:0] waves = spare[3] ? 3'd0 : spare[2:0];  // of a beat, log2
   group_t found, group;
   assign found = '{
-          segment: segment_q,
+          number: number_q,
+          bank: bank_q,
           top: LineW'(top >> $clog2(Width)),
           tail: (Steps > 1) ? TailW'(top >> $clog2(OutputStep)) : '0,
           tokens: s_job_tokens_i,
@@ -197,6 +158,8 @@ module linear_synth_collect
   always_ff @(posedge clk_i) begin
     if (state_q == Group) begin
       final_q <= left_q <= 19'(s_job_group_i);
+      number_q <= WaveW'(segment_q & 6'((7'd1 << waves) - 7'd1));
+      bank_q   <= BankW'(segment_q >> waves);
       high_q  <= 7'(segment_q) + 7'd1 == 7'(Slices) >> s_job_subsets_i;
     end
     if (state_q == Idle) left_q <= s_job_outputs_i;
@@ -250,14 +213,14 @@ module linear_synth_collect
         .Words(2 ** AddrW), .DataW(ChunkW)
     ) i_ram (
         .clk_i, .we_i(in_we_q[b]), .waddr_i(in_addr_q[b]), .data_i(in_q[b]), .en_i(en),
-        .raddr_i(AddrW'({token_q, PlaceW'({group.segment, line_q})}) | {rd_q, (AddrW - 1)'(0)}), .read_o(word[b])
+        .raddr_i(AddrW'({token_q, PlaceW'({32'(group.number) * Banks + 32'(group.bank), line_q})}) | {rd_q, (AddrW - 1)'(0)}), .read_o(word[b])
     );
   end
 
   assign en = out_ready || !valid_q[1];
   always_ff @(posedge clk_i) begin
     if (en) begin
-      turn_q <= BankW'(group.segment);
+      turn_q <= group.bank;
       tail_q <= group.tail;
       cut_q  <= top_line && group.final_;
       last_q <= {last_q[0], line_last && group.final_};
@@ -285,7 +248,7 @@ module linear_synth_collect
   );
 
   a_reserved :
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) wave_valid_q |-> !full_q[wr_q]);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) s_axis_tvalid |-> !full_q[wr_q]);
   a_job :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) state_q != Idle |-> s_job_valid_i);
 endmodule
