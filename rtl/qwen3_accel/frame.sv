@@ -51,7 +51,6 @@ module frame
 );
   localparam int unsigned AddrW = $clog2(Lines * Tokens);
   localparam int unsigned Rests = 2 * Readers;
-  localparam int unsigned OrderW = $clog2(Lines * Tokens + 1);
   if (Lines < 2 || Lines * Tokens >= 1 << LineW) $error("%m: Lines is %0d, allowed: 2..%0d", Lines, (1 << LineW) / Tokens - 1);
 
   // ---- writing: one line a cycle --------------------------------------------------------------------------------------
@@ -101,7 +100,7 @@ module frame
         .clk_i, .rst_ni, .start_i(start_i[u]), .span_i(write_i), .tokens_i, .step_i(win[u]), .m_line_o(here[u]),
         .m_after_o(after[u]), .m_place_o(places[u]), .m_ends_o(ends[u]), .m_turn_o(turns[u]), .m_rest_o(writes[u])
     );
-    frame_order #(.Count(Rests + Writers), .Width(OrderW)) u_order (
+    frame_order #(.Count(Rests + Writers), .Width(AddrW)) u_order (
         .clk_i, .rst_ni, .start_i(start_i[u] || (win[u] && turns[u])), .line_i(here[u]), .after_i(after[u]), .on_i(writes[u].on),
         .ends_i(ends[u]), .step_i(win[u]), .all_i(Order == EveryLine), .place_i(places[u]),
         .rest_i({writes, reads}), .wait_i(waits), .ok_o(ok[u])
@@ -115,7 +114,7 @@ module frame
   for (genvar r = 0; r < Readers; r++) begin : gen_reader
     localparam bit Second = r inside {FromResidual, FromUp, FromKeyValue};
     localparam order_e Order = (r == FromResidual) ? EveryLine : (r inside {FromQuery, FromKeyValue}) ? OneToken : EveryVector;
-    frame_reader #(.Lanes(Lanes), .Order(Order), .Tokens(Tokens), .Count(Writers), .OrderW(OrderW)) u_reader (
+    frame_reader #(.Lanes(Lanes), .Order(Order), .Tokens(Tokens), .Count(Writers), .OrderW(AddrW)) u_reader (
         .clk_i, .rst_ni, .start_i(start_i[Reader[r]]), .first_i(Second ? second_i : first_i),
         .second_i((r == FromKeyValue) ? third_i : span_t'(0)), .tokens_i,
         .vector_i(Second ? second_i.lines : vector_i),

@@ -11,7 +11,7 @@
 //
 // Parameters:
 //   Count  of rests that may be waited for
-//   Width  bits of a line that the frame has, and of the one behind the last; all ones is neither
+//   Width  bits of a line that the frame has
 // Ports:
 //   line_i   next line of the stream; after_i: the one after it; on_i: there is one; ends_i: it is the last
 //   step_i   it is done; only with ok_o
@@ -38,26 +38,30 @@ module frame_order
     input  logic  [Count-1:0]  wait_i,
     output logic               ok_o
 );
-  // Lines below the limit are free, as far as rest n is concerned.
+  // Lines below the limit are free, as far as rest n is concerned; all of them without one.
   logic [Count-1:0][Width-1:0] limit_q;
-  logic [Count-1:0] free;
+  logic [Count-1:0] none_q, free;
   always_comb begin
-    for (int unsigned n = 0; n < Count; n++) free[n] = (ok_o ? after_i[Width-1:0] : line_i[Width-1:0]) < limit_q[n];
+    for (int unsigned n = 0; n < Count; n++)
+      free[n] = none_q[n] || (ok_o ? after_i[Width-1:0] : line_i[Width-1:0]) < limit_q[n];
   end
   wire more = on_i && !(ok_o && ends_i);
-  function automatic logic [Width-1:0] limit(input order_e kind, input logic [TokenPlaceW-1:0] at, input logic [Width-1:0] line,
+  // {none, limit}
+  function automatic logic [Width:0] limit(input order_e kind, input logic [TokenPlaceW-1:0] at, input logic [Width-1:0] line,
       input logic [Width-1:0] first);
     case (kind)
-      EveryLine:   return line;
-      EveryVector: return (all_i || at < place_i) ? first : (at == place_i) ? line : '1;
-      default:     return (all_i || at == place_i) ? line : '1;
+      EveryLine:   return {1'b0, line};
+      EveryVector: return (all_i || at < place_i) ? {1'b0, first} : {at != place_i, line};
+      default:     return {!all_i && at != place_i, line};
     endcase
   endfunction
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned n = 0; n < Count; n++)
-      limit_q[n] <= start_i ? '0 : (wait_i[n] && rest_i[n].on && rest_i[n].stop[Width-1:0] > line_i[Width-1:0])
-          ? limit(rest_i[n].order, rest_i[n].place, rest_i[n].line[Width-1:0], rest_i[n].first[Width-1:0]) : '1;
+    for (int unsigned n = 0; n < Count; n++) begin
+      {none_q[n], limit_q[n]} <= start_i ? '0
+          : limit(rest_i[n].order, rest_i[n].place, rest_i[n].line[Width-1:0], rest_i[n].first[Width-1:0]);
+      if (!start_i && !(wait_i[n] && rest_i[n].on && rest_i[n].stop[Width:0] > {1'b0, line_i[Width-1:0]})) none_q[n] <= 1'b1;
+    end
     if (!rst_ni) ok_o <= 1'b0;
     else ok_o <= !start_i && ((ok_o && !step_i) || (more && free == '1));
   end

@@ -23,7 +23,7 @@ module frame_reader
     parameter order_e Order = OneToken,
     parameter int unsigned Tokens = 1,
     parameter int unsigned Count = 6,
-    parameter int unsigned OrderW = 11,
+    parameter int unsigned OrderW = 10,
     localparam int unsigned LineBits = 32 * Lanes
 ) (
     input  logic                 clk_i,

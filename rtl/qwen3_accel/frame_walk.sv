@@ -34,66 +34,66 @@ module frame_walk
   if (1 << Shift != Tokens || Tokens > MaxTokens / 2) $error("%m: Tokens is %0d, allowed: 1, 2, 4, 8", Tokens);
 
   logic [LineW-1:0] line_q, after_q, first_q, stop_q;  // of the frame
+  logic [LineW-1:0] next_q;  // where the token behind the present one begins
   logic [LineW-1:0] lines_q, left_q;  // of the program, and those to come of this token
   logic [TokenPlaceW:0] count_q, place_q;  // tokens; those before the present one
   logic [TokenPlaceW-1:0] from_q;
   logic on_q;
-  wire token_ends = place_q + (TokenPlaceW + 1)'(1) == count_q;
+  logic token_ends_q;  // the present token is the last one
+  logic after_ends_q;  // that of the line after this one is, if a line is of every token in turn
   wire lines_end = left_q == LineW'(1);
 
   // A frame for one token has no other places; said here, so that synthesis knows.
   wire [TokenPlaceW-1:0] from = tokens_i.first & TokenPlaceW'(Tokens - 1);
-  wire [TokenPlaceW:0] all = (Tokens == 1) ? (TokenPlaceW + 1)'(1) : tokens_i.count;
-  wire [TokenPlaceW:0] count = (Order == OneToken) ? (TokenPlaceW + 1)'(1) : all;
-  wire [LineW-1:0] begin_at = LineW'(span_i.line << Shift) + LineW'(from);
+  wire [TokenPlaceW:0] count = (Order == OneToken || Tokens == 1) ? (TokenPlaceW + 1)'(1) : tokens_i.count;
+  wire one = count == (TokenPlaceW + 1)'(1);
+  wire [LineW-1:0] begin_at = LineW'(span_i.line << Shift) | LineW'(from);
 
   // The state with the line after this one, and the line after that.
   logic [TokenPlaceW:0] place;
-  logic [LineW-1:0] left;
-  logic lines_left;  // that one is not its token's last
+  logic [LineW-1:0] left, behind;
+  logic ends;  // the token of the line after this one is the last
   always_comb begin
-    place      = place_q;
-    left       = left_q;
-    lines_left = 1'b1;
+    place  = place_q;
+    left   = left_q - LineW'(1);
+    ends   = 1'b1;
+    behind = after_q + LineW'(Tokens);
     case (Order)
       EveryLine: begin
-        place = token_ends ? '0 : place_q + (TokenPlaceW + 1)'(1);
-        if (token_ends) left = left_q - LineW'(1);
+        place = token_ends_q ? '0 : place_q + (TokenPlaceW + 1)'(1);
+        if (!token_ends_q) left = left_q;
+        ends   = after_ends_q;
+        behind = after_q + (after_ends_q ? LineW'(Tokens + 1) - LineW'(count_q) : LineW'(1));
       end
       EveryVector: begin
-        place      = lines_end ? place_q + (TokenPlaceW + 1)'(1) : place_q;
-        left       = lines_end ? lines_q : left_q - LineW'(1);
-        lines_left = lines_end ? lines_q != LineW'(1) : left_q != LineW'(2);
+        if (lines_end) {place, left} = {place_q + (TokenPlaceW + 1)'(1), lines_q};
+        ends = lines_end ? place_q + (TokenPlaceW + 1)'(2) == count_q : token_ends_q;
+        if (lines_end ? lines_q == LineW'(1) : left_q == LineW'(2)) behind = next_q + LineW'(lines_end);
       end
-      default: left = left_q - LineW'(1);
+      default: ;
     endcase
   end
-  function automatic logic [LineW-1:0] behind(input logic [LineW-1:0] line, input logic [LineW-1:0] first,
-      input logic [TokenPlaceW:0] tokens, input logic [TokenPlaceW:0] at, input logic inside_token);
-    case (Order)
-      EveryLine:
-      return line + ((at + (TokenPlaceW + 1)'(1) == tokens) ? LineW'(Tokens + 1) - LineW'(tokens) : LineW'(1));
-      EveryVector: return inside_token ? line + LineW'(Tokens) : first + LineW'(at) + LineW'(1);
-      default: return line + LineW'(Tokens);
-    endcase
-  endfunction
 
   assign m_line_o = line_q;
   assign m_after_o = after_q;
   assign m_place_o = from_q + place_q[TokenPlaceW-1:0];
-  assign m_turn_o = Order == EveryVector && lines_end && !token_ends;
-  assign m_ends_o = lines_end && (Order == OneToken || token_ends);
+  assign m_turn_o = Order == EveryVector && lines_end && !token_ends_q;
+  assign m_ends_o = lines_end && token_ends_q;
   always_comb begin
     m_rest_o = '{line: line_q, first: line_q, stop: stop_q, on: on_q, order: Order, place: m_place_o};
-    if (Order == EveryVector && !token_ends) m_rest_o.first = first_q;
+    if (Order == EveryVector && !token_ends_q) m_rest_o.first = first_q;
   end
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       line_q  <= begin_at;
-      after_q <= behind(begin_at, begin_at, count, '0, span_i.lines != LineW'(1));
+      next_q  <= begin_at + LineW'(1);
+      if ((Order == EveryLine && !one) || (Order == EveryVector && span_i.lines == LineW'(1))) after_q <= begin_at + LineW'(1);
+      else after_q <= begin_at + LineW'(Tokens);
+      token_ends_q <= one;
+      after_ends_q <= one || count == (TokenPlaceW + 1)'(2);
       first_q <= begin_at;
-      stop_q  <= LineW'((span_i.line + span_i.lines) << Shift) + (LineW'(from) + LineW'(all) - LineW'(Tokens));
+      stop_q  <= LineW'((span_i.line + span_i.lines) << Shift);
       lines_q <= span_i.lines;
       left_q  <= span_i.lines;
       from_q  <= from;
@@ -101,7 +101,10 @@ module frame_walk
       place_q <= '0;
     end else if (step_i) begin
       line_q  <= after_q;
-      after_q <= behind(after_q, first_q, count_q, place, lines_left);
+      after_q <= behind;
+      if (lines_end) next_q <= next_q + LineW'(1);
+      token_ends_q <= ends;
+      after_ends_q <= after_ends_q ? count_q == (TokenPlaceW + 1)'(1) : place + (TokenPlaceW + 1)'(2) == count_q;
       place_q <= place;
       left_q  <= left;
     end

@@ -24,7 +24,7 @@ package qwen3_accel_pkg;
   localparam config_t Config[Configurations] = '{
       '{frame_lanes: 16, slices: 2, tokens: 2, batches: 2, slots: 32, centroids: 64, frame_lines: 256, max_inputs: 1024, max_positions: 1024, max_hidden: 256, max_head_dim: 64, kv_engines: 1, q_heads: 2, table_positions: 512, stream_beats: 512, gather: 0},  // tiny
       '{frame_lanes: 16, slices: 8, tokens: 1, batches: 2, slots: 32, centroids: 64, frame_lines: 512, max_inputs: 2048, max_positions: 4096, max_hidden: 1024, max_head_dim: 64, kv_engines: 1, q_heads: 4, table_positions: 1024, stream_beats: 512, gather: 0},  // small
-      '{frame_lanes: 64, slices: 64, tokens: 1, batches: 2, slots: 16, centroids: 16, frame_lines: 1024, max_inputs: 8192, max_positions: 8192, max_hidden: 4096, max_head_dim: 128, kv_engines: 8, q_heads: 2, table_positions: 4096, stream_beats: 4096, gather: 0},  // v80
+      '{frame_lanes: 64, slices: 64, tokens: 2, batches: 2, slots: 16, centroids: 16, frame_lines: 1024, max_inputs: 8192, max_positions: 8192, max_hidden: 4096, max_head_dim: 128, kv_engines: 8, q_heads: 2, table_positions: 4096, stream_beats: 4096, gather: 0},  // v80
       '{frame_lanes: 64, slices: 64, tokens: 1, batches: 1, slots: 16, centroids: 16, frame_lines: 1024, max_inputs: 8192, max_positions: 8192, max_hidden: 4096, max_head_dim: 128, kv_engines: 8, q_heads: 2, table_positions: 4096, stream_beats: 4096, gather: 1},  // v80-gather
       '{frame_lanes: 16, slices: 2, tokens: 1, batches: 1, slots: 32, centroids: 64, frame_lines: 256, max_inputs: 1024, max_positions: 1024, max_hidden: 256, max_head_dim: 64, kv_engines: 1, q_heads: 2, table_positions: 512, stream_beats: 512, gather: 1}  // tiny-gather
   };
