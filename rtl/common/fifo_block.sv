@@ -1,12 +1,13 @@
 // fifo_block: first-word-fall-through queue in block RAM or URAM (synchronous read) for deep buffers.
 //
-// A memory with registered read feeds a two-word spill register, so that the read latency is hidden and the
-// output still falls through.
+// A memory with registered read feeds an output register; a word moves on wherever there is room in front of it, so
+// that the read latency is hidden and the output still falls through.
 //
 // Latency:      3 cycles from s_data_i to m_data_o when empty (write, read, output register).
 // Throughput:   one word a cycle.
-// Back-pressure: s_ready_o depends only on registers.
-// Capacity:     Depth words in the memory; up to three more wait in the read path.
+// Back-pressure: s_ready_o and m_valid_o depend only on registers. m_ready_i reaches the memory's read enable within
+//               the cycle: put a spill_register behind the queue where that is too long.
+// Capacity:     Depth words in the memory; up to two more wait in the read path.
 //
 // Parameters:
 //   Width  payload bits, >= 1
@@ -38,27 +39,30 @@ module fifo_block #(
   if (Depth < 4) $error("%m: Depth is %0d, allowed: >= 4", Depth);
 
   (* ram_style = Style *) logic [Width-1:0] mem[Depth];
-  logic [Width-1:0] read_q;
+  logic [Width-1:0] read_q, out_q;
   logic [PtrW-1:0] wr_q, rd_q;
   logic [LevelW-1:0] stored_q;  // words in the memory, not yet read
   logic [LevelW-1:0] level_q;
-  logic full_q, some_q, read_valid_q;
-  logic out_ready;
+  logic full_q, some_q, read_valid_q, out_valid_q;
 
   function automatic logic [PtrW-1:0] next(input logic [PtrW-1:0] ptr);
     return (ptr == PtrW'(Depth - 1)) ? '0 : ptr + PtrW'(1);
   endfunction
 
   wire push = s_valid_i && s_ready_o;
-  wire read = some_q && (!read_valid_q || out_ready);
+  wire move = m_ready_i || !out_valid_q;  // the output register may be overwritten
+  wire read = some_q && (move || !read_valid_q);
   wire pop = m_valid_o && m_ready_i;
 
   assign s_ready_o = !full_q;
+  assign m_data_o  = out_q;
+  assign m_valid_o = out_valid_q;
   assign level_o   = level_q;
 
   always_ff @(posedge clk_i) begin
     if (push) mem[wr_q] <= s_data_i;
     if (read) read_q <= mem[rd_q];
+    if (move) out_q <= read_q;
   end
 
   always_ff @(posedge clk_i) begin
@@ -70,6 +74,7 @@ module fifo_block #(
       full_q       <= 1'b0;
       some_q       <= 1'b0;
       read_valid_q <= 1'b0;
+      out_valid_q  <= 1'b0;
     end else begin
       if (push) wr_q <= next(wr_q);
       if (read) rd_q <= next(rd_q);
@@ -79,25 +84,16 @@ module fifo_block #(
         some_q   <= push || stored_q != LevelW'(1);
       end
       if (push != pop) level_q <= push ? level_q + LevelW'(1) : level_q - LevelW'(1);
-      if (read) read_valid_q <= 1'b1;
-      else if (out_ready) read_valid_q <= 1'b0;
+      if (move || !read_valid_q) read_valid_q <= some_q;
+      if (move) out_valid_q <= read_valid_q;
     end
   end
 
-  spill_register #(
-      .Width(Width)
-  ) i_out (
-      .clk_i,
-      .rst_ni   (rst_ni && !clear_i),
-      .s_data_i (read_q),
-      .s_valid_i(read_valid_q),
-      .s_ready_o(out_ready),
-      .m_data_o,
-      .m_valid_o,
-      .m_ready_i
-  );
-
   a_level :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      full_q == (stored_q == LevelW'(Depth)) && some_q == (stored_q != 0) && stored_q <= level_q);
+      full_q == (stored_q == LevelW'(Depth)) && some_q == (stored_q != 0)
+      && level_q == stored_q + LevelW'(read_valid_q) + LevelW'(out_valid_q));
+  a_stable :
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
+      m_valid_o && !m_ready_i |=> m_valid_o && $stable(m_data_o));
 endmodule

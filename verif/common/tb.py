@@ -116,7 +116,7 @@ class FillAndDrain(QueueTest):
         coverage.hit("queue", f"{self.top} empty")
 
     def capacity(self) -> int:
-        extra = {"spill_register": 2, "fifo": 0, "fifo_block": 3}[self.top]
+        extra = {"spill_register": 2, "fifo": 0, "fifo_block": 2}[self.top]
         return extra + (0 if self.top == "spill_register" else int(self.dut.Depth.value.to_unsigned()))
 
 

@@ -209,7 +209,7 @@ class FullAndReset(NormTest):
     async def stimulus(self):
         shape = self.shape
         top = shape.MaxBeats
-        depth = top + shape.latency - 7  # of the queue; 14 more beats in the read path and the output
+        depth = top + shape.latency - 7  # of the queue; 13 more beats in the read path and the output
         runs = {
             "the queue": ([self.job(top) for _ in range(depth // top + 3)], 2 * depth),
             "the factors": ([self.job(1) for _ in range(depth + 40)], 2 * depth),
@@ -226,7 +226,7 @@ class FullAndReset(NormTest):
             await self.cycles(wait)
             if how.startswith("the"):
                 taken = len(self.env.x.monitor.cycles) - before
-                most = depth + 14 if how == "the queue" else shape.latency + 16
+                most = depth + 13 if how == "the queue" else shape.latency + 16
                 assert taken == most < len(x), f"{how}: {taken} of {len(x)} beats taken, {most} fit"
                 assert self.dut.s_axis_tready.value == 0
                 coverage.hit("full", how)
