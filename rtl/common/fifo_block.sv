@@ -46,7 +46,8 @@ module fifo_block #(
   logic full_q, some_q, read_valid_q, out_valid_q;
 
   function automatic logic [PtrW-1:0] next(input logic [PtrW-1:0] ptr);
-    return (ptr == PtrW'(Depth - 1)) ? '0 : ptr + PtrW'(1);
+    if (2 ** PtrW == Depth) return ptr + PtrW'(1);
+    return {PtrW{ptr != PtrW'(Depth - 1)}} & (ptr + PtrW'(1));  // no synchronous reset: read comes late
   endfunction
 
   wire push = s_valid_i && s_ready_o;
@@ -78,11 +79,9 @@ module fifo_block #(
     end else begin
       if (push) wr_q <= next(wr_q);
       if (read) rd_q <= next(rd_q);
-      if (push != read) begin
-        stored_q <= push ? stored_q + LevelW'(1) : stored_q - LevelW'(1);
-        full_q   <= push && stored_q == LevelW'(Depth - 1);
-        some_q   <= push || stored_q != LevelW'(1);
-      end
+      if (push != read) stored_q <= push ? stored_q + LevelW'(1) : stored_q - LevelW'(1);
+      full_q <= !read && (full_q || (push && stored_q == LevelW'(Depth - 1)));
+      some_q <= push || (some_q && !(read && stored_q == LevelW'(1)));
       if (push != pop) level_q <= push ? level_q + LevelW'(1) : level_q - LevelW'(1);
       if (move || !read_valid_q) read_valid_q <= some_q;
       if (move) out_valid_q <= read_valid_q;
