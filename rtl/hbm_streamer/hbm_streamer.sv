@@ -20,7 +20,8 @@
 //                table: k = FetchDescs + 1, c = L + 2 + b.
 //              One descriptor and one address a cycle, so streams of one-beat descriptors are as fast as long ones.
 // Back-pressure: m_axis_tready stops only the buffer; addresses go on until its room is promised. s_desc_tready
-//              depends only on registers. No combinational path joins any two of the four interfaces.
+//              depends only on registers. m_axis_tready reaches the buffer's read enable and the count of its room within
+//              the cycle, but no combinational path joins any two of the four interfaces.
 // Errors:      the beats before the failing one are delivered, nothing after it, no tlast is invented. error_o rises at
 //              detection (the buffer may still hold good beats) with cause, address and tag, and stays. No new address
 //              is issued, what is in flight is dropped, s_desc_tready is 0; waiting descriptors are forgotten.
