@@ -173,13 +173,13 @@ module linear_synth_slice
       .error_o(port_error), .error_cause_o(port_cause), .error_addr_o(port_addr), .error_tag_o(unused_error_tag)
   );
 
-  // The port counts what leaves it: too much for the cycle in which the splitter decides.
-  spill_register #(
-      .Width(BeatW + 1)
-  ) i_beat (
-      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i({port_last, port_beat}), .s_valid_i(port_valid), .s_ready_o(port_ready),
-      .m_data_o({beat_last, beat}), .m_valid_o(beat_valid), .m_ready_i(beat_ready)
-  );
+  // The splitter's ready reaches the port's buffer within the cycle, its beats stop here once more.
+  assign port_ready = beat_ready || !beat_valid;
+  always_ff @(posedge clk_i) begin
+    if (port_ready) {beat_last, beat} <= {port_last, port_beat};
+    if (!rst_ni || clear_i) beat_valid <= 1'b0;
+    else if (port_ready) beat_valid <= port_valid;
+  end
 
   // ---- packets ---------------------------------------------------------------------------------------------------------
   job_t job;
