@@ -132,12 +132,12 @@ module linear_synth_slice
       .m_data_o(queued_desc), .m_valid_o(queued_valid), .m_ready_i(queued_ready), .level_o(unused_level[0])
   );
 
-  spill_register #(
-      .Width(AddrW + 32)
-  ) i_desc (
-      .clk_i, .rst_ni(rst_ni && !clear_i), .s_data_i(queued_desc), .s_valid_i(queued_valid), .s_ready_o(queued_ready),
-      .m_data_o({desc_addr, desc_bytes}), .m_valid_o(desc_valid), .m_ready_i(desc_ready)
-  );
+  assign queued_ready = desc_ready || !desc_valid;
+  always_ff @(posedge clk_i) begin
+    if (queued_ready) {desc_addr, desc_bytes} <= queued_desc;
+    if (!rst_ni || clear_i) desc_valid <= 1'b0;
+    else if (queued_ready) desc_valid <= queued_valid;
+  end
 
   fifo #(
       .Width($bits(setup_t) + 2 * AddrW - 5), .Depth(Depth)
