@@ -21,9 +21,9 @@
 // Throughput: a block takes max(slots, centroids, its index beats) cycles; plus `slots` + 2 per run (header, close, one
 //             stolen read a slot; hidden where a block has idle cycles) and 1 per job. A run's drain takes
 //             slots*Units/DrainW cycles, without Start as many for each of the job's tokens, and must be over before the next
-//             run ends: shorter runs wait for it, and so does a run's block Window-Slots, where its takes begin if it has more than Window;
-//             then a block lasts as long as the drain of a slot. With Units/DrainW < 8, and for the slots that take a start value or
-//             deliver, 3 cycles more a slot; not so without Start.
+//             run ends: shorter runs wait for it, and so does a run's block Window-Slots, where its takes begin; without Start only
+//             runs of more than Window blocks have takes. With Units/DrainW < 8, and for the slots that take a start value or
+//             deliver, 3 cycles more a slot; not so without Start. A take waits where a slot's drain is longer than a block.
 // Latency:    9 cycles from a job's last index word to its first output (if the drain is idle); the last output comes
 //             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls. Without Start 10 cycles and
 //             tokens*slots*Units/DrainW - 1, or 12 from the first index word of the last block, if there are 4 slots at least, the

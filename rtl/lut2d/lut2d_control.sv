@@ -8,7 +8,7 @@
 //              run's last block already, a few slots behind the lookups.
 //   take     = within a run every slot is drained once per Window blocks at no cost: slot s of the run's block j
 //              with (j + Slots) % Window == s sends the old sum to the drain by the very read whose value the
-//              lookup would add, and restarts from zero. A run of up to Window blocks has none.
+//              lookup would add, and restarts from zero. Without Start a run of up to Window blocks has none.
 //
 // Header:     [2:0] exponent, [31:16] number of the job's blocks up to the end of this run; the rest is ignored.
 // Timing:     a word is consumed at stage 0; everything for stage 1 is registered here.
@@ -94,7 +94,7 @@ module lut2d_control #(
   wire at_top = slot_q == top_q;
   wire flush_all = Start || flush_all_q;
   wire steal = flush_q && drain_ready_i && (flush_all || behind_q);
-  wire takes = long_q && !restart_q;
+  wire takes = (Start || long_q) && !restart_q;
   wire take = takes && age_q == WinW'(slot_q);
   wire go = state_q == Run && row_valid_i && !steal && (!take || (drain_ready_i && !flush_q));
   wire fire = word_valid_i && go;
