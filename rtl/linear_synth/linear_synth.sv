@@ -74,6 +74,7 @@
 //   AddrW         address bits
 //   Depth         commands queued in every unit
 //   Tokens        of a command at most, up to 8: rows and narrow sums are there as many times, and room for activations and sums
+//   Drains        tokens whose sums leave a slice at a time, a power of two that divides Tokens
 //   Gather        1: search and gather are there (one token each)
 module linear_synth
   import linear_synth_pkg::*;
@@ -95,6 +96,7 @@ module linear_synth
     parameter int unsigned AddrW = 64,
     parameter int unsigned Depth = 4,
     parameter int unsigned Tokens = 1,
+    parameter int unsigned Drains = 1,
     parameter bit Gather = 1'b0,
     localparam int unsigned SliceW = (Slices > 1) ? $clog2(Slices) : 1
 ) (
@@ -185,6 +187,8 @@ module linear_synth
     $error("%m: MaxPositions is %0d, allowed: powers of two from 16 to 32768", MaxPositions);
   if (!(DrainW inside {1, 2, 4, 8})) $error("%m: DrainW is %0d, allowed: 1, 2, 4, 8", DrainW);
   if (Tokens < 1 || Tokens > 8) $error("%m: Tokens is %0d, allowed: 1..8", Tokens);
+  if (Drains < 1 || Tokens % Drains != 0 || 2 ** $clog2(Drains) != Drains)
+    $error("%m: Drains is %0d, allowed: powers of two that divide Tokens = %0d", Drains, Tokens);
   if (IndexBeats < 3 * Slots) $error("%m: IndexBeats is %0d, allowed: >= %0d", IndexBeats, 3 * Slots);
 
   // ---- clear: until every port is quiet, and long enough for every pipeline stage to forget --------------------------
@@ -301,21 +305,21 @@ module linear_synth
   logic slice_found_take;
   logic [Slices-1:0][2:0] round_subsets;
   logic [Slices-1:0][3:0] round_tokens;
-  logic [Slices-1:0][DrainW*32-1:0] acc;
-  logic [Groups-1:0][DrainW*32-1:0] sum;
+  logic [Slices-1:0][Drains*DrainW*32-1:0] acc;
+  logic [Groups-1:0][Drains*DrainW*32-1:0] sum;
   logic [Slices-1:0][3:0] slice_cause;
   logic [Slices-1:0][PortW-1:0] slice_addr, slice_araddr;
   logic [PortW-1:0] error_addr_q;
   logic round_ready, sum_last, sum_valid, bank;
   logic [WaveW-1:0] sum_number;
   logic sum_end;
-  logic [3:0] sum_tokens;
+  logic [3:0] sum_turns;
 
   for (genvar s = 0; s < Slices; s++) begin : gen_slice
     linear_synth_slice #(
         .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW),
         .ActW(ActW), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats),
-        .BookBeats(BookBeats), .DrainW(DrainW), .AddrW(PortW), .Depth(Depth), .Tokens(Tokens), .Gather(Gather)
+        .BookBeats(BookBeats), .DrainW(DrainW), .AddrW(PortW), .Depth(Depth), .Tokens(Tokens), .Drains(Drains), .Gather(Gather)
     ) i_slice (
         .clk_i, .rst_ni, .clear_i(clear), .setup_i(setup), .setup_addr_i(setup_addr), .setup_row_i(setup_row), .setup_bytes_i(setup_bytes),
         .setup_valid_i(setup_valid[s]), .setup_ready_o(setup_ready[s]), .act_data_i(act_data), .act_addr_i(act_addr),
@@ -357,11 +361,11 @@ module linear_synth
 
   // ---- results ---------------------------------------------------------------------------------------------------------
   linear_synth_join #(
-      .Slices(Slices), .Width(Width), .DrainW(DrainW)
+      .Slices(Slices), .Width(Width), .DrainW(DrainW), .Drains(Drains)
   ) i_join (
       .clk_i, .rst_ni, .clear_i(clear), .s_round_some_i(round_some), .s_round_subsets_i(round_subsets[0]), .s_round_tokens_i(round_tokens[0]),
       .s_round_valid_i(round_valid), .s_round_ready_o(round_ready), .s_axis_acc_tdata(acc), .s_axis_acc_tlast(acc_last),
-      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_number_o(sum_number), .m_end_o(sum_end), .m_tokens_o(sum_tokens),
+      .s_axis_acc_tvalid(acc_valid), .s_axis_acc_tready(acc_ready), .m_axis_tdata(sum), .m_number_o(sum_number), .m_end_o(sum_end), .m_turns_o(sum_turns),
       .m_axis_tlast(sum_last), .m_axis_tvalid(sum_valid), .bank_i(bank)
   );
 
@@ -381,11 +385,11 @@ module linear_synth
   );
 
   linear_synth_collect #(
-      .Slices(Slices), .Width(Width), .Units(Units), .Slots(Slots), .DrainW(DrainW), .Tokens(Tokens)
+      .Slices(Slices), .Width(Width), .Units(Units), .Slots(Slots), .DrainW(DrainW), .Tokens(Tokens), .Drains(Drains)
   ) i_collect (
       .clk_i, .rst_ni, .clear_i(clear), .s_job_outputs_i(collect_outputs), .s_job_group_i(collect_group),
       .s_job_subsets_i(collect_subsets), .s_job_tokens_i(collect_tokens), .s_job_valid_i(collect_valid), .s_job_ready_o(collect_done), .s_axis_tdata(sum),
-      .s_number_i(sum_number), .s_end_i(sum_end), .s_tokens_i(sum_tokens), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
+      .s_number_i(sum_number), .s_end_i(sum_end), .s_turns_i(sum_turns), .s_axis_tlast(sum_last), .s_axis_tvalid(sum_valid), .bank_o(bank), .m_axis_tdata(m_axis_acc_tdata),
       .m_axis_tlast(m_axis_acc_tlast), .m_axis_tvalid(m_axis_acc_tvalid), .m_axis_tready(m_axis_acc_tready)
   );
 

@@ -2,7 +2,7 @@
 //
 // A round begins when every slice has said whether it has a job in it, and a bank of the collector is free. Then all slices with
 // a job that still delivers go in lockstep; a slice without one counts as zero, and so does one that is done before the others.
-// A slot's sums come for one token after the other.
+// A slot's sums come for Drains tokens at a time, one of these turns after the other.
 //
 // Slices are in Groups, as many as there are segments that the collector takes a cycle. While a segment is smaller than a group of
 // slices, a beat leaves in waves: wave w has the segment number w of every group, the group's other slices count as zero. So a
@@ -16,12 +16,14 @@
 //
 // Parameters: as in linear_synth
 // Ports:
-//   m_axis_*   the sums of a wave, tlast at a round's end; m_number_o  of the wave; m_end_o  the beat's last; m_tokens_o  of the command
+//   m_axis_*   the sums of a wave, tlast at a round's end; m_number_o  of the wave; m_end_o  the beat's last; m_turns_o  of the command
 //   bank_i     a pulse: the collector has read a bank
 module linear_synth_join #(
     parameter int unsigned Slices = 2,
     parameter int unsigned Width = 16,
     parameter int unsigned DrainW = 2,
+    parameter int unsigned Drains = 1,
+    localparam int unsigned Values = Drains * DrainW,  // of a slice's beat
     localparam int unsigned Banks = Width / DrainW,  // of the collector
     localparam int unsigned Groups = (Slices < Banks) ? Slices : Banks,
     localparam int unsigned PerGroup = Slices / Groups,
@@ -35,14 +37,14 @@ module linear_synth_join #(
     input  logic [       3:0]             s_round_tokens_i,   // the same
     input  logic [Slices-1:0]             s_round_valid_i,
     output logic                          s_round_ready_o,
-    input  logic [Slices-1:0][DrainW*32-1:0] s_axis_acc_tdata,
+    input  logic [Slices-1:0][Values*32-1:0] s_axis_acc_tdata,
     input  logic [Slices-1:0]             s_axis_acc_tlast,
     input  logic [Slices-1:0]             s_axis_acc_tvalid,
     output logic [Slices-1:0]             s_axis_acc_tready,
-    output logic [Groups-1:0][DrainW*32-1:0] m_axis_tdata,
+    output logic [Groups-1:0][Values*32-1:0] m_axis_tdata,
     output logic [ WaveW-1:0]             m_number_o,
     output logic                          m_end_o,
-    output logic [       3:0]             m_tokens_o,
+    output logic [       3:0]             m_turns_o,
     output logic                          m_axis_tlast,
     output logic                          m_axis_tvalid,
     input  logic                          bank_i
@@ -54,7 +56,7 @@ module linear_synth_join #(
   logic ready_q, round_q;  // every slice has a word on its next round; a round is under way
   logic [Slices-1:0] active_q;
   logic [2:0] subsets_q;
-  logic [3:0] tokens_q;
+  logic [3:0] turns_q;
   logic [WaveW-1:0] wave_q, top_q;  // wave of the beat, its last one
   logic [1:0] free_q;  // banks
 
@@ -69,7 +71,7 @@ module linear_synth_join #(
   always_ff @(posedge clk_i) begin
     if (begin_it) begin
       subsets_q <= s_round_subsets_i;
-      tokens_q  <= s_round_tokens_i;
+      turns_q   <= 4'((32'(s_round_tokens_i) + Drains - 1) / Drains);
       top_q     <= (32'(PerGroup) >> s_round_subsets_i == '0) ? '0 : WaveW'((32'(PerGroup) >> s_round_subsets_i) - 32'd1);
     end
     if (!rst_ni || clear_i) begin
@@ -95,12 +97,12 @@ module linear_synth_join #(
     logic             last;    // of the round
     logic             end_;    // of the beat
     logic [WaveW-1:0] number;
-    logic [3:0]       tokens;
+    logic [3:0]       turns;
     logic [2:0]       subsets;
   } flags_t;
 
   flags_t flags_q[Low+High+1];  // beside the levels
-  logic [Low:0][Slices-1:0][DrainW-1:0][31:0] tree_q;  // level k: Slices >> k sums
+  logic [Low:0][Slices-1:0][Values-1:0][31:0] tree_q;  // level k: Slices >> k sums
 
   always_ff @(posedge clk_i) begin
     for (int unsigned s = 0; s < Slices; s++) begin
@@ -110,22 +112,22 @@ module linear_synth_join #(
     for (int unsigned k = 1; k <= Low; k++) begin
       tree_q[k] <= '0;
       for (int unsigned i = 0; i < Slices >> k; i++) begin
-        for (int unsigned d = 0; d < DrainW; d++) tree_q[k][i][d] <= tree_q[k-1][2*i][d] + tree_q[k-1][2*i+1][d];
+        for (int unsigned d = 0; d < Values; d++) tree_q[k][i][d] <= tree_q[k-1][2*i][d] + tree_q[k-1][2*i+1][d];
       end
     end
-    flags_q[0] <= '{valid: go, last: fire && last, end_: fire, number: wave_q, tokens: tokens_q, subsets: subsets_q};
+    flags_q[0] <= '{valid: go, last: fire && last, end_: fire, number: wave_q, turns: turns_q, subsets: subsets_q};
     for (int unsigned k = 1; k <= Low + High; k++) flags_q[k] <= flags_q[k-1];
     if (!rst_ni || clear_i) for (int unsigned k = 0; k <= Low + High; k++) flags_q[k].valid <= 1'b0;
   end
 
-  // ---- segments of several groups: the adders have values of 32 bits, a word of DrainW of them is DrainW trees --------------
-  logic [DrainW-1:0][Groups-1:0][31:0] part, sum;
-  logic [DrainW-1:0] part_ready, sum_last, sum_valid;
-  logic [DrainW-1:0][CodeW-1:0] unused_code;
+  // ---- segments of several groups: the adders have values of 32 bits, a word of Values of them is Values trees --------------
+  logic [Values-1:0][Groups-1:0][31:0] part, sum;
+  logic [Values-1:0] part_ready, sum_last, sum_valid;
+  logic [Values-1:0][CodeW-1:0] unused_code;
   wire [CodeW-1:0] code = (flags_q[Low].subsets > 3'(Low)) ? CodeW'(flags_q[Low].subsets - 3'(Low)) : '0;
 
   always_comb begin
-    for (int unsigned d = 0; d < DrainW; d++) begin
+    for (int unsigned d = 0; d < Values; d++) begin
       for (int unsigned g = 0; g < Groups; g++) begin
         part[d][g] = tree_q[Low][g][d];
         m_axis_tdata[g][32*d+:32] = sum[d][g];
@@ -133,7 +135,7 @@ module linear_synth_join #(
     end
   end
 
-  for (genvar d = 0; d < DrainW; d++) begin : gen_value
+  for (genvar d = 0; d < Values; d++) begin : gen_value
     segment_reduce #(
         .Sources(Groups), .Width(32)
     ) i_reduce (
@@ -144,7 +146,7 @@ module linear_synth_join #(
   end
   assign m_number_o    = flags_q[Low+High].number;
   assign m_end_o       = flags_q[Low+High].end_;
-  assign m_tokens_o    = flags_q[Low+High].tokens;
+  assign m_turns_o     = flags_q[Low+High].turns;
   assign m_axis_tlast  = sum_last[0];
   assign m_axis_tvalid = sum_valid[0];
 
@@ -154,7 +156,7 @@ module linear_synth_join #(
     always_comb begin
       fits = 1'b1;
       for (int unsigned i = 0; i < Slices >> k; i++) begin
-        for (int unsigned d = 0; d < DrainW; d++) begin
+        for (int unsigned d = 0; d < Values; d++) begin
           fits &= tree_q[k-1][2*i][d][31] != tree_q[k-1][2*i+1][d][31]
               || 32'(tree_q[k-1][2*i][d] + tree_q[k-1][2*i+1][d]) >> 31 == 32'(tree_q[k-1][2*i][d][31]);
         end
@@ -168,7 +170,7 @@ module linear_synth_join #(
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) part_ready == '1);
   a_in_step :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i)
-      sum_valid == {DrainW{flags_q[Low+High].valid}} && (sum_last == {DrainW{flags_q[Low+High].last}} || !sum_valid[0]));
+      sum_valid == {Values{flags_q[Low+High].valid}} && (sum_last == {Values{flags_q[Low+High].last}} || !sum_valid[0]));
   a_banks :
   assert property (@(posedge clk_i) disable iff (!rst_ni || clear_i) free_q <= 2'd2);
   a_somebody_works :

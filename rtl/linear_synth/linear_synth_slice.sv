@@ -20,7 +20,7 @@
 //   setup_*       a queue: setup_ready_o must have been seen in the cycle before
 //   m_round_*     one word a round of the command: is there a job, log2 of the subsets, tokens
 //   m_found_*     with Gather: the indices of a search's centroids, those of a block one after the other
-//   m_axis_acc_*  the partial sums of a job, DrainW a beat: of every slot for one token after the other
+//   m_axis_acc_*  the partial sums of a job, DrainW a beat for each of Drains tokens: of every slot for so many tokens after the other
 module linear_synth_slice
   import linear_synth_pkg::*;
 #(
@@ -41,6 +41,7 @@ module linear_synth_slice
     parameter int unsigned AddrW = 64,
     parameter int unsigned Depth = 4,
     parameter int unsigned Tokens = 1,
+    parameter int unsigned Drains = 1,
     parameter bit Gather = 1'b0,
     localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1,
     localparam int unsigned IdxW = $clog2(MaxInputs),
@@ -76,7 +77,7 @@ module linear_synth_slice
     output logic [           3:0] m_round_tokens_o,
     output logic                  m_round_valid_o,
     input  logic                  m_round_ready_i,
-    output logic [ DrainW*32-1:0] m_axis_acc_tdata,
+    output logic [Drains*DrainW*32-1:0] m_axis_acc_tdata,
     output logic                  m_axis_acc_tlast,
     output logic                  m_axis_acc_tvalid,
     input  logic                  m_axis_acc_tready,
@@ -357,7 +358,7 @@ module linear_synth_slice
 
   lut2d #(
       .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .EntryW(EntryW), .Tokens(Tokens), .NarrowW(NarrowW), .AccW(32),
-      .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW), .SumPromised(1'b1), .Start(1'b0)
+      .DrainW(DrainW), .MaxBlocks(MaxBlocks), .BeatW(BeatW), .SumPromised(1'b1), .Start(1'b0), .Drains(Drains)
   ) i_lut (
       .clk_i, .rst_ni(rst_ni && !clear_i), .s_job_blocks_i(lut_blocks), .s_job_slots_i(lut_slots),
       .s_job_code_i(lut_code), .s_job_tokens_i(lut_tokens), .s_job_valid_i(lut_valid), .s_job_ready_o(lut_ready), .s_axis_row_tdata(row),

@@ -14,19 +14,19 @@
 //                block begins a fresh beat.
 //   s_axis_start start values in output order, DrainW of 32 bits a beat, slots*Units values a job
 //   m_axis_acc   outputs n = slot*Units + unit in order, DrainW a beat: token t value d at [(t*DrainW+d)*32 +: 32];
-//                tlast on a job's last beat. Without Start the sums of a slot leave for one of the job's tokens after the
-//                other: a beat has those of one token
+//                tlast on a job's last beat. Without Start the sums of a slot leave for Drains of the job's tokens at a time,
+//                0 .. Drains-1 first; a last beat of fewer is filled up with what is not needed
 // Accumulation: in two levels. Beside the units run narrow sums of at most Window blocks with one exponent; then a
 //             slot's sums are shifted and added to AccW-bit sums in block RAM, DrainW a cycle (see lut2d_control).
 // Throughput: a block takes max(slots, centroids, its index beats) cycles; plus `slots` + 2 per run (header, close, one
 //             stolen read a slot; hidden where a block has idle cycles) and 1 per job. A run's drain takes
-//             slots*Units/DrainW cycles, without Start as many for each of the job's tokens, and must be over before the next
+//             slots*Units/DrainW cycles, without Start as many for every Drains of the job's tokens, and must be over before the next
 //             run ends: shorter runs wait for it, and so does a run's block Window-Slots, where its takes begin; without Start only
 //             runs of more than Window blocks have takes. With Units/DrainW < 8, and for the slots that take a start value or
 //             deliver, 3 cycles more a slot; not so without Start. A take waits where a slot's drain is longer than a block.
 // Latency:    9 cycles from a job's last index word to its first output (if the drain is idle); the last output comes
 //             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls. Without Start 10 cycles and
-//             tokens*slots*Units/DrainW - 1, or 12 from the first index word of the last block, if there are 4 slots at least, the
+//             turns*slots*Units/DrainW - 1, turns = tokens/Drains rounded up, or 12 from the first index word of the last block, if there are 4 slots at least, the
 //             drain is idle and no take is in that block.
 // Back-pressure: with Start one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
 // Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
@@ -50,6 +50,7 @@
 //   BeatW      bits of an index beat
 //   Start      1: there are start values, and a job has all tokens; 0: sums start from zero, s_axis_start is ignored. Then nothing
 //              stalls the drain: results wait in a queue, and a slot is only drained when it has room there
+//   Drains     without Start: tokens that are drained at a time, a divisor of Tokens
 //   UseDsp     1: the drain shifts by multiplying, DrainW DSP blocks a drain; 0: about 26 LUTs more each
 //   SumPromised  1: the caller knows that every final sum fits AccW (see Overflow)
 module lut2d #(
@@ -68,10 +69,10 @@ module lut2d #(
     parameter bit UseDsp = 1'b1,
     parameter bit SumPromised = 1'b0,
     parameter bit Start = 1'b1,
+    parameter int unsigned Drains = Start ? Tokens : 1,
     localparam int unsigned BlocksW = $clog2(MaxBlocks + 1),
     localparam int unsigned SlotW = (Slots > 1) ? $clog2(Slots) : 1,
-    localparam int unsigned CountW = $clog2(Tokens + 1),
-    localparam int unsigned Drains = Start ? Tokens : 1  // that work at a time
+    localparam int unsigned CountW = $clog2(Tokens + 1)
 ) (
     input  logic                           clk_i,
     input  logic                           rst_ni,
@@ -102,7 +103,7 @@ module lut2d #(
   localparam int unsigned Window = (NarrowW > SumW) ? 1 << (NarrowW - SumW) : 2;
   localparam int unsigned Steps = (DrainW > 0 && Units / DrainW > 1) ? Units / DrainW : 2;  // 2 is refused below
   localparam int unsigned StepW = $clog2(Steps);
-  localparam int unsigned Turns = Tokens / Drains;  // tokens that a drain takes, one after the other
+  localparam int unsigned Turns = (Drains > 0) ? Tokens / Drains : 1;  // tokens that a drain takes, one after the other
   localparam int unsigned TurnsW = $clog2(Turns + 1);
   localparam int unsigned TurnW = (Turns > 1) ? $clog2(Turns) : 1;
   localparam int unsigned AddrW = $clog2(Turns) + SlotW + StepW;
@@ -123,6 +124,8 @@ module lut2d #(
     $error("%m: NarrowW is %0d, allowed: windows of 2^(NarrowW-%0d) blocks, Slots+1..65536", NarrowW, SumW);
   if (Steps * DrainW != Units || 2 ** StepW != Steps || Steps < 4)
     $error("%m: DrainW is %0d, allowed: Units/DrainW a power of two >= 4", DrainW);
+  if (Drains < 1 || Tokens % Drains != 0 || (Start && Drains != Tokens))
+    $error("%m: Drains is %0d, allowed: divisors of Tokens = %0d, with Start Tokens", Drains, Tokens);
   if (AccW > 32 || AccW < NarrowW + 7) $error("%m: AccW is %0d, allowed: NarrowW+7..32", AccW);
   if (!SumPromised
       && 64'(Lanes) * 64'(MaxBlocks) * (64'd1 << (EntryW + 6)) + (64'd1 << (StartW - 1)) > (64'd1 << (AccW - 1)))
@@ -205,7 +208,7 @@ module lut2d #(
       .job_blocks_i (s_job_blocks_i),
       .job_slots_i  (s_job_slots_i),
       .job_code_i   (s_job_code_i),
-      .job_tokens_i (Start ? TurnsW'(1) : TurnsW'(s_job_tokens_i)),
+      .job_tokens_i (Start ? TurnsW'(1) : TurnsW'((32'(s_job_tokens_i) + Drains - 1) / Drains)),
       .code_o       (code),
       .beat_valid_i (s_axis_idx_tvalid),
       .beat_ready_o (beat_ready),
@@ -324,19 +327,19 @@ module lut2d #(
         .addr_i     (addr),
         .drain_sel_i(sel),
         .drain_pick_i(pick),
-        .drain_mine_i(Start || turn == TurnW'(t)),
+        .drain_mine_i(Start || turn == TurnW'(t / Drains)),
         .drain_en_i (en),
         .value_o    (value[t])
     );
   end
 
-  for (genvar t = 0; t < Drains; t++) begin : gen_drain
+  for (genvar t = 0; t < Drains; t++) begin : gen_drain  // of the tokens t, t + Drains, ...
     logic [DrainW*NarrowW-1:0] drained;
     logic [DrainW*AccW-1:0] acc;
 
     always_comb begin
       drained = value[t];
-      for (int unsigned i = 1; i < Turns; i++) drained = drained | value[i];  // all others are zero
+      for (int unsigned i = 1; i < Turns; i++) drained = drained | value[i*Drains+t];  // all others are zero
     end
 
     lut2d_drain #(

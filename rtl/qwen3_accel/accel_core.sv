@@ -84,7 +84,8 @@ module accel_core
     output logic [Ports-1:0]                m_axi_bready
 );
   localparam int unsigned LineBits = 32 * Lanes;
-  localparam int unsigned SynthDrainW = (Lanes > 16) ? 8 : 2;  // sums that a slice delivers a cycle
+  localparam int unsigned SynthDrainW = (Lanes > 16) ? 8 : 2;  // sums that a slice delivers a cycle, of each of so many tokens:
+  localparam int unsigned SynthDrains = (Tokens > 4) ? 4 : 1;
   localparam int unsigned KvBeats = 128;  // keys of a token, all heads of an engine: values come behind them
   localparam int unsigned Aux = Slices, Book = Slices + 1, Packet = Slices + 2, Row = Slices + 3;
   localparam int unsigned Ways = Lanes / 16;  // ports of keys, and of values, that an attention engine has
@@ -512,7 +513,7 @@ module accel_core
   end
   linear_synth #(
       .Slices(Slices), .Width(Lanes), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs), .MaxPositions(MaxPositions), .BufferBeats(StreamBeats),
-      .DrainW(SynthDrainW), .Tokens(Tokens), .Gather(Gather)
+      .DrainW(SynthDrainW), .Tokens(Tokens), .Drains(SynthDrains), .Gather(Gather)
   ) u_synth (
       .clk_i, .rst_ni, .port_base_i(run_i.port_base), .port_stride_i(run_i.port_stride),
       .s_cmd_inputs(issued[4][15:0]), .s_cmd_outputs({issued[5][18:4] + 15'(issued[5][3:0] != 4'd0), 4'b0}),

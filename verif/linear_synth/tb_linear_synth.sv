@@ -14,6 +14,7 @@ module tb_linear_synth
     parameter int unsigned IndexBeats = 512,
     parameter int unsigned DrainW = 2,
     parameter int unsigned Tokens = 1,
+    parameter int unsigned Drains = 1,
     parameter bit Gather = 1'b0,
     parameter int unsigned MemBytes = 2097152
 ) (
@@ -88,7 +89,7 @@ module tb_linear_synth
 
   linear_synth #(
       .Slices(Slices), .Width(Width), .Lanes(Lanes), .Units(Units), .Slots(Slots), .Centroids(Centroids), .MaxInputs(MaxInputs),
-      .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats), .DrainW(DrainW), .Tokens(Tokens), .Gather(Gather)
+      .MaxPositions(MaxPositions), .BufferBeats(BufferBeats), .IndexBeats(IndexBeats), .DrainW(DrainW), .Tokens(Tokens), .Drains(Drains), .Gather(Gather)
   ) i_dut (
       .clk_i, .rst_ni, .s_cmd_act_bits, .s_cmd_code, .s_cmd_inputs, .s_cmd_outputs, .s_cmd_positions, .s_cmd_group,
       .s_cmd_subsets, .s_cmd_stream, .s_cmd_beats, .s_cmd_tokens, .s_cmd_mode, .s_cmd_tvalid, .s_cmd_tready, .port_base_i, .port_stride_i,

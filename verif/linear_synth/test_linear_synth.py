@@ -18,6 +18,7 @@ SETS = [
     {"Slices": 2, "Width": 32, "Lanes": 1, "Units": 64, "Slots": 4, "Centroids": 16, "DrainW": 8, **SMALL},
     {"Slices": 8, "Width": 64, "Slots": 8, "Centroids": 16, "DrainW": 8, **SMALL, **ROOM},
     {"Slices": 4, "Slots": 8, "Centroids": 16, "Tokens": 3, **SMALL, **ROOM},
+    {"Slices": 4, "Slots": 8, "Centroids": 16, "DrainW": 8, "Tokens": 4, "Drains": 2, **SMALL, **ROOM},
 ]
 
 GATHER_SETS = [  # groups of covq linears have 512 outputs
@@ -80,6 +81,7 @@ def test_broken_gather_is_caught(file, line, broken):
         ({"IndexBeats": 64}, "allowed: >= 96"),
         ({"Width": 8}, "allowed: 16, 32, 64"),
         ({"Tokens": 9}, "Tokens is 9, allowed: 1..8"),
+        ({"Tokens": 6, "Drains": 3}, "Drains is 3, allowed: powers of two"),
         ({"Width": 64, "Slots": 1}, "Units\\*Slots is 32, allowed: >= Width"),
     ],
     ids=lambda v: "-".join(f"{k}{n}" for k, n in v.items()) if isinstance(v, dict) else "",

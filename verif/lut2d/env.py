@@ -51,7 +51,8 @@ class Shape:
         self.SumPromised = given.get("SumPromised", 0)
         self.Start = given.get("Start", 1)
         self.window = 1 << (self.NarrowW - self.EntryW - (self.Lanes - 1).bit_length())
-        self.turns = 1 if self.Start else self.Tokens  # tokens that are drained one after the other
+        self.Drains = given.get("Drains", self.Tokens if self.Start else 1)
+        self.turns = self.Tokens // self.Drains  # tokens that are drained one after the other
         self.beat_bits = 4 * self.Lanes * self.Units
         self.steps = self.Units // self.DrainW
 
@@ -106,8 +107,9 @@ class Job:
             beats = (
                 acc.reshape(self.tokens, -1, shape.DrainW).transpose(1, 0, 2).reshape(-1, self.tokens * shape.DrainW)
             )
-        else:  # every slot for one token after the other
-            beats = acc.reshape(self.tokens, -1, shape.Units).transpose(1, 0, 2).reshape(-1, shape.DrainW)
+        else:  # every slot for Drains tokens at a time, side by side
+            parts = acc.reshape(self.tokens // shape.Drains, shape.Drains, -1, shape.steps, shape.DrainW)
+            beats = parts.transpose(2, 0, 3, 1, 4).reshape(-1, shape.Drains * shape.DrainW)
         return [(pack32(beat), int(i == len(beats) - 1)) for i, beat in enumerate(beats)]
 
     def runs(self) -> int:

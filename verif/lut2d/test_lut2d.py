@@ -23,6 +23,7 @@ SETS = {
     "no start values": {**SMALL, "Start": 0},
     # a slot's drain is longer than a block
     "5 tokens in turn": {**SMALL, "Start": 0, "Tokens": 5},
+    "4 tokens, 2 in turn": {**SMALL, "Start": 0, "Tokens": 4, "Drains": 2},
     "2 tokens in turn, 8 steps": {**SMALL, "Start": 0, "Tokens": 2, "DrainW": 1, "Slots": 6},
 }
 
@@ -70,6 +71,7 @@ def test_broken_rtl_is_caught(name):
         ({"EntryW": 16, "AccW": 32}, "allowed: what AccW"),
         ({"DrainW": 16}, "allowed: Units/DrainW a power"),
         ({"EntryW": 17}, "allowed: 4..16"),
+        ({"Tokens": 4, "Start": 0, "Drains": 3}, "allowed: divisors of Tokens = 4"),
     ],
     ids=lambda v: "-".join(f"{k}{n}" for k, n in v.items()) if isinstance(v, dict) else "",
 )
