@@ -36,7 +36,9 @@ class LookupTest(CoreTest):
             exponents = np.sort(rng.integers(0, 8, blocks))
         room = 1 << (shape.StartW - 1)
         start = rng.integers(-room, room, slots * shape.Units) if shape.Start else np.zeros(slots * shape.Units, int)
-        tokens = shape.Drains * int(rng.integers(1, shape.turns + 1))  # whole turns: what fills others up may be anything
+        tokens = shape.Drains * int(
+            rng.integers(1, shape.turns + 1)
+        )  # whole turns: what fills others up may be anything
         return Job(rows, idx, np.asarray(exponents), start, tokens)
 
     def flat(self, value: int, blocks: int, start: int, exponent: int = 7) -> Job:
