@@ -2,10 +2,11 @@
 // command's last.
 //
 // Sums come as chunks of DrainW, of all segments of a round at a time, in waves of as many as there are banks (linear_synth_join says
-// which), Units of Drains tokens, then as many of the next ones (a turn); they leave segment by segment, line by line of Width. So there are Width/DrainW
-// banks: chunk k of the segment at place g of its wave lies in bank (g + k) mod banks, for every turn in a region of its own. A wave is
-// written in one cycle, and a line is read in one, each time from all banks. Every bank has two halves: a round is written into one while the round before it is read from the
-// other, or the same round, as far as its lines are complete for all tokens.
+// which), Units of Drains tokens, then as many of the next ones (a turn); they leave segment by segment, line by line of Width. So
+// there are Width/DrainW banks: chunk k of the segment at place g of its wave lies in bank (g + k) mod banks, for every turn in a
+// region of its own. A wave is written in one cycle, and a line is read in one, each time from all banks. Every bank has two halves:
+// a round is written into one while the round before it is read from the other, or the same round, as far as its lines are
+// complete for all tokens.
 //
 // Latency:       6 cycles from the last chunk of a line of the first segment, that of the last turn, to the line of the first token.
 // Throughput:    one line of one token a cycle, in groups of three lines and more; a wave a cycle.

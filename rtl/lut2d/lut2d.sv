@@ -26,8 +26,8 @@
 //             deliver, 3 cycles more a slot; not so without Start. A take waits where a slot's drain is longer than a block.
 // Latency:    9 cycles from a job's last index word to its first output (if the drain is idle); the last output comes
 //             slots*(Units/DrainW + 3) - 4 cycles after the first, without stalls. Without Start 10 cycles and
-//             turns*slots*Units/DrainW - 1, turns = tokens/Drains rounded up, or 12 from the first index word of the last block, if there are 4 slots at least, the
-//             drain is idle and no take is in that block.
+//             turns*slots*Units/DrainW - 1, turns = tokens/Drains rounded up, or 12 from the first index word of the last
+//             block, if there are 4 slots at least, the drain is idle and no take is in that block.
 // Back-pressure: with Start one gate between m_axis_acc_tready and s_axis_start_tready; no other path through.
 // Overflow:   narrow sums cannot: Window*Lanes*2^(EntryW-1) <= 2^(NarrowW-1). Wide sums cannot:
 //             Lanes*MaxBlocks*2^(EntryW-1+7) + 2^(StartW-1) <= 2^(AccW-1) is demanded at elaboration; both asserted.
@@ -192,7 +192,7 @@ module lut2d #(
   logic [SlotW:0] addr;
   logic drain_ready, drain_first, drain_last, drain_end;
   logic [2:0] drain_exp;
-  logic [TurnsW-1:0] drain_tokens;
+  logic [TurnsW-1:0] drain_turns;
 
   lut2d_control #(
       .Slots  (Slots),
@@ -208,7 +208,7 @@ module lut2d #(
       .job_blocks_i (s_job_blocks_i),
       .job_slots_i  (s_job_slots_i),
       .job_code_i   (s_job_code_i),
-      .job_tokens_i (Start ? TurnsW'(1) : TurnsW'((32'(s_job_tokens_i) + Drains - 1) / Drains)),
+      .job_turns_i (Start ? TurnsW'(1) : TurnsW'((32'(s_job_tokens_i) + Drains - 1) / Drains)),
       .code_o       (code),
       .beat_valid_i (s_axis_idx_tvalid),
       .beat_ready_o (beat_ready),
@@ -228,7 +228,7 @@ module lut2d #(
       .drain_first_o(drain_first),
       .drain_last_o (drain_last),
       .drain_end_o  (drain_end),
-      .drain_tokens_o(drain_tokens)
+      .drain_turns_o(drain_turns)
   );
 
   logic result_valid, result_last, result_ready;
@@ -243,7 +243,7 @@ module lut2d #(
   lut2d_sequencer #(
       .Slots (Slots),
       .Steps (Steps),
-      .Tokens(Turns),
+      .Turns (Turns),
       .Start (Start),
       .Places(Places)
   ) i_sequencer (
@@ -255,12 +255,12 @@ module lut2d #(
       .first_i      (drain_first),
       .last_i       (drain_last),
       .end_i        (drain_end),
-      .tokens_i     (drain_tokens),
+      .turns_i      (drain_turns),
       .ready_o      (drain_ready),
       .en_o         (en),
       .sel_o        (sel),
       .pick_o       (pick),
-      .token_o      (turn),
+      .turn_o       (turn),
       .exp_o        (shift),
       .raddr_o      (wide_raddr),
       .sum_valid_o  (sum_valid),

@@ -34,7 +34,7 @@ module lut2d_control #(
     input  logic [ BlocksW-1:0] job_blocks_i,
     input  logic [     SlotW:0] job_slots_i,
     input  logic [         1:0] job_code_i,
-    input  logic [  CountW-1:0] job_tokens_i,
+    input  logic [  CountW-1:0] job_turns_i,
     output logic [         1:0] code_o,
     // header beats and index words
     input  logic                beat_valid_i,
@@ -58,7 +58,7 @@ module lut2d_control #(
     output logic                drain_first_o,
     output logic                drain_last_o,
     output logic                drain_end_o,
-    output logic [  CountW-1:0] drain_tokens_o
+    output logic [  CountW-1:0] drain_turns_o
 );
   localparam int unsigned WinW = $clog2(Window);
   localparam logic [WinW-1:0] FirstAge = WinW'(Slots % Window);
@@ -81,7 +81,7 @@ module lut2d_control #(
   logic [2:0] exp_q;
   logic restart_q, bank_q;                       // the run's first block; the bank being filled
   logic [WinW-1:0] age_q;
-  logic [CountW-1:0] tokens_q, flush_tokens_q;
+  logic [CountW-1:0] turns_q, flush_turns_q;
 
   localparam int unsigned Behind = 3;  // slots from a lookup to the first read that finds its sum
 
@@ -123,7 +123,7 @@ module lut2d_control #(
       top_q    <= SlotW'(job_slots_i - (SlotW + 1)'(1));
       short_q  <= job_slots_i < (SlotW + 1)'(3);
       code_q   <= job_code_i;
-      tokens_q <= job_tokens_i;
+      turns_q <= job_turns_i;
     end
     if (beat_ready_o) begin
       exp_q <= beat_i[2:0];
@@ -135,7 +135,7 @@ module lut2d_control #(
       flush_exp_q  <= exp_q;
       flush_last_q <= job_last_q;
       flush_top_q  <= top_q;
-      flush_tokens_q <= tokens_q;
+      flush_turns_q <= turns_q;
     end
     gate_o       <= restart_q || take;
     addr_o       <= steal ? {flush_bank_q, flush_slot_q} : {bank_q, slot_q};
@@ -143,7 +143,7 @@ module lut2d_control #(
   end
 
   assign drain_exp_o   = load_flush_q ? flush_exp_q : exp_q;
-  assign drain_tokens_o = load_flush_q ? flush_tokens_q : tokens_q;
+  assign drain_turns_o = load_flush_q ? flush_turns_q : turns_q;
   assign drain_first_o = fresh_q == {1'b0, addr_o[SlotW-1:0]};
   assign drain_last_o  = load_flush_q && flush_last_q;
   assign drain_end_o   = addr_o[SlotW-1:0] == flush_top_q;

@@ -95,8 +95,8 @@ package accel_pkg;
   } order_e;
 
   // Every line of the program is Tokens lines of the frame, one for each token of a batch. The lines from `line` up to `stop`,
-  // without it, where a line of the program ends, are still to be read, or to be written: of all tokens (EveryLine), or of the token at `place`; those of tokens
-  // behind it (EveryVector) from `first` on.
+  // without it, where a line of the program ends, are still to be read, or to be written: of all tokens (EveryLine), or of the
+  // token at `place`; those of tokens behind it (EveryVector) from `first` on.
   typedef struct packed {
     logic [LineW-1:0]  line;
     logic [LineW-1:0]  first;

@@ -36,9 +36,8 @@ class LookupTest(CoreTest):
             exponents = np.sort(rng.integers(0, 8, blocks))
         room = 1 << (shape.StartW - 1)
         start = rng.integers(-room, room, slots * shape.Units) if shape.Start else np.zeros(slots * shape.Units, int)
-        tokens = shape.Drains * int(
-            rng.integers(1, shape.turns + 1)
-        )  # whole turns: what fills others up may be anything
+        # whole turns: what fills others up may be anything
+        tokens = shape.Drains * int(rng.integers(1, shape.turns + 1))
         return Job(rows, idx, np.asarray(exponents), start, tokens)
 
     def flat(self, value: int, blocks: int, start: int, exponent: int = 7) -> Job:
@@ -142,7 +141,7 @@ class Promises(LookupTest):
         take_wait = max(0, slots * step + 8 - (shape.window - slots) * block) if shape.Start else 0
         # changes of exponent, far apart and in every block; the first run's drain is slower by the start values
         for what, length, cycles in (
-            ("long runs", shape.window, max(shape.window * block + take_wait, slots * step + 1) + slots + 2),
+            ("long runs", shape.window, max(shape.window * block + take_wait, slots * step) + slots + 2),
             ("an exponent a block", 1, max(block + slots + 2, slots * step + 1)),
         ):
             del cycles_of[:]
