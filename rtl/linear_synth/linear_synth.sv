@@ -168,8 +168,8 @@ module linear_synth
   localparam int unsigned LevelW = $clog2(Depth + 1);
   localparam int unsigned IdxW = $clog2(MaxInputs);
   localparam int unsigned Ends = 2 * PairsPerBeat;
-  localparam int unsigned Groups = (Slices < Width / DrainW) ? Slices : Width / DrainW;  // segments that leave the adders a cycle
-  localparam int unsigned WaveW = (Slices > Groups) ? $clog2(Slices / Groups) : 1;
+  localparam int unsigned Groups = groups_of(Slices, Width / DrainW);  // segments that leave the adders a cycle
+  localparam int unsigned WaveW = wave_bits(Slices, Width / DrainW);
   localparam int unsigned TokenW = (Tokens > 1) ? $clog2(Tokens) : 1;
   localparam int unsigned PortW = (AddrW > 44) ? 44 : AddrW;  // address bits that are calculated with
 

@@ -28,9 +28,9 @@ module linear_synth_collect
     parameter int unsigned Tokens = 1,
     parameter int unsigned Drains = 1,
     localparam int unsigned Banks = Width / DrainW,
-    localparam int unsigned Groups = (Slices < Banks) ? Slices : Banks,  // segments of a wave
+    localparam int unsigned Groups = groups_of(Slices, Banks),  // segments of a wave
     localparam int unsigned PerGroup = Slices / Groups,
-    localparam int unsigned WaveW = (PerGroup > 1) ? $clog2(PerGroup) : 1
+    localparam int unsigned WaveW = wave_bits(Slices, Banks)
 ) (
     input  logic                             clk_i,
     input  logic                             rst_ni,

@@ -18,16 +18,18 @@
 // Ports:
 //   m_axis_*   the sums of a wave, tlast at a round's end; m_number_o  of the wave; m_end_o  the beat's last; m_turns_o  of the command
 //   bank_i     a pulse: the collector has read a bank
-module linear_synth_join #(
+module linear_synth_join
+  import linear_synth_pkg::*;
+#(
     parameter int unsigned Slices = 2,
     parameter int unsigned Width = 16,
     parameter int unsigned DrainW = 2,
     parameter int unsigned Drains = 1,
     localparam int unsigned Values = Drains * DrainW,  // of a slice's beat
     localparam int unsigned Banks = Width / DrainW,  // of the collector
-    localparam int unsigned Groups = (Slices < Banks) ? Slices : Banks,
+    localparam int unsigned Groups = groups_of(Slices, Banks),
     localparam int unsigned PerGroup = Slices / Groups,
-    localparam int unsigned WaveW = (PerGroup > 1) ? $clog2(PerGroup) : 1
+    localparam int unsigned WaveW = wave_bits(Slices, Banks)
 ) (
     input  logic                          clk_i,
     input  logic                          rst_ni,

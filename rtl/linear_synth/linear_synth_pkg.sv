@@ -8,6 +8,15 @@ package linear_synth_pkg;
   localparam int unsigned ActCentroids = 64;  // of a position, in a search
   localparam int unsigned CidxW = $clog2(ActCentroids);
 
+  // How the sums of a round leave the slices, see linear_synth_join: groups of slices, as many as the collector has banks, and the
+  // bits of a wave's number.
+  function automatic int unsigned groups_of(input int unsigned slices, input int unsigned banks);
+    return (slices < banks) ? slices : banks;
+  endfunction
+  function automatic int unsigned wave_bits(input int unsigned slices, input int unsigned banks);
+    return (slices > 2 * banks) ? $clog2(slices / banks) : 1;
+  endfunction
+
   // Where the rows come from, or what is done instead.
   typedef enum logic [1:0] {
     ModeSynth  = 2'd0,  // a wvq linear: rows are calculated

@@ -379,6 +379,9 @@ module lut2d #(
   a_code :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       s_job_valid_i |-> s_job_code_i <= 2'(IdxW - 4));
+  a_tokens :
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      s_job_valid_i |-> Start || (s_job_tokens_i != '0 && 32'(s_job_tokens_i) <= Tokens));
   a_row_length :
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       row_take && s_axis_row_tlast |-> entry_q inside {IdxW'(15), IdxW'(31), IdxW'(63)});
