@@ -15,7 +15,7 @@ from lutloom.qwen3_accel import CONFIGURATIONS
 from verif.lib import Mutation, SimulationFailed, simulate
 from verif.lib.paths import ROOT
 from verif.lib.runner import build
-from verif.qwen3_accel.simulation import Run, compare
+from verif.qwen3_accel.simulation import PORTS, Run, compare
 from verif.qwen3_accel.toys import toy_images
 
 TINY = CONFIGURATIONS["tiny"]
@@ -37,7 +37,7 @@ def bench(images: dict[str, Path], name: str, **options):
     parameters = TINY.parameters() | options.pop("parameters", {})
     return simulate(
         "qwen3_accel", "verif.qwen3_accel.tb", name=name, target="sim", parameters=parameters, env=env,
-        waves_on_failure=False, **options,
+        public=PORTS, waves_on_failure=False, **options,
     )  # fmt: skip
 
 
@@ -60,11 +60,10 @@ def test_every_value_of_toys(images, kind):
 
 
 def test_memory_in_its_own_clock_and_eight_tokens_a_pass(images):
-    """HbmClock: the memory at 400 MHz beside 250 MHz; Tokens = 8: a pass of eight and three. All values equal."""
+    """HbmClock: the memory at 400 MHz beside 250 MHz; a batch of eight tokens, alone in its pass: eight and three."""
     prompt = [5, 9, 140, 7, 7, 31, 2, 90, 11, 64, 3]
-    checked(
-        Run(Image.open(images["short"]), prompt, 2, stop=False, trace=True, hbm_ns=2.5, width=8, name="hbm-clock-8")
-    )
+    widths = dict(hbm_ns=2.5, width=8, batches=1)
+    checked(Run(Image.open(images["short"]), prompt, 2, stop=False, trace=True, name="hbm-clock-8", **widths))
 
 
 @pytest.mark.parametrize("scheme", SMALL)
