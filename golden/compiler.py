@@ -21,7 +21,8 @@ from lutloom.checkpoint import bf16_bits
 from lutloom.errors import UserError
 from lutloom.files import check_output
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
-from lutloom.image import ImageWriter, config_payload, layout
+from lutloom.image_format import config_payload, layout
+from lutloom.image_writer import ImageWriter
 from lutloom.linear_planner import LinearPlanner
 from lutloom.plan import Place, Plan
 from lutloom.program import (

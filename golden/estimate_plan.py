@@ -14,7 +14,8 @@ from lutloom.covq import ACT_CENTROIDS, WEIGHT_CENTROIDS, CovqLinear
 from lutloom.covq import GROUP as COVQ_GROUP
 from lutloom.estimate_ports import Machine
 from lutloom.hardware import Hardware
-from lutloom.image import Image, layout, padded
+from lutloom.image import Image
+from lutloom.image_format import layout, padded
 from lutloom.linear_synth import block_beats, subset_blocks
 from lutloom.plan import Place
 from lutloom.program import BYTES, Attention, Descriptor, LinearSynth, decode, encode

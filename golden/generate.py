@@ -21,7 +21,7 @@ from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS, Hardware, configuration
 from lutloom.host import Accelerator
 from lutloom.host.pcie import FORM, open_card
-from lutloom.image import canonical_json
+from lutloom.image_format import canonical_json
 from lutloom.machine import Machine
 from lutloom.models import MODEL_FOLDERS, Source
 from lutloom.quantized_model import CONFIG_FILE, TENSOR_FILE

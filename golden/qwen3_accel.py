@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from lutloom.errors import UserError
 from lutloom.hardware import CONFIGURATIONS as HARDWARE
 from lutloom.hardware import Hardware
-from lutloom.image import Image, hardware_hash
+from lutloom.image import Image
+from lutloom.image_format import hardware_hash
 from lutloom.program import LOGITS, Attention, Descriptor, Gather, LinearSynth, LinearTable, RmsNorm, Search, decode
 from lutloom.program_check import spans
 

@@ -25,7 +25,8 @@ from lutloom.covq import GROUP as COVQ_GROUP
 from lutloom.errors import UserError
 from lutloom.fp32 import to_bf16
 from lutloom.hardware import Hardware
-from lutloom.image import Image, canonical_json
+from lutloom.image import Image
+from lutloom.image_format import canonical_json
 from lutloom.kv_state import KvState, cache_layers
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3Config

@@ -13,7 +13,8 @@ from lutloom.host import registers as regs
 from lutloom.host.fields import Register
 from lutloom.host.registers import CAUSE_TEXT, UNIT_TEXT, Cause, Ended, PortClass, Unit
 from lutloom.host.transport import Transport, TransportError
-from lutloom.image import Image, hardware_hash
+from lutloom.image import Image
+from lutloom.image_format import hardware_hash
 from lutloom.kv_state import KvState
 from lutloom.program import UNIT, Attention, Descriptor, LinearTable, Sample, Search, decode
 from lutloom.program_check import check_config, check_program

@@ -20,7 +20,8 @@ from lutloom.hardware import Hardware
 from lutloom.host import registers as regs
 from lutloom.host.registers import Cause, Ended, PortClass, Unit
 from lutloom.host.transport import TransportError
-from lutloom.image import HEADER, MAGIC, VERSION, Image, hardware_hash
+from lutloom.image import Image
+from lutloom.image_format import HEADER, MAGIC, VERSION, hardware_hash
 from lutloom.kv_state import KvState
 from lutloom.machine import Machine
 from lutloom.program import BYTES, LAST, OPERATIONS, UNIT, Descriptor, End, Gather, LinearSynth, LinearTable, Search

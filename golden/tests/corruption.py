@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from lutloom.image import ENTRY, HEADER, HEADER_CRC, PAGE
+from lutloom.image_format import ENTRY, HEADER, HEADER_CRC, PAGE
 
 U32, U64 = 1 << 32, 1 << 64
 # Byte ranges of the fields in the header and in an entry of the section table

@@ -21,21 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from lutloom import image as image_module
+from lutloom import image_format
 from lutloom.errors import UserError
-from lutloom.image import (
-    FORMATS,
-    MAX_BYTES,
-    MAX_CONFIG,
-    PAGE,
-    Image,
-    ImageWriter,
-    config_payload,
-    describe,
-    hardware_hash,
-    layout,
-    register,
-)
+from lutloom.image import Image, describe, register
+from lutloom.image_format import FORMATS, MAX_BYTES, MAX_CONFIG, PAGE, config_payload, hardware_hash, layout
+from lutloom.image_writer import ImageWriter
 from lutloom.tests.corruption import CRC, KINDS, TOTAL, Damage, corrupt
 
 HARDWARE = {"Slices": 4, "Lanes": 2, "Units": 32, "Device": "v80"}
@@ -158,7 +148,7 @@ def test_no_verify_still_checks_header_and_config(good, tmp_path):
 
 
 def test_progress_reaches_the_end(good, monkeypatch):
-    monkeypatch.setattr(image_module, "CHUNK", PAGE)
+    monkeypatch.setattr(image_format, "CHUNK", PAGE)
     calls = []
     image = Image.open(good, progress=lambda done, total: calls.append((done, total)))
     pages = (image.bytes - PAGE) // PAGE
@@ -355,7 +345,7 @@ def test_killed_writer_leaves_the_old_file(tmp_path):
     path = write(tmp_path / "a.img", {"a": b"1"})
     old = path.read_bytes()
     program = (
-        "import os; from lutloom.image import ImageWriter\n"
+        "import os; from lutloom.image_writer import ImageWriter\n"
         f"writer = ImageWriter({str(path)!r}, {{}}, {{'config': 100, 'b': 5000}})\n"
         "writer.section('b')[:] = 1; os.kill(os.getpid(), 9)"
     )

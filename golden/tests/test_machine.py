@@ -17,7 +17,8 @@ from lutloom import fp32, models
 from lutloom.compiler import compile_model
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
-from lutloom.image import Image, ImageWriter
+from lutloom.image import Image
+from lutloom.image_writer import ImageWriter
 from lutloom.machine import Machine
 from lutloom.program import BYTES, LAST, LinearSynth, LinearTable, Sample, decode, encode
 from lutloom.qwen3 import Qwen3

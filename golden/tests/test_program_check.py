@@ -12,7 +12,9 @@ from golden.tests.toy import build
 from lutloom.compiler import compile_model
 from lutloom.errors import UserError
 from lutloom.hardware import Hardware
-from lutloom.image import Image, ImageWriter, canonical_json
+from lutloom.image import Image
+from lutloom.image_format import canonical_json
+from lutloom.image_writer import ImageWriter
 from lutloom.machine import Machine
 from lutloom.program import Attention, Embed, LinearSynth, LinearTable, RmsNorm, Rope, Sample, decode, encode
 

@@ -8,7 +8,7 @@ from lutloom.accel_regs import AccelRegs
 from lutloom.compiler import compile_model
 from lutloom.hardware import Hardware
 from lutloom.host import registers as regs
-from lutloom.image import hardware_hash
+from lutloom.image_format import hardware_hash
 from lutloom.tests.toy import build
 from verif.accel_regs.generate import compile_rdl, enums, generate
 from verif.lib import Mutation, SimulationFailed, base_seed, simulate
