@@ -121,14 +121,17 @@ def place(path: str | Path, entries: list[tuple[str, int, str]]) -> dict[str, Se
 
 
 def header_bytes(sections: int) -> int:
+    """Bytes of header and section table, whole pages."""
     return padded(HEADER.size + sections * ENTRY.size)
 
 
 def total_bytes(table: dict[str, Section]) -> int:
+    """Bytes of the whole file."""
     return header_bytes(len(table)) + sum(section.padded for section in table.values())
 
 
 def refusal(path: str | Path, section: str, found: str, allowed: str) -> UserError:
+    """The error of a file that is not as it should be, to be raised."""
     return UserError(f"{path}: section {section}: found {found}, allowed {allowed}")
 
 
