@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -122,7 +122,8 @@ def perf_command(
         image = Image.open(cached_image(quantized or find_quantized(source), configuration(hardware), source))
     report = {"model": name, "hardware": hardware, "synthetic": asdict(synthetic) if synthetic else None}
     if prefill:
-        report |= measure_prefill(image, prefill, tokens, batches, position, clock, memory, seed, check)
+        prompt = Prompt(prefill, position, tokens, batches)
+        report |= measure_prefill(image, prompt, clock, memory, seed, check)
         write_file(out, (json.dumps(report, indent=1) + "\n").encode())
         typer.echo(prefill_text(report["prefill"], clock) + f"\nwrote {out}")
         return
@@ -206,30 +207,34 @@ def measure(image: Image, context: int, clock: int, memory: str, seed: int) -> t
     return result, compare
 
 
-def measure_prefill(
-    image: Image, count: int, width: int | None, batches: int | None, position: int, clock: int, memory: str, seed: int,
-    check: bool,
-) -> dict:  # fmt: skip
-    """Run a prompt of `count` random tokens from `position` on up to the first new token.
+@dataclass(frozen=True)
+class Prompt:
+    """Random tokens from `position` on. width: tokens of a batch, batches: of a pass; None: the configuration's."""
 
-    width, batches: tokens of a batch, batches of a pass, if not the configuration's.
+    count: int
+    position: int = 0
+    width: int | None = None
+    batches: int | None = None
+
+
+def measure_prefill(image: Image, prompt: Prompt, clock: int, memory: str, seed: int, check: bool = True) -> dict:
+    """Run a prompt up to the first new token.
 
     Raises UserError if a value or the token is not golden's.
     """
-    room = image.config["max_context"]
+    room, count, position = image.config["max_context"], prompt.count, prompt.position
     if position + count > room:
         raise UserError(f"--position and --prefill: found {position} and {count}, allowed {room} positions")
     machine = Machine(image)
     hbm = _hbm(memory, machine.hardware.slices, clock)
-    module = simulation(image, hbm=bool(hbm), fast=True, tokens=width, batches=batches)
+    module = simulation(image, hbm=bool(hbm), fast=True, tokens=prompt.width, batches=prompt.batches)
     own = module.configuration_of(image)
-    prompt = np.random.default_rng(seed).integers(0, machine.vocab, count).tolist()
     run = module.Run(
-        image, prompt, 1, stop=False, trace=check, timeline_only=not check, hbm=hbm, fast=True, width=width,
-        batches=batches, random_text={"positions": position, "seed": seed} if position else {},
-        name=f"perf-prefill-{image.path.stem}",
+        image, np.random.default_rng(seed).integers(0, machine.vocab, count).tolist(), 1, stop=False, trace=check,
+        timeline_only=not check, hbm=hbm, fast=True, width=prompt.width, batches=prompt.batches,
+        random_text={"positions": position, "seed": seed} if position else {}, name=f"perf-prefill-{image.path.stem}",
     )  # fmt: skip
-    width, batches = width or own.tokens, batches or own.batches
+    width, batches = prompt.width or own.tokens, prompt.batches or own.batches
     attentions = sum(isinstance(d, Attention) for d in machine.program)  # begin for every token, all others for a batch
     operations = -(-count // width) * (len(machine.program) - 1 - attentions) + count * attentions
     with Progress(

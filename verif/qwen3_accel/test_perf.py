@@ -9,7 +9,7 @@ from lutloom.errors import UserError
 from lutloom.hardware import configuration
 from lutloom.image import Image
 from lutloom.machine import Machine
-from lutloom.perf import measure, measure_prefill, perf_command
+from lutloom.perf import Prompt, measure, measure_prefill, perf_command
 from lutloom.rtl import simulation
 from lutloom.synthetic import Synthetic, synthetic_image
 
@@ -55,15 +55,15 @@ def test_a_longer_context_costs_cycles(image):
 
 def test_a_prompt_in_passes(image):
     """Seven tokens in passes of 2 + 2 and 2 + 1: cycles add up, fewer than one by one."""
-    found = measure_prefill(image, 7, None, None, 0, 250, "hbm", 0, True)["prefill"]
+    found = measure_prefill(image, Prompt(7), 250, "hbm", 0)["prefill"]
     single, _ = measure(image, 7, 250, "hbm", 0)
     assert (found["batches_a_pass"], found["tokens_a_batch"]) == (2, 2) and found["check"]["values"] > 7 * 1000
     assert len(found["passes"]) == 2 and 0.95 * found["cycles"] < sum(found["passes"]) <= found["cycles"]
     assert 2 * single["decode"]["cycles"] < found["cycles"] < 4 * single["decode"]["cycles"]
-    later = measure_prefill(image, 7, None, None, 50, 250, "hbm", 0, True)["prefill"]
+    later = measure_prefill(image, Prompt(7, position=50), 250, "hbm", 0)["prefill"]
     assert later["cycles"] > found["cycles"]
     with pytest.raises(UserError, match=r"--position and --prefill: found 60 and 7, allowed 64 positions"):
-        measure_prefill(image, 7, None, None, 60, 250, "hbm", 0, True)
+        measure_prefill(image, Prompt(7, position=60), 250, "hbm", 0)
 
 
 def test_another_cache_is_noticed(image):
