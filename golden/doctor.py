@@ -10,7 +10,6 @@ Against a trace (an .npz of stage -> float32 values) or the RTL in the simulator
 
 import io
 import json
-import zipfile
 from collections import ChainMap, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -34,9 +33,9 @@ from lutloom.program import UNIT, Gather, LinearSynth, Search
 from lutloom.quantized_model import QuantizedModel
 from lutloom.qwen3 import Qwen3
 from lutloom.rtl import rtl_trace
+from lutloom.trace import TOKENS, Trace, compare_bits, load_trace, save_trace
 
 PROMPT = "ROMEO: But, soft! what light through yonder window breaks? It is the east, and Juliet is the sun."
-TOKENS = "tokens"  # the key of a trace that holds the prompt; all others are stages
 JOINED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 ADDING = ("o_proj", "down_proj")  # they add to the residual
 # Of what is not quantised: bf16 in embedding and KV cache is off by 2^-9 at most, the rest is fp32.
@@ -49,8 +48,6 @@ ZERO_ERROR = 1.0  # the error of a stage that puts out zeros: whatever is worse 
 TABLE_WIDTH = 112  # a line of the table, also where the terminal's width is unknown
 FEW = 3  # linears of fewer stages (the head) are measured by all linears
 ADDRESSES = ("address", "gain", "table", "pairs", "scales", "act_exp", "codebook", "packet")
-
-Trace = dict[str, np.ndarray]
 
 
 @dataclass
@@ -73,22 +70,6 @@ class StageReport:
     @property
     def off(self) -> bool:
         return not self.local <= self.limit
-
-
-@dataclass(frozen=True)
-class BitDifference:
-    """The first element of a stage that differs: (row, column), both bit patterns, how many differ in all."""
-
-    stage: str
-    row: int
-    column: int
-    expected: int
-    found: int
-    count: int
-
-    def __str__(self) -> str:
-        return (f"{self.stage}: {self.count:,} values differ; first: token {self.row}, value {self.column}: "
-                f"golden {self.expected:08x}, found {self.found:08x}")  # fmt: skip
 
 
 class TensorsByName(Mapping):
@@ -274,57 +255,6 @@ def sections_of(machine: Machine, stage: str) -> list[str]:
                 at = getattr(descriptor, field.name) * UNIT
                 found |= {s.name for s in image.table.values() if s.offset <= at < s.offset + s.padded}
     return [name for name in image.table if name in found]
-
-
-# --- traces -----------------------------------------------------------------------------------------------------------
-
-
-def save_trace(path: Path, tokens: np.ndarray, trace: Trace) -> None:
-    """Write an .npz: "tokens" int64 [T], and every stage float32 [rows, n]."""
-    data = io.BytesIO()
-    np.savez(data, **{TOKENS: np.asarray(tokens, np.int64)}, **trace)
-    write_file(path, data.getvalue())
-
-
-def load_trace(path: Path) -> Trace:
-    """The arrays of an .npz; UserError for a file that is none, or a stage that is not float32 [rows, n]."""
-    allowed = "an .npz of stage -> float32 [tokens, n]"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            trace = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        found = "no such file" if isinstance(error, FileNotFoundError) else "no archive of arrays"
-        raise UserError(f"{path}: file: found {found}, allowed {allowed}") from None
-    for name, values in trace.items():
-        tokens = name == TOKENS
-        good = np.issubdtype(values.dtype, np.integer) if tokens else values.dtype == np.float32
-        if not good or values.ndim != (1 if tokens else 2):
-            wanted = "integers [T]" if tokens else "float32 [tokens, n]"
-            raise UserError(f"{path}: {name}: found {values.dtype} {list(values.shape)}, allowed {wanted}")
-    return trace
-
-
-def compare_bits(golden: Trace, other: Trace, file: Path) -> list[BitDifference]:
-    """The stages of `other` that are not golden's bit for bit, in the order of the program.
-
-    `other` may lack stages. UserError for a stage of another name or shape, or if there is none at all.
-    """
-    stages = [name for name in other if name != TOKENS]
-    unknown = [name for name in stages if name not in golden]
-    if unknown or not stages:
-        raise UserError(f"{file}: found {'stage ' + unknown[0] if unknown else 'no stage'}, allowed the image's stages")
-    differences = []
-    for stage, values in golden.items():
-        if stage not in other:
-            continue
-        if other[stage].shape != values.shape:
-            raise UserError(f"{file}: {stage}: found {list(other[stage].shape)}, allowed {list(values.shape)}")
-        x, y = (np.ascontiguousarray(a).view(np.uint32) for a in (values, other[stage]))
-        rows, columns = np.nonzero(x != y)
-        if len(rows):
-            row, column = int(rows[0]), int(columns[0])
-            differences.append(BitDifference(stage, row, column, int(x[row, column]), int(y[row, column]), len(rows)))
-    return differences
 
 
 # --- command ----------------------------------------------------------------------------------------------------------

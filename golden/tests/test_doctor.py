@@ -14,16 +14,12 @@ import pytest
 from lutloom import cli, models
 from lutloom.compiler import compile_model
 from lutloom.doctor import (
-    TOKENS,
     StageReport,
     compare,
-    compare_bits,
     examine,
     float_trace,
     golden_trace,
     limits,
-    load_trace,
-    save_trace,
     sections_of,
     stages_of_image,
 )
@@ -35,6 +31,7 @@ from lutloom.program import BYTES, UNIT, Descriptor, LinearSynth
 from lutloom.quantized_model import QuantizedModel
 from lutloom.tests.corruption import CRC, Damage
 from lutloom.tests.toy import build
+from lutloom.trace import TOKENS, compare_bits, load_trace, save_trace
 from lutloom.wvq import WvqLinear, group_slices
 
 COVQ_FOLDER = models.SHAKESPEARE.with_name("shakespeare-qwen3-covq")
