@@ -35,7 +35,8 @@ TEMPLATES = {
 | [{{ c.name }}](docs/cores/{{ c.name }}.md) | {{ c.description }} | {{ c.latency }} | {{ c.throughput }} | \
 {% if c.area %}{{ "{:,}".format(c.area.luts) }}{{ " (older)" if c.area.older }} | \
 {{ "{:,}".format(c.area.ffs) }} | {{ c.area.dsps }} | \
-{{ "%g" % c.area.brams }} | {{ c.area.urams }} | {{ "%.2f" % c.area.path_ns }}{% else %}- | - | - | - | - | -{% endif %} | \
+{{ "%g" % c.area.brams }} | {{ c.area.urams }} | {{ "%.2f" % c.area.path_ns }} | \
+{% else %}- | - | - | - | - | - | {% endif %}\
 {{ "%.0f" % c.coverage }} % of {{ c.bins }} |
 {% endfor %}""",
     "demo": """\
@@ -54,7 +55,9 @@ TEMPLATES = {
 | {{ "{:,}".format(area.luts) }}{{ " (older)" if area.older }} | \
 {{ "-" if area.luts_memory is none else "{:,}".format(area.luts_memory) }} | {{ "{:,}".format(area.ffs) }} | \
 {{ area.dsps }} | {{ "%g" % area.brams }} | {{ area.urams }} | {{ "%.2f" % area.path_ns }} |
-
+{% if area.older %}
+Older: with longer fp32 units than today's.
+{% endif %}
 """,
 }
 
