@@ -257,8 +257,6 @@ def simulate(
     run_dir = BUILD / "sim" / core / "runs" / f"{name}-{seed}"
     extra = {key: str(value) for key, value in (env or {}).items()}
     extra["LUTLOOM_PARAMETERS"] = json.dumps(parameters or {})
-    if mutation is not None:
-        extra["COCOTB_MAX_FAILURES"] = "1"  # it is caught: what else would fail does not matter
     _execute(exe, run_dir, toplevel, module, seed, extra, plusargs, False)
     tests, failures = _read(run_dir)
     if tests == 0 or failures:

@@ -32,7 +32,7 @@ LUTS_PER_CELL = {
 }
 CARRY_BITS = {"CARRY4": 4, "CARRY8": 8}
 RAM_CELL = re.compile(r"RAM\d+[XM]|SRL")
-CLOCK_NS = 4.0  # 250 MHz, the clock of the V80 build; the proxy counts logic and no long wires, so less is better
+CLOCK_NS = 3.0
 
 
 TARGETS = {"": (), "versal": ("versal",)}  # TARGET: flags of FuseSoC

@@ -60,10 +60,11 @@ def test_every_value_of_toys(images, kind):
 
 
 def test_memory_in_its_own_clock_and_eight_tokens_a_pass(images):
-    """HbmClock: the memory at 400 MHz beside 250 MHz; a batch of eight tokens, alone in its pass: eight and three."""
+    """HbmClock: the memory at 400 MHz beside 250 MHz; Tokens = 8: a pass of eight and three. All values equal."""
     prompt = [5, 9, 140, 7, 7, 31, 2, 90, 11, 64, 3]
-    widths = dict(hbm_ns=2.5, width=8, batches=1)
-    checked(Run(Image.open(images["short"]), prompt, 2, stop=False, trace=True, name="hbm-clock-8", **widths))
+    checked(
+        Run(Image.open(images["short"]), prompt, 2, stop=False, trace=True, hbm_ns=2.5, width=8, name="hbm-clock-8")
+    )
 
 
 @pytest.mark.parametrize("scheme", SMALL)
